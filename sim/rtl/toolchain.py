@@ -85,3 +85,13 @@ def compile_all(tools: Toolchain, sources: Sequence[Path], flags: Sequence[str],
     ordered = sorted(sources, key=lambda path: -path.stat().st_size)
     with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
         return list(pool.map(one, ordered))
+
+
+LINT_FLAGS = ("--lint-only", "-Wall", "-Wno-DECLFILENAME")
+"""Every warning counts, save the one about several modules in one file."""
+
+
+def lint(path: Path, top: str = "weft_core") -> None:
+    """Let Verilator lint a Verilog file; raise MissingToolError with its words if it complains."""
+    tools = find_toolchain()
+    verilate(tools, [*LINT_FLAGS, "--top-module", top, str(path.resolve())], path.resolve().parent)

@@ -1,0 +1,87 @@
+"""The command line: finds the verb, runs it, and turns every expected failure into one message and an exit code.
+
+Exit codes: 0 fine, 1 a check failed, 2 usage or configuration, 3 numerical mismatch, 4 deadlock or cycle limit,
+5 an optional tool is missing, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+import click
+
+VERBS = {
+    "demo": "Train a real classifier on the simulated accelerator and show the result.",
+    "train": "Train a model; figures at the end.",
+    "run": "Run inference with a trained model.",
+    "compile": "Compile a model to a program file.",
+    "asm": "Assemble text into a program file.",
+    "disasm": "Print a program file as assembly text.",
+    "sim": "Run a program file on an engine.",
+    "verify": "Check that engines agree on every cycle and every bit.",
+    "fuzz": "Verify random programs written straight against the instruction set.",
+    "rtl": "Export the hardware as Verilog.",
+    "bench": "Measure speed and utilisation, side by side.",
+    "doctor": "Say what is installed and what is missing.",
+}
+"""Every verb, in the order of the help page. A verb lives in ``weft.commands.<verb>`` as ``command``."""
+
+
+class _Verbs(click.Group):
+    """Verbs are imported when they are used, so that ``weft --help`` answers at once."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in VERBS:
+            return None
+        command = importlib.import_module(f"weft.commands.{cmd_name}").command
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(VERBS.items()))
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and not args[0].startswith("-") and args[0] not in VERBS:
+            raise click.UsageError(f"no command '{args[0]}'; there are: {', '.join(VERBS)}", ctx)
+        return super().resolve_command(ctx, args)
+
+
+@click.command(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(package_name="weft", prog_name="weft")
+def root() -> None:
+    """A machine-learning stack one person can read: framework, compiler, accelerator, simulators."""
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and exit with its code."""
+    try:
+        code = root.main(args=arguments, prog_name="weft", standalone_mode=False)
+        sys.exit(code if isinstance(code, int) else 0)
+    except click.exceptions.Exit as stop:
+        sys.exit(stop.exit_code)
+    except click.ClickException as problem:
+        problem.show()
+        sys.exit(2)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted", err=True)
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(141)
+    except OSError as problem:
+        place = f"{problem.filename}: " if problem.filename else ""
+        click.echo(f"error: {place}{problem.strerror or problem}", err=True)
+        sys.exit(2)
+    except Exception as problem:
+        code = getattr(problem, "exit_code", None)
+        if not isinstance(code, int):
+            raise  # a defect of weft itself: the traceback is the useful message
+        click.echo(f"error: {problem}", err=True)
+        sys.exit(code)

@@ -1,0 +1,24 @@
+"""``weft asm``: assembly text to a program file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command("asm")
+@click.argument("source", type=click.Path(path_type=Path))
+@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="The program file to write.")
+def command(source: Path, output: Path) -> None:
+    """Assemble SOURCE into a program file, after checking it as the simulators would."""
+    from isa.assembler import assemble_file
+    from isa.checker import check
+    from isa.container import save
+    from isa.validator import validate
+
+    program = assemble_file(source)
+    validate(program)
+    check(program)
+    save(program, output)
+    click.echo(f"{output}: {len(program.instructions)} instructions for machine {program.machine.name}", err=True)

@@ -1,0 +1,17 @@
+"""``weft disasm``: a program file as assembly text."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command("disasm")
+@click.argument("program", type=click.Path(path_type=Path))
+def command(program: Path) -> None:
+    """Print PROGRAM as assembly text that `weft asm` accepts."""
+    from isa.container import load
+    from isa.disassembler import disassemble
+
+    click.echo(disassemble(load(program)), nl=False)

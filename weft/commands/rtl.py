@@ -1,0 +1,32 @@
+"""``weft rtl verilog``: the hardware as Verilog."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from weft.commands.options import machine_of, machine_options
+
+
+@click.group("rtl")
+def command() -> None:
+    """Export the hardware."""
+
+
+@command.command("verilog")
+@machine_options()
+@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="The Verilog file to write.")
+@click.option("--lint", is_flag=True, help="Let Verilator lint the result.")
+def verilog(machine: str, settings: tuple[tuple[str, int], ...], output: Path, lint: bool) -> None:
+    """Write the design for a machine as one Verilog file."""
+    from rtl.verilog import export
+
+    text = export(machine_of(machine, settings))
+    output.write_text(text, encoding="utf-8")
+    click.echo(f"{output}: {text.count(chr(10))} lines, {text.count('endmodule')} modules", err=True)
+    if lint:
+        from sim.rtl.toolchain import lint as run_lint
+
+        run_lint(output)
+        click.echo("Verilator: no warnings", err=True)

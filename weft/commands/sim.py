@@ -1,0 +1,37 @@
+"""``weft sim``: a program file on an engine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from weft.commands.options import engine_of, engine_option, json_option, print_json
+
+
+@click.command("sim")
+@click.argument("program", type=click.Path(path_type=Path))
+@engine_option()
+@click.option("--machine", default=None, metavar="NAME|FILE.toml", help="Refuse unless the program is for this machine.")
+@click.option("--max-cycles", type=click.IntRange(min=1), default=None, help="Give up after so many cycles.")
+@json_option
+def command(program: Path, engine: str, machine: str | None, max_cycles: int | None, as_json: bool) -> None:
+    """Run PROGRAM to its halt and print what happened."""
+    from isa.checker import check
+    from isa.container import check_machine, load
+    from isa.validator import validate
+    from weft.commands.options import machine_of
+    from weft.figures import describe, figures
+
+    loaded = load(program)
+    if machine is not None:
+        check_machine(loaded, machine_of(machine, ()))
+    validate(loaded)
+    check(loaded)
+    limit = {} if max_cycles is None else {"max_cycles": max_cycles}
+    run = engine_of(engine).run(loaded, **limit)
+    result = figures(loaded, run)
+    if as_json:
+        print_json(result)
+    else:
+        click.echo(describe(result))

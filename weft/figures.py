@@ -1,0 +1,59 @@
+"""The figures of one run, as plain data and as text."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from isa.events import EVENTS
+from isa.program import Program
+from sim.run import Run
+
+SCHEMA = 1
+_WORKING = ("busy", "idle", "drain")
+
+
+def stalls(run: Run) -> dict[str, int]:
+    """Cycles of every stall cause, ``unit.cause`` → cycles, largest first. Idle and draining are no stalls."""
+    found = {e.name: int(run.events[e.index]) for e in EVENTS if e.cause not in _WORKING and run.events[e.index]}
+    return dict(sorted(found.items(), key=lambda item: -item[1]))
+
+
+def utilisation(useful_macs: int, cycles: int, dim: int) -> float:
+    """Useful multiply-accumulates over cycles × DIM²: the share of what the array could have done."""
+    return useful_macs / (cycles * dim * dim) if cycles else 0.0
+
+
+def figures(program: Program, run: Run) -> dict[str, Any]:
+    """Everything a run says about itself; ``utilisation`` is None when the useful products are not known."""
+    macs = program.meta.get("useful_macs")
+    return {
+        "schema": SCHEMA,
+        "engine": run.engine,
+        "machine": program.machine.name,
+        "cycles": run.cycles,
+        "instructions": len(run.trace.pc) if run.trace is not None else None,
+        "useful_macs": macs,
+        "utilisation": utilisation(int(macs), run.cycles, program.machine.dim) if macs and run.cycles else None,
+        "stalls": stalls(run),
+        "events": {e.name: int(run.events[e.index]) for e in EVENTS},
+        "read_bytes": run.read_beats * program.machine.bus.bytes,
+        "write_bytes": run.write_beats * program.machine.bus.bytes,
+        "wall_seconds": run.wall_seconds,
+    }
+
+
+def describe(result: dict[str, Any]) -> str:
+    """The figures as a few lines for people."""
+    lines = [f"machine {result['machine']}, engine {result['engine']}"]
+    if not result["cycles"]:
+        return "\n".join((*lines, "halted (this engine has no time)"))
+    lines.append(f"cycles        {result['cycles']:,}")
+    if result["utilisation"] is not None:
+        lines.append(f"utilisation   {result['utilisation']:.1%} of the array's multiply-accumulates")
+    if result["stalls"]:
+        name, cycles = next(iter(result["stalls"].items()))
+        lines.append(f"largest stall {name}, {cycles:,} cycles")
+    lines.append(f"DRAM          {result['read_bytes']:,} bytes read, {result['write_bytes']:,} written")
+    if result["wall_seconds"]:
+        lines.append(f"speed         {result['cycles'] / result['wall_seconds']:,.0f} simulated cycles/s")
+    return "\n".join(lines)
