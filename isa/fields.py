@@ -93,6 +93,8 @@ class Spec:
         placed: dict[str, Placed] = {}
         offset = 0
         for column, field in enumerate((*SHARED, *self.fields)):
+            if field.name in placed:
+                raise AssertionError(f"{self.name} has two fields '{field.name}'")
             placed[field.name] = Placed(field, offset, column)
             offset += field.width
         if offset > INSTRUCTION_BITS:

@@ -87,7 +87,7 @@ def _operand(name: str, doc: str) -> tuple[Field, ...]:
 _VECTOR = (
     _choice("pre", 5, _names(BINARY), "operation between x and y"),
     _choice("f", 4, _names(UNARY), "function of its result"),
-    _choice("post", 5, _names(BINARY), "operation between that and z"),
+    _choice("then", 5, _names(BINARY), "operation between that and z"),
     _choice("reduce", 3, _names(REDUCTIONS), "reduction of the rows that result"),
     *(_choice(f"{o}_source", 2, SOURCES, f"where {o} comes from") for o in "xyz"),
     *(_choice(f"{o}_type", 2, ELEMENTS, f"how {o} lies in memory") for o in "xyzd"),
@@ -128,7 +128,7 @@ INSTRUCTIONS = (
          "w[i, j] is element j at w + i*w_stride, or transposed element i at w + j*w_stride.",
          "Occupies the unit for max(rows, DIM) cycles (rows rounded up to DIM when a is transposed).", _MATMUL),
     Spec("vector", 6, "vector", "One pass over rows of lanes.",
-         "For each block i1, row i0 (fastest) and lane: reduce(f(x pre y) post z), written to d. "
+         "For each block i1, row i0 (fastest) and lane: reduce(f(x pre y) then z), written to d. "
          "Addresses are base + i0*stride0 + i1*stride1. Reduced over lanes: one element per row at d; "
          "over rows: one row per block at d + i1*d_stride1.",
          "One row every n cycles, n the most operands that read one bank; one pass at a time.", _VECTOR),

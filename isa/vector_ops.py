@@ -1,6 +1,6 @@
 """The operations of a vector pass, as tables: operand sources, two-operand operations, functions, reductions.
 
-A pass computes, for every row and lane, ``reduce(f(x PRE y) POST z)``. The bit-exact arithmetic of every
+A pass computes, for every row and lane, ``reduce(f(x PRE y) THEN z)``. The bit-exact arithmetic of every
 name is in ``docs/arithmetic.md``. A table's order is its encoding.
 """
 
@@ -24,7 +24,7 @@ ELEMENT_BYTES = {"word": 4, "bf16": 2, "int8": 1}
 class VectorOp:
     """One operation: ``name``, ``kind`` of its operands ("f32", "i32" or "bits"), one line of meaning.
 
-    In the PRE place the operands are ``a = x``, ``b = y``; in the POST place ``a = f(...)``, ``b = z``.
+    In the PRE place the operands are ``a = x``, ``b = y``; in the THEN place ``a = f(...)``, ``b = z``.
     ``built`` operations exist in every engine.
     """
 
@@ -64,7 +64,7 @@ BINARY = (
     VectorOp("shr", "i32", "a shifted right by b mod 32, sign filled"),
     VectorOp("ushr", "i32", "a shifted right by b mod 32, zero filled"),
 )
-"""Operations for the PRE and POST places."""
+"""Operations for the PRE and THEN places (fields ``pre`` and ``then``)."""
 
 UNARY = (
     VectorOp("identity", "bits", "t"),
@@ -79,7 +79,7 @@ UNARY = (
     VectorOp("sqrt", "f32", "square root", built=False),
     VectorOp("rsqrt", "f32", "reciprocal square root", built=False),
 )
-"""Functions between the PRE and the POST place."""
+"""Functions between the PRE and the THEN place."""
 
 REDUCTIONS = (
     VectorOp("none", "bits", "every lane of every row is written"),
