@@ -1,8 +1,8 @@
-"""The coefficient tables of exp2, log2 and reciprocal: data of the instruction set, made by exact integer arithmetic.
+"""The coefficient tables of exp2, log2 and reciprocal, made by exact integer arithmetic.
 
-How they are used, to the bit, is in ``docs/arithmetic.md``. Each function is cut into 128 segments, and in each a
-quadratic passes through the function at the segment's three Chebyshev nodes, which is within a few percent of the
-best possible quadratic.
+How they are used, to the bit, is in ``docs/arithmetic.md``. Each function is cut into 128 segments, and in
+each a quadratic passes through the function at the segment's three Chebyshev nodes, which is within a few
+percent of the best possible quadratic.
 """
 
 from __future__ import annotations
@@ -102,6 +102,6 @@ def coefficients(name: str) -> tuple[tuple[int, int, int], ...]:
 
 
 def interpolate(name: str, index: int, delta: int) -> int:
-    """The value of function ``name`` in units of 2**-28 at place ``delta`` (18 bits) of segment ``index`` (7 bits)."""
+    """Function ``name`` at place ``delta`` (18 bits) of segment ``index`` (7 bits), in units of 2**-28."""
     c0, c1, c2 = coefficients(name)[index]
     return c0 + ((c1 + (c2 * delta >> DELTA_BITS)) * delta >> DELTA_BITS)

@@ -140,8 +140,8 @@ class Machine:
                 f"4096 that AXI allows; at most {4096 // self.bus.bytes} with bus.bytes = {self.bus.bytes}"
             )
         for key, memory, row in (
-            ("scratchpad", self.scratchpad, 2 * self.word_bytes),
-            ("accumulator", self.accumulator, self.row_bytes),
+            ("scratchpad", self.scratchpad, 2 * self.word_bytes),  # a bank is built of word pairs
+            ("accumulator", self.accumulator, 2 * self.row_bytes),
         ):
             if memory.bank_bytes < 2 * row:
                 raise MachineError(
