@@ -122,7 +122,9 @@ def encode_all(instructions: Iterable[Instruction]) -> bytes:
 def decode_all(data: bytes, where: str = "program") -> tuple[Instruction, ...]:
     """The instructions of a whole program; errors name the instruction's index."""
     if len(data) % INSTRUCTION_BYTES:
-        raise EncodingError(f"{where}: {len(data)} bytes are not a whole number of {INSTRUCTION_BYTES}-byte instructions")
+        raise EncodingError(
+            f"{where}: {len(data)} bytes are not a whole number of {INSTRUCTION_BYTES}-byte instructions"
+        )
     return tuple(
         decode(data[at : at + INSTRUCTION_BYTES], f"{where}: instruction {at // INSTRUCTION_BYTES}")
         for at in range(0, len(data), INSTRUCTION_BYTES)

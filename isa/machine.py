@@ -127,17 +127,18 @@ class Machine:
         """Raise MachineError if parts do not fit together."""
         if self.dim not in (2, 4, 8, 16, 32, 64, 128):
             raise MachineError(f"{where}: dim = {self.dim}: must be a power of two from 2 to 128")
-        if not self.types or any(t not in ("bf16", "int8") for t in self.types) or len(set(self.types)) < len(self.types):
+        if not self.types or set(self.types) - {"bf16", "int8"} or len(set(self.types)) < len(self.types):
             raise MachineError(f'{where}: types = {list(self.types)}: one or both of "bf16", "int8"')
         smallest = self.dim * (1 if "int8" in self.types else 2)
         if self.bus.bytes > smallest:
             raise MachineError(
-                f"{where}: bus.bytes = {self.bus.bytes}: at most dim × smallest element = {smallest} for dim = {self.dim}"
+                f"{where}: bus.bytes = {self.bus.bytes}: at most dim × smallest element = {smallest} "
+                f"for dim = {self.dim}"
             )
         if self.bus.bytes * self.bus.burst > 4096:
             raise MachineError(
-                f"{where}: bus.burst = {self.bus.burst}: a burst of {self.bus.bytes * self.bus.burst} bytes is over the "
-                f"4096 that AXI allows; at most {4096 // self.bus.bytes} with bus.bytes = {self.bus.bytes}"
+                f"{where}: bus.burst = {self.bus.burst}: a burst of {self.bus.bytes * self.bus.burst} bytes is over "
+                f"the 4096 that AXI allows; at most {4096 // self.bus.bytes} with bus.bytes = {self.bus.bytes}"
             )
         for key, memory, row in (
             ("scratchpad", self.scratchpad, 2 * self.word_bytes),  # a bank is built of word pairs

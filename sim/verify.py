@@ -80,7 +80,8 @@ def _timing(program: Program, a: Run, b: Run) -> list[str]:
             at = _first(left, right)
             if at >= 0:
                 found.append(
-                    f"{what} of {_instruction(program, a, at)}: cycle {left[at]} on {a.engine}, {right[at]} on {b.engine}"
+                    f"{what} of {_instruction(program, a, at)}: cycle {left[at]} on {a.engine}, "
+                    f"{right[at]} on {b.engine}"
                 )
     if a.cycles != b.cycles:
         found.append(f"total cycles: {a.cycles} on {a.engine}, {b.cycles} on {b.engine}")
@@ -104,8 +105,8 @@ def _memories(a: Run, b: Run) -> list[str]:
             word = at & ~3
             values = [bytes(m[word : word + 4])[::-1].hex() for m in (left, right)]
             found.append(
-                f"{memory} byte {at:#x}: the word at {word:#x} is 0x{values[0]} on {a.engine}, 0x{values[1]} on {b.engine} "
-                f"({count} bytes differ)"
+                f"{memory} byte {at:#x}: the word at {word:#x} is 0x{values[0]} on {a.engine}, "
+                f"0x{values[1]} on {b.engine} ({count} bytes differ)"
             )
     return found
 

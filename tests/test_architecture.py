@@ -60,4 +60,4 @@ def test_users_code_imports_only_the_front_door(folder: str) -> None:
 
 
 def test_every_folder_of_the_table_is_there() -> None:
-    assert {path.split("/")[0] for path in map(lambda p: str(p.relative_to(ROOT)), MODULES)} == set(ALLOWED)
+    assert {path.relative_to(ROOT).parts[0] for path in MODULES} == set(ALLOWED)

@@ -61,7 +61,7 @@ def test_bad_key_is_named_with_value_and_remedy(key: str, value: Any, text: str)
 def test_burst_over_4_kib_names_the_longest_legal_one() -> None:
     wide = {"dim": 64, "bus": {"bytes": 64, "burst": 256}, "scratchpad": {"bytes": 1 << 20}}
     data = changed("name", "wide") | wide | {"accumulator": {"bytes": 1 << 20}}
-    with pytest.raises(MachineError, match="bus.burst = 256: a burst of 16384 bytes is over the 4096.*at most 64"):
+    with pytest.raises(MachineError, match=r"bus.burst = 256: a burst of 16384 bytes is over the 4096.*at most 64"):
         from_dict(data)
 
 

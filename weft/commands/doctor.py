@@ -25,25 +25,21 @@ PARTS = (
 """Python package, what it is for, how to get it, whether weft cannot do without."""
 
 
+def _part(name: str, purpose: str, version: str | None, required: bool, remedy: str) -> dict[str, Any]:
+    found = {"name": name, "purpose": purpose, "version": version, "required": required}
+    return found | {"remedy": None if version else remedy}
+
+
 def examine() -> dict[str, Any]:
     """What this machine has, as plain data."""
     parts = []
     for name, purpose, remedy, required in PARTS:
         found = importlib.util.find_spec(name) is not None
         version = metadata.version(name) if found else None
-        parts.append(
-            {"name": name, "purpose": purpose, "version": version, "required": required, "remedy": None if found else remedy}
-        )
+        parts.append(_part(name, purpose, version, required, remedy))
     compiler = os.environ.get("CXX") or shutil.which("g++") or shutil.which("clang++")
-    parts.append(
-        {
-            "name": "C++ compiler",
-            "purpose": "the rtl engine",
-            "version": compiler,
-            "required": False,
-            "remedy": None if compiler else "install g++ with the system's package manager; pysim works without",
-        }
-    )
+    remedy = "install g++ with the system's package manager; pysim works without"
+    parts.append(_part("C++ compiler", "the rtl engine", compiler, False, remedy))
     from sim.rtl.toolchain import cache_directory
 
     return {

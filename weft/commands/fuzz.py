@@ -12,7 +12,7 @@ from weft.commands.options import engine_of, json_option, machine_of, machine_op
 @click.command("fuzz")
 @machine_options("nano")
 @click.option("-n", "--count", type=click.IntRange(min=1), default=20, show_default=True, help="How many programs.")
-@click.option("--engines", default="fast,rtl,interp", show_default=True, help="Engines to compare, the first with each.")
+@click.option("--engines", default="fast,rtl,interp", show_default=True, help="Engines; the first against each.")
 @click.option("--keep", type=click.Path(path_type=Path), default=None, help="Write the first program that fails here.")
 @seed_option
 @json_option

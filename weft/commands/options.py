@@ -54,7 +54,7 @@ def machine_of(name: str, settings: tuple[tuple[str, int], ...]) -> Machine:
 def engine_option(default: str = "fast") -> Callable[[F], F]:
     """``--engine``."""
     return click.option(
-        "--engine", type=click.Choice(ENGINES), default=default, show_default=True, help="What simulates the accelerator."
+        "--engine", type=click.Choice(ENGINES), default=default, show_default=True, help="What runs programs."
     )
 
 

@@ -12,7 +12,7 @@ from weft.commands.options import engine_of, engine_option, json_option, print_j
 @click.command("sim")
 @click.argument("program", type=click.Path(path_type=Path))
 @engine_option()
-@click.option("--machine", default=None, metavar="NAME|FILE.toml", help="Refuse unless the program is for this machine.")
+@click.option("--machine", default=None, metavar="NAME|FILE.toml", help="Refuse a program for another one.")
 @click.option("--max-cycles", type=click.IntRange(min=1), default=None, help="Give up after so many cycles.")
 @json_option
 def command(program: Path, engine: str, machine: str | None, max_cycles: int | None, as_json: bool) -> None:
