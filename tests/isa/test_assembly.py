@@ -27,7 +27,7 @@ EXAMPLE = """\
 .meta model "an mlp; with # in it"
 loop count=4  ; a comment
   load dram=0x2000 local=sp[0x40] bytes=32 dram_inc0=32 post=s0
-  matmul d=acc[0x40] a=sp[0x0] w=sp[0x2000] count0=64 k=8 a_stride0=128 type=bf16 accumulate=yes a_inc0=16 wait=s0 post=s2,s3
+  matmul d=acc[0x40] a=sp[0x0] w=sp[0x2000] count0=64 k=8 type=bf16 accumulate=yes a_inc0=16 wait=s0 post=s2,s3
 end
 vector d=acc[0x0] x=acc[0x40] x_source=row pre=fadd imm=1.5 post=s15
 halt

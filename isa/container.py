@@ -1,0 +1,179 @@
+"""Programs as ``.weft`` files: a safetensors file of code and data, with a checksummed JSON header."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from safetensors import SafetensorError
+from safetensors.numpy import load as load_tensors
+from safetensors.numpy import save as save_tensors
+
+from isa.encoding import decode_all
+from isa.errors import EncodingError, MachineError, ProgramError
+from isa.fields import INSTRUCTION_BYTES
+from isa.machine import Machine, from_dict
+from isa.program import BUFFER_KINDS, DTYPES, Buffer, Program
+
+SCHEMA = 1
+FORMAT = "weft program"
+_MOST_HEADER = 1 << 27  # a longer safetensors header is certainly not ours
+
+
+def _tensors(program: Program) -> dict[str, npt.NDArray[np.uint8]]:
+    tensors = {"code": np.frombuffer(program.code, np.uint8)}
+    for address, content in program.data.items():
+        tensors[f"data.{address:#x}"] = np.frombuffer(content, np.uint8)
+    return tensors
+
+
+def _checksum(header: str, tensors: Mapping[str, npt.NDArray[np.uint8]]) -> str:
+    h = hashlib.sha256(header.encode())
+    for key in sorted(tensors):
+        h.update(f"{key} {tensors[key].size} ".encode())
+        h.update(tensors[key].tobytes())
+    return h.hexdigest()
+
+
+def to_bytes(program: Program) -> bytes:
+    """The contents of the program's file."""
+    header = json.dumps(
+        {
+            "machine": program.machine.to_dict(),
+            "entry": program.entry,
+            "instructions": len(program.instructions),
+            "buffers": [dataclasses.asdict(buffer) for buffer in program.buffers],
+            "meta": dict(program.meta),
+            "sources": [instruction.source for instruction in program.instructions],
+        },
+        sort_keys=True,
+    )
+    tensors = _tensors(program)
+    described = {
+        "format": FORMAT,
+        "schema": SCHEMA,
+        "sha256": _checksum(header, tensors),
+        "program": header,
+    }
+    # One key only: the order of several is not defined, and equal programs have equal files.
+    return bytes(save_tensors(tensors, {"weft": json.dumps(described)}))
+
+
+def save(program: Program, path: Path | str) -> None:
+    """Write the program's file; another program never sees it half written. Raises ProgramError."""
+    target = Path(path)
+    content = to_bytes(program)
+    temporary = ""
+    try:
+        with tempfile.NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}.", delete=False) as file:
+            temporary = file.name
+            file.write(content)
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, target)
+    except OSError as error:
+        if temporary:
+            Path(temporary).unlink(missing_ok=True)
+        raise ProgramError(f"{target}: cannot be written: {error.strerror}") from error
+
+
+def _metadata(content: bytes, where: str) -> dict[str, Any]:
+    """The metadata of a safetensors file, or a ProgramError that says what the file is not."""
+    foreign = f"{where}: not a weft program; make one with weft compile or weft asm"
+    if len(content) < 8:
+        raise ProgramError(foreign if content else f"{where}: the file is empty; write it again")
+    length = int.from_bytes(content[:8], "little")
+    if length > _MOST_HEADER or content[8:9] != b"{":
+        raise ProgramError(foreign)
+    if 8 + length > len(content):
+        raise ProgramError(f"{where}: the file is truncated in its header; write it again")
+    try:
+        described = json.loads(content[8 : 8 + length]).get("__metadata__", {}).get("weft", "{}")
+        metadata = json.loads(described)
+    except (ValueError, TypeError, AttributeError) as error:
+        raise ProgramError(f"{where}: the file's header is corrupted; write it again") from error
+    if not isinstance(metadata, dict) or metadata.get("format") != FORMAT:
+        raise ProgramError(foreign)
+    if metadata.get("schema") != SCHEMA:
+        raise ProgramError(
+            f"{where}: a program file of schema {metadata.get('schema')}; this weft reads schema {SCHEMA}: "
+            "write it again with this version"
+        )
+    return metadata
+
+
+def _buffer(entry: Mapping[str, Any]) -> Buffer:
+    buffer = Buffer(
+        str(entry["name"]), str(entry["kind"]), str(entry["dtype"]), tuple(int(n) for n in entry["shape"]),
+        int(entry["address"]), int(entry["pitch"]),
+    )  # fmt: skip
+    if buffer.kind not in BUFFER_KINDS or buffer.dtype not in DTYPES:
+        raise ValueError(f"buffer '{buffer.name}' is of an unknown kind or dtype")
+    return buffer
+
+
+def from_bytes(content: bytes, where: str = "program") -> Program:
+    """The program in a file's contents; ``where`` names it in errors. Raises ProgramError, MachineError."""
+    metadata = _metadata(content, where)
+    try:
+        tensors = load_tensors(content)
+    except SafetensorError as error:
+        raise ProgramError(f"{where}: the file is truncated or corrupted ({error}); write it again") from error
+    header = str(metadata.get("program"))
+    if "code" not in tensors or _checksum(header, tensors) != metadata.get("sha256"):
+        raise ProgramError(f"{where}: the file is corrupted (its checksum does not match); write it again")
+    try:
+        values = json.loads(header)
+        machine = from_dict(values["machine"], f"{where}: machine")
+        count = int(values["instructions"])
+        decoded = decode_all(tensors["code"].tobytes()[: count * INSTRUCTION_BYTES], where)
+        sources = [str(source) for source in values["sources"]]
+        instructions = tuple(
+            dataclasses.replace(instruction, source=source)
+            for instruction, source in zip(decoded, sources, strict=True)
+        )
+        data = {int(key[len("data.") :], 0): t.tobytes() for key, t in tensors.items() if key != "code"}
+        buffers = tuple(_buffer(entry) for entry in values["buffers"])
+        return Program(machine, instructions, int(values["entry"]), buffers, data, dict(values["meta"]))
+    except (EncodingError, MachineError) as error:
+        raise ProgramError(f"{error}; write the file again with this version") from error
+    except (KeyError, ValueError, TypeError) as error:
+        raise ProgramError(f"{where}: the program's description is not valid ({error}); write it again") from error
+
+
+def load(path: Path | str) -> Program:
+    """Read a program's file. Raises ProgramError naming the file and the remedy."""
+    try:
+        content = Path(path).read_bytes()
+    except OSError as error:
+        raise ProgramError(f"{path}: cannot be read: {error.strerror}") from error
+    return from_bytes(content, str(path))
+
+
+def _differences(a: Mapping[str, Any], b: Mapping[str, Any], prefix: str = "") -> list[str]:
+    found: list[str] = []
+    for key, value in a.items():
+        if isinstance(value, dict):
+            found += _differences(value, b[key], f"{prefix}{key}.")
+        elif value != b[key]:
+            found.append(f"{prefix}{key} is {value} in the program, {b[key]} in the machine")
+    return found
+
+
+def check_machine(program: Program, machine: Machine, where: str = "program") -> None:
+    """Raise ProgramError unless ``program`` was made for ``machine`` (names aside)."""
+    if program.machine.digest() == machine.digest():
+        return
+    ours, theirs = program.machine.to_dict(), machine.to_dict()
+    del ours["name"], theirs["name"]
+    raise ProgramError(
+        f"{where}: made for machine '{program.machine.name}', not for '{machine.name}' "
+        f"({'; '.join(_differences(ours, theirs)[:3])}); compile it again for '{machine.name}'"
+    )
