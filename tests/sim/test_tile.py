@@ -1,0 +1,69 @@
+"""The vectorised tile kernels equal the step-by-step sums of the exact oracle."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from sim.fast import tile
+from tests import oracle_arith as oracle
+
+SHAPES = ((1, 1, 1), (4, 8, 8), (5, 7, 3), (9, 16, 16), (3, 17, 5))
+Halves = npt.NDArray[np.uint16]
+
+
+def _sums(a: Halves, w: Halves) -> npt.NDArray[np.uint32]:
+    (m, k), n = a.shape, w.shape[1]
+    rows, columns = -m % tile.ROWS + m, -n % tile.COLUMNS + n
+    wide_a, wide_w = np.zeros((rows, k), np.float32), np.zeros((k, columns), np.float32)
+    tile.widen_bf16(a, wide_a)
+    tile.widen_bf16(w, wide_w)
+    sums = np.zeros((rows, columns), np.uint32)
+    tile.tile_bf16(wide_a, wide_w, m, n, k, sums)
+    return sums[:m, :n]
+
+
+def _check(a: Halves, w: Halves) -> None:
+    got = _sums(a, w)
+    for i in range(a.shape[0]):
+        for j in range(w.shape[1]):
+            total = 0
+            for k in range(a.shape[1]):
+                total = oracle.fma_bf16(int(a[i, k]), int(w[k, j]), total)
+            assert got[i, j] == total, (i, j, hex(got[i, j]), hex(total))
+
+
+def _numbers(rng: np.random.Generator, shape: tuple[int, int], low: int, high: int) -> Halves:
+    """bf16 of random sign and fraction, exponent field from ``low`` to ``high`` inclusive."""
+    fields = rng.integers(low, high + 1, shape)
+    return (rng.integers(0, 2, shape) << 15 | fields << 7 | rng.integers(0, 128, shape)).astype(np.uint16)
+
+
+@pytest.mark.parametrize(("m", "n", "k"), SHAPES)
+@pytest.mark.parametrize(
+    ("low", "high"),
+    [(120, 130), (60, 66), (0, 64), (0, 255), (190, 255)],
+    ids=["ordinary", "flushed", "small", "any", "overflow"],
+)
+def test_bf16(m: int, n: int, k: int, low: int, high: int) -> None:
+    rng = np.random.default_rng(m * 1000 + n * 100 + k + low)
+    _check(_numbers(rng, (m, k), low, high), _numbers(rng, (k, n), low, high))
+
+
+def test_one_tiny_row_leaves_the_others_alone() -> None:
+    rng = np.random.default_rng(3)
+    a, w = _numbers(rng, (8, 6), 125, 128), _numbers(rng, (6, 8), 70, 73)
+    a[5] = _numbers(rng, (1, 6), 55, 57)[0]
+    _check(a, w)
+
+
+@pytest.mark.parametrize(("m", "n", "k"), SHAPES)
+def test_int8(m: int, n: int, k: int) -> None:
+    rng = np.random.default_rng(m + n + k)
+    a = np.zeros((-m % tile.ROWS + m, k), np.int32)
+    w = np.zeros((k, -n % tile.COLUMNS + n), np.int32)
+    a[:m], w[:, :n] = rng.integers(-128, 128, (m, k)), rng.integers(-128, 128, (k, n))
+    sums = np.zeros((a.shape[0], w.shape[1]), np.uint32)
+    tile.tile_int8(a, w, m, n, k, sums)
+    assert np.array_equal(sums.view(np.int32)[:m, :n], (a @ w)[:m, :n])
