@@ -1,7 +1,25 @@
 """The arithmetic of the machine as combinational blocks, exact to the bit of ``docs/arithmetic.md``."""
 
 from rtl.arith.add import Bf16Fma, Fp32Add
+from rtl.arith.casts import bf2f, f2bf, f2i, i2f, i8_to_i32, i32_to_i8
 from rtl.arith.delay import Delay
+from rtl.arith.functions import FunctionUnit
 from rtl.arith.mul import Fp32Mul
+from rtl.arith.vector_ops import Binary, Unary, fp32_max
 
-__all__ = ["Bf16Fma", "Delay", "Fp32Add", "Fp32Mul"]
+__all__ = [
+    "Bf16Fma",
+    "Binary",
+    "Delay",
+    "Fp32Add",
+    "Fp32Mul",
+    "FunctionUnit",
+    "Unary",
+    "bf2f",
+    "f2bf",
+    "f2i",
+    "fp32_max",
+    "i2f",
+    "i8_to_i32",
+    "i32_to_i8",
+]

@@ -15,12 +15,10 @@ class Delay(wiring.Component):
     Parameters
     ----------
     shape: the shape of ``i`` and ``o``.
-    cycles: how many registers; ValueError if negative.
+    cycles: how many registers, 0 or more.
     """
 
     def __init__(self, shape: Any, cycles: int) -> None:
-        if cycles < 0:
-            raise ValueError(f"a delay of {cycles} cycles is not possible; it must be 0 or more")
         self.cycles = cycles
         self._shape = shape
         super().__init__({"i": In(shape), "o": Out(shape)})

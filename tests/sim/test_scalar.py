@@ -5,53 +5,55 @@ from __future__ import annotations
 import itertools
 import random
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
+import numba
 import numpy as np
 import numpy.typing as npt
 import pytest
-from numba import njit
 
 from isa.vector_ops import BINARY, UNARY
 from sim.fast import scalar
 from tests import oracle_arith as oracle
 
+njit: Any = numba.njit
 Words = npt.NDArray[Any]
+Loop = Callable[..., Words]
 SEED = 20240
 
 
-def _over_arrays(function: Callable[..., Any], arguments: int, result: str = "uint32") -> Callable[..., Words]:
+def _over_arrays(function: Callable[..., Any], arguments: int, result: str = "uint32") -> Loop:
     """A compiled loop of ``function`` over equally long arrays."""
     kind = np.dtype(result).type
     if arguments == 1:
 
-        @njit  # type: ignore[untyped-decorator]
+        @njit
         def one(a: Words) -> Words:
             out = np.empty(a.size, kind)
             for i in range(a.size):
                 out[i] = function(a[i])
             return out
 
-        return one
+        return cast(Loop, one)
     if arguments == 2:
 
-        @njit  # type: ignore[untyped-decorator]
+        @njit
         def two(a: Words, b: Words) -> Words:
             out = np.empty(a.size, kind)
             for i in range(a.size):
                 out[i] = function(a[i], b[i])
             return out
 
-        return two
+        return cast(Loop, two)
 
-    @njit  # type: ignore[untyped-decorator]
+    @njit
     def three(a: Words, b: Words, c: Words) -> Words:
         out = np.empty(a.size, kind)
         for i in range(a.size):
             out[i] = function(a[i], b[i], c[i])
         return out
 
-    return three
+    return cast(Loop, three)
 
 
 def _check(name: str, got: Words, want: list[int], *arguments: list[int]) -> None:
