@@ -1,0 +1,128 @@
+"""From the program as written to the stream of instructions as dispatched: loops run, addresses final."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from isa.encoding import columns, decode_table
+from isa.errors import ProgramError
+from isa.fields import LOOP_LEVELS
+from isa.instructions import BY_NAME, UNITS
+from isa.program import Program
+from sim.fast.jit import kernel
+
+Ints = npt.NDArray[np.int64]
+
+OPCODES = {name: spec.opcode for name, spec in BY_NAME.items() if spec.built}
+HALT, LOOP, END = OPCODES["halt"], OPCODES["loop"], OPCODES["end"]
+LOAD, STORE, MATMUL, VECTOR = OPCODES["load"], OPCODES["store"], OPCODES["matmul"], OPCODES["vector"]
+ADDRESSES = {"load": ("dram", "local"), "store": ("dram", "local"), "matmul": ("a", "w", "d"), "vector": tuple("xyzd")}
+"""The address operands of each instruction, in the order of their columns in ``Stream.address``."""
+SLOTS = max(len(names) for names in ADDRESSES.values())
+
+
+@dataclass(frozen=True)
+class Stream:
+    """The ``n`` instructions a program executes, in dispatch order.
+
+    ``table`` [static, fields]: decoded fields of the program as written. ``unit`` [static]: index into
+    ``isa.instructions.UNITS``, -1 for control. ``pc`` [n]: index into the program. ``address`` [n, SLOTS]: final byte
+    addresses. ``fresh`` [n]: taken from the fetch queue, not from the loop buffer. ``opcode`` [n].
+    """
+
+    table: Ints
+    unit: Ints
+    pc: Ints
+    address: Ints
+    fresh: npt.NDArray[np.bool_]
+    opcode: Ints
+
+
+def _executed(program: Program, opcodes: Ints, counts: Ints) -> int:
+    """Number of executed instructions. Raises ProgramError for loops that do not nest as the machine allows."""
+    total, times = 0, 1
+    opened: list[tuple[int, int]] = []
+    limit = program.machine.queues.loop
+    halts = np.flatnonzero(opcodes == HALT)
+    per_line = program.machine.line_bytes // 64
+    if not len(halts) or halts[0] // per_line != (len(opcodes) - 1) // per_line:
+        raise ProgramError(f"a program of {len(opcodes)} instructions must end with its first 'halt'")
+    for pc in range(int(halts[0]) + 1):
+        total += times
+        if opcodes[pc] == LOOP:
+            if len(opened) == LOOP_LEVELS:
+                raise ProgramError(f"instruction {pc} (loop): loops nest to depth {LOOP_LEVELS}")
+            opened.append((pc, times))
+            times *= int(counts[pc])
+        elif opcodes[pc] == END:
+            if not opened:
+                raise ProgramError(f"instruction {pc} (end): no loop is open")
+            start, times = opened.pop()
+            if not opened and pc - start > limit:
+                raise ProgramError(
+                    f"instruction {start} (loop): {pc - start} instructions up to its end; queues.loop = {limit}"
+                )
+    if opened:
+        raise ProgramError(f"instruction {opened[-1][0]} (loop): has no matching end")
+    return total
+
+
+@kernel
+def _expand(opcodes: Ints, counts: Ints, base: Ints, step: Ints, pcs: Ints, address: Ints) -> None:
+    start, left, index = np.zeros(3, np.int64), np.zeros(3, np.int64), np.zeros(3, np.int64)
+    depth, pc = 0, 0
+    for n in range(len(pcs)):
+        pcs[n] = pc
+        opcode = opcodes[pc]
+        for slot in range(address.shape[1]):
+            value = base[pc, slot]
+            for level in range(depth):
+                value += index[level] * step[pc, slot, level]
+            address[n, slot] = value
+        pc += 1
+        if opcode == LOOP:
+            start[depth], left[depth], index[depth] = pc, counts[pc - 1] - 1, 0
+            depth += 1
+        elif opcode == END:
+            if left[depth - 1]:
+                left[depth - 1] -= 1
+                index[depth - 1] += 1
+                pc = start[depth - 1]
+            else:
+                depth -= 1
+
+
+def _operands(table: Ints) -> tuple[Ints, Ints]:
+    """Base address [static, SLOTS] and what each loop level adds [static, SLOTS, levels]."""
+    base = np.zeros((len(table), SLOTS), np.int64)
+    step = np.zeros((len(table), SLOTS, LOOP_LEVELS), np.int64)
+    for name, operands in ADDRESSES.items():
+        rows = np.flatnonzero(table[:, 0] == OPCODES[name])
+        at = columns(name)
+        for slot, operand in enumerate(operands):
+            base[rows, slot] = table[rows, at[operand]]
+            if name == "vector":
+                step[rows, slot, table[rows, at[f"{operand}_level"]]] = table[rows, at[f"{operand}_inc"]]
+            else:
+                for level in range(LOOP_LEVELS):
+                    step[rows, slot, level] = table[rows, at[f"{operand}_inc{level}"]]
+    return base, step
+
+
+def expand(program: Program) -> Stream:
+    """Run the loops of ``program``. Raises ProgramError if they do not nest, or the program does not halt."""
+    table = decode_table(program.instructions)
+    opcodes = np.ascontiguousarray(table[:, 0])
+    units = {spec.opcode: UNITS.index(spec.unit) for spec in BY_NAME.values() if spec.built and spec.unit in UNITS}
+    unit = np.array([units.get(int(opcode), -1) for opcode in opcodes], np.int64)
+    counts = np.where(opcodes == LOOP, table[:, columns("loop")["count"]], 1)
+    n = _executed(program, opcodes, counts)
+    base, step = _operands(table)
+    pc, address = np.zeros(n, np.int64), np.zeros((n, SLOTS), np.int64)
+    _expand(opcodes, counts, base, step, pc, address)
+    fresh = np.zeros(n, np.bool_)
+    fresh[np.unique(pc, return_index=True)[1]] = True
+    return Stream(table, unit, pc, address, fresh, opcodes[pc])
