@@ -13,6 +13,9 @@ from functools import cache
 FUNCTIONS = ("exp2", "log2", "reciprocal")
 """Functions that have a table, in the order of the hardware's table memory."""
 
+MAX_ULP = {"exp2": 0.86, "log2": 0.67, "reciprocal": 0.87}
+"""Largest error of a result that is a normal number, in units of its last place (2**-23 of its power of two)."""
+
 INDEX_BITS = 7
 """Bits of the segment index."""
 DELTA_BITS = 18

@@ -10,8 +10,8 @@ from amaranth.lib.wiring import In, Out
 
 from rtl.arith.floats import FIELD, INF, NAN, normalised, rounded, take_apart
 
-GUARD = 5
-"""Bits kept below the larger term. Two serve a normalised one; a bf16 product may lack its top bit."""
+GUARD = 3
+"""Bits kept below the larger term, above the sticky one. Two do for a normalised term; a bf16 product may lack its top bit."""
 
 
 @dataclass(frozen=True)

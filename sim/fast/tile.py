@@ -41,9 +41,7 @@ def _block(element: ir.Type) -> Any:
     vector, bits = ir.VectorType(element, COLUMNS), ir.VectorType(i32, COLUMNS)
     is_float = isinstance(element, ir.FloatType)
 
-    def type_of(
-        typing_context: Any, a: Any, a_row: Any, w: Any, w_row: Any, k: Any, d: Any, d_row: Any
-    ) -> Any:
+    def type_of(typing_context: Any, a: Any, a_row: Any, w: Any, w_row: Any, k: Any, d: Any, d_row: Any) -> Any:
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             a, a_row, w, w_row, k, d, d_row = arguments
             a, w, d = (builder.inttoptr(p, element.as_pointer()) for p in (a, w, d))

@@ -44,9 +44,7 @@ def _fused(typing_context: Any, a: Any, b: Any, c: Any) -> Any:
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         single = ir.FloatType()
-        function = builder.module.declare_intrinsic(
-            "llvm.fma", [single], ir.FunctionType(single, [single] * 3)
-        )
+        function = builder.module.declare_intrinsic("llvm.fma", [single], ir.FunctionType(single, [single] * 3))
         return builder.call(function, arguments)
 
     return types.float32(types.float32, types.float32, types.float32), generate

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from isa.functions import MAX_ULP
 from isa.vector_ops import BINARY, UNARY
 from sim.fast import scalar
 from tests import oracle_arith as oracle
@@ -27,7 +28,7 @@ def _over_arrays(function: Callable[..., Any], arguments: int, result: str = "ui
     kind = np.dtype(result).type
     if arguments == 1:
 
-        @njit
+        @njit  # type: ignore[untyped-decorator]
         def one(a: Words) -> Words:
             out = np.empty(a.size, kind)
             for i in range(a.size):
@@ -37,7 +38,7 @@ def _over_arrays(function: Callable[..., Any], arguments: int, result: str = "ui
         return cast(Loop, one)
     if arguments == 2:
 
-        @njit
+        @njit  # type: ignore[untyped-decorator]
         def two(a: Words, b: Words) -> Words:
             out = np.empty(a.size, kind)
             for i in range(a.size):
@@ -46,7 +47,7 @@ def _over_arrays(function: Callable[..., Any], arguments: int, result: str = "ui
 
         return cast(Loop, two)
 
-    @njit
+    @njit  # type: ignore[untyped-decorator]
     def three(a: Words, b: Words, c: Words) -> Words:
         out = np.empty(a.size, kind)
         for i in range(a.size):
@@ -141,3 +142,25 @@ def test_the_matrix_element() -> None:
         gradual = (gradual + np.array(c, np.uint32).view(np.float32)).astype(np.float32)
     sliver = (np.abs(gradual) == np.float32(2.0**-126)) & ((got & 0x7FFFFFFF) == 0)
     assert sliver.sum() > 50, "the cases must meet the sliver where flushing and gradual underflow differ"
+
+
+EXACT: dict[str, Callable[[npt.NDArray[np.float64]], npt.NDArray[np.float64]]] = {
+    "exp2": np.exp2,
+    "log2": lambda x: np.where(np.abs(x - 1) < 0.3, np.log1p(x - 1) / np.log(2), np.log2(x)),
+    "reciprocal": lambda x: 1 / x,
+}
+
+
+@pytest.mark.parametrize("name", list(MAX_ULP))
+def test_error_of_functions(name: str) -> None:
+    low, high = {"exp2": (100, 134), "log2": (100, 150), "reciprocal": (1, 253)}[name]
+    words = np.arange(low << 23, high << 23, 331, dtype=np.uint32)
+    if name == "exp2":
+        words = np.concatenate([words, words | 0x80000000])
+    results = _over_arrays(scalar.UNARY[name], 1)(words)
+    field = results >> 23 & 0xFF
+    normal = (field > 0) & (field < 255)
+    exact = EXACT[name](words[normal].view(np.float32).astype(np.float64))
+    error = np.abs(results[normal].view(np.float32) - exact) / np.exp2(field[normal].astype(np.float64) - 150)
+    assert 0.5 < error.max() <= MAX_ULP[name]
+    assert normal.mean() > 0.8
