@@ -11,7 +11,8 @@ from amaranth.lib.wiring import In, Out
 from rtl.arith.floats import FIELD, INF, NAN, normalised, rounded, take_apart
 
 GUARD = 3
-"""Bits kept below the larger term, above the sticky one. Two do for a normalised term; a bf16 product may lack its top bit."""
+"""Bits kept below the larger term, besides the sticky one. Two serve a normalised term; a bf16 product may lack its
+top bit and then needs a third."""
 
 
 @dataclass(frozen=True)
