@@ -1,0 +1,1 @@
+"""The framework: lazy tensors, graphs, gradients, modules and training, working alone with NumPy."""

@@ -1,0 +1,28 @@
+"""The table of primitives: everything a graph can compute, each declared once in the file of its kind.
+
+Order of reading: ``base`` (what a declaration holds), ``sources``, ``elementwise``, ``reduction``, ``movement``,
+``contraction``. Adding a primitive is one ``Primitive(...)`` in one of these files, and its tests.
+"""
+
+from __future__ import annotations
+
+from framework.errors import GraphError
+from framework.primitives import contraction, elementwise, movement, reduction, sources
+from framework.primitives.base import Emitter, Primitive, Site
+
+PRIMITIVES: dict[str, Primitive] = {
+    primitive.name: primitive
+    for module in (sources, elementwise, reduction, movement, contraction)
+    for primitive in module.PRIMITIVES
+}
+"""Every primitive by name."""
+
+
+def primitive(name: str) -> Primitive:
+    """The primitive called ``name``. Raises GraphError that lists the known ones."""
+    if name not in PRIMITIVES:
+        raise GraphError(f"unknown primitive {name!r}; known: {', '.join(PRIMITIVES)}")
+    return PRIMITIVES[name]
+
+
+__all__ = ["PRIMITIVES", "Emitter", "Primitive", "Site", "primitive"]

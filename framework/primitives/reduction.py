@@ -1,0 +1,89 @@
+"""Many elements to one: sums, maxima and the index of the first maximum, over named axes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from framework.dtypes import DType, int32
+from framework.errors import ShapeError
+from framework.primitives.base import Array, Attrs, Emitter, Operand, Primitive, Shape, Site, checked_axes, same_dtype
+
+
+def _reduced(shape: Shape, axes: Sequence[int], keepdims: bool) -> Shape:
+    if keepdims:
+        return tuple(1 if d in axes else extent for d, extent in enumerate(shape))
+    return tuple(extent for d, extent in enumerate(shape) if d not in axes)
+
+
+def _reduce_shape(operands: Sequence[Operand], attrs: Attrs) -> Shape:
+    (x,) = operands
+    return _reduced(x.shape, checked_axes(attrs["axes"], len(x.shape)), attrs["keepdims"])
+
+
+def _extremum_shape(operands: Sequence[Operand], attrs: Attrs) -> Shape:
+    (x,) = operands
+    shape = _reduce_shape(operands, attrs)
+    if any(x.shape[axis] == 0 for axis in attrs["axes"]):
+        raise ShapeError(f"shape {list(x.shape)} has no element along axes {list(attrs['axes'])} to be the largest")
+    return shape
+
+
+def _argmax_shape(operands: Sequence[Operand], attrs: Attrs) -> Shape:
+    return _extremum_shape(operands, {"axes": (attrs["axis"],), "keepdims": attrs["keepdims"]})
+
+
+def _argmax_dtype(operands: Sequence[Operand], attrs: Attrs) -> DType:
+    same_dtype("int float")(operands, attrs)
+    return int32
+
+
+def _expanded(e: Emitter, s: Site, reduced: int) -> int:
+    """A reduced value spread over the input's shape again."""
+    shape = e.shape(s.inputs[0])
+    kept = e.apply("reshape", reduced, shape=_reduced(shape, s.attrs["axes"], True))
+    return e.apply("broadcast_to", kept, shape=shape)
+
+
+def _max_gradient(e: Emitter, s: Site, g: int) -> int:
+    """Equal maxima share the cotangent equally, as torch's amax does."""
+    x = s.inputs[0]
+    hits = e.apply("eq", x, _expanded(e, s, s.output))
+    ones = e.apply("select", hits, e.full(1, like=x), e.full(0, like=x))
+    count = e.apply("sum", ones, axes=s.attrs["axes"], keepdims=s.attrs["keepdims"])
+    share = _expanded(e, s, e.apply("div", g, count))
+    return e.apply("select", hits, share, e.full(0, like=x))
+
+
+def _sum(inputs: Sequence[Array], attrs: Attrs, real: np.dtype[Any]) -> Array:
+    (x,) = inputs
+    return np.asarray(np.sum(x, axis=attrs["axes"], keepdims=attrs["keepdims"], dtype=x.dtype))
+
+
+def _max(inputs: Sequence[Array], attrs: Attrs, real: np.dtype[Any]) -> Array:
+    return np.asarray(np.max(inputs[0], axis=attrs["axes"], keepdims=attrs["keepdims"]))
+
+
+def _argmax(inputs: Sequence[Array], attrs: Attrs, real: np.dtype[Any]) -> Array:
+    return np.asarray(np.argmax(inputs[0], axis=attrs["axis"], keepdims=attrs["keepdims"])).astype(np.int32)
+
+
+_ATTRIBUTES = {"axes": "distinct, ascending", "keepdims": "whether reduced axes stay with extent 1"}
+
+PRIMITIVES = (
+    Primitive(
+        "sum", "Sum over ``axes``; bfloat16 is summed in float32 and rounded once; ints wrap.",
+        "reduction", 1, _reduce_shape, same_dtype("int float"), _sum, (_expanded,), _ATTRIBUTES,
+    ),
+    Primitive(
+        "max", "Largest element over ``axes``; NaN if there is one.",
+        "reduction", 1, _extremum_shape, same_dtype("int float"), _max, (_max_gradient,), _ATTRIBUTES,
+    ),
+    Primitive(
+        "argmax", "int32 index of the largest element along ``axis``; the lowest index wins.",
+        "reduction", 1, _argmax_shape, _argmax_dtype, _argmax, (None,),
+        {"axis": "the axis searched", "keepdims": "whether it stays with extent 1"},
+    ),
+)
