@@ -1,0 +1,54 @@
+"""Pipelines: named sequences of passes, run in order, every result validated."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from compiler.passes.algebra import algebra
+from compiler.passes.common_subexpressions import common_subexpressions
+from compiler.passes.constant_folding import constant_folding
+from compiler.passes.dead_code import dead_code
+from compiler.passes.precision import precision
+from framework.errors import GraphError
+from framework.graph import Graph
+
+Pass = Callable[[Graph], Graph]
+
+PASSES: Mapping[str, Pass] = {
+    "dead_code": dead_code,
+    "constant_folding": constant_folding,
+    "algebra": algebra,
+    "common_subexpressions": common_subexpressions,
+    "precision": precision,
+}
+"""Every pass by name."""
+
+_CLEAN = ("dead_code", "constant_folding", "algebra", "common_subexpressions")
+
+PIPELINES: Mapping[str, tuple[str, ...]] = {
+    "cpu": _CLEAN,
+    # Rounding comes after the clean-up, which sees fewer products, and before a second one, which merges casts.
+    "accel": (*_CLEAN, "precision", "algebra", "common_subexpressions"),
+}
+"""What each target runs before it lowers a graph."""
+
+
+def run(graph: Graph, names: str | Sequence[str]) -> Graph:
+    """The graph after the pipeline called `names`, or after the named passes in order.
+
+    Raises GraphError for an unknown name, and for a pass that leaves a graph which is not legal (a defect of the
+    pass; the message names it).
+    """
+    if isinstance(names, str):
+        if names not in PIPELINES:
+            raise GraphError(f"unknown pipeline {names!r}; known: {', '.join(PIPELINES)}")
+        names = PIPELINES[names]
+    for name in names:
+        if name not in PASSES:
+            raise GraphError(f"unknown pass {name!r}; known: {', '.join(PASSES)}")
+        graph = PASSES[name](graph)
+        try:
+            graph.validate()
+        except GraphError as error:
+            raise GraphError(f"after pass {name}: {error}") from error
+    return graph
