@@ -1,0 +1,90 @@
+"""Random programs: valid and free of races and deadlocks by construction, varied, and reproducible."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from isa.checker import check
+from isa.encoding import encode
+from isa.errors import ProgramError, WeftError
+from isa.instructions import INSTRUCTIONS
+from isa.machine import load
+from isa.program import Program
+from isa.stream import expand
+from isa.validator import validate
+from isa.vector_ops import BINARY, REDUCTIONS, SOURCES, UNARY
+from sim.fuzz import random_program
+
+NARROW = {"queues.load": 1, "queues.matrix": 1, "queues.vector": 1, "queues.store": 1, "queues.loop": 4}
+SMALL = {"scratchpad.bytes": 256, "accumulator.bytes": 256}
+
+
+@pytest.mark.parametrize(
+    ("preset", "changes", "count"),
+    [("nano", {}, 120), ("edu", {}, 30), ("edge-int8", {}, 20), ("nano", NARROW, 30), ("nano", SMALL, 30)],
+)
+def test_random_programs_are_valid(preset: str, changes: dict[str, int], count: int) -> None:
+    machine = load(preset, changes)
+    for seed in range(count):
+        program = random_program(machine, seed)
+        validate(program)
+        check(program)
+        assert len(expand(program)) < 200
+
+
+def test_the_same_seed_gives_the_same_program() -> None:
+    machine = load("nano")
+    assert random_program(machine, 5).digest == random_program(machine, 5).digest
+    assert random_program(machine, 5).digest != random_program(machine, 6).digest
+
+
+def test_everything_occurs() -> None:
+    seen: Counter[str] = Counter()
+    for seed in range(150):
+        for one in random_program(load("nano"), seed).instructions:
+            seen[one.name] += 1
+            if one.name == "vector":
+                names = (BINARY[one["pre"]], UNARY[one["f"]], BINARY[one["then"]], REDUCTIONS[one["reduce"]])
+                seen.update(op.name for op in names)
+                seen.update(SOURCES[one[f"{operand}_source"]] for operand in "xyz")
+            if one.name == "matmul":
+                seen[f"type {one['type']} transposed {one['transpose_a']}{one['transpose_w']}"] += 1
+            negative = any(value < 0 for value in one.fields.values())
+            seen["negative"] += negative
+    wanted = [spec.name for spec in INSTRUCTIONS if spec.built]
+    wanted += [op.name for table in (BINARY, UNARY, REDUCTIONS) for op in table if op.built]
+    wanted += [*SOURCES, "negative"]
+    wanted += [f"type {t} transposed {a}{w}" for t in (0, 1) for a in (0, 1) for w in (0, 1)]
+    assert not [name for name in wanted if not seen[name]]
+
+
+def test_most_semaphores_are_needed() -> None:
+    """Taking one post and its waits away is usually noticed: the checker sees what the generator orders."""
+    noticed = total = 0
+    for seed in range(20):
+        program = random_program(load("nano"), seed)
+        for number in range(16):
+            bit = 1 << number
+            if not any(one["post"] & bit for one in program.instructions):
+                continue
+            fewer = [_without(one, bit) for one in program.instructions]
+            total += 1
+            try:
+                check(Program(program.machine, tuple(fewer), program.entry, program.buffers, program.data))
+            except ProgramError as error:
+                assert "data race" in str(error)
+                noticed += 1
+            except WeftError as error:
+                raise AssertionError("dropping both sides of a semaphore cannot deadlock") from error
+    assert noticed > 0.5 * total
+
+
+def _without(one, bit):  # type: ignore[no-untyped-def]
+    fields = dict(one.fields)
+    fields["wait"] &= ~bit
+    fields["post"] &= ~bit
+    changed = type(one)(one.name, fields)
+    assert len(encode(changed)) == 64
+    return changed
