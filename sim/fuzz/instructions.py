@@ -17,6 +17,7 @@ from isa.vector_ops import BINARY, ELEMENT_BYTES, REDUCTIONS, UNARY, VectorOp
 from sim.fuzz.data import SPECIAL_WORDS
 
 Values = dict[str, int | str]
+_STRIDE_LIMIT = 1 << 19  # what every stride field holds
 
 
 class Misfit(Exception):
@@ -117,7 +118,7 @@ class Author:
             moves = list(zip(counts, strides, strict=True)) + ([] if hop else list(zip(trips, steps, strict=True)))
             low = sum(min(0, (count - 1) * step) for count, step in moves)
             high = sum(max(0, (count - 1) * step) for count, step in moves) + size
-            if high - low > window.usable:
+            if high - low > window.usable or any(abs(step) >= _STRIDE_LIMIT for step in (*strides, *steps)):
                 continue
             if hop:  # from bank to bank
                 steps = [0] * (len(trips) - 1) + [window.pitch]
