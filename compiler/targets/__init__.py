@@ -1,0 +1,1 @@
+"""The targets: what a compiled graph can run on."""

@@ -1,0 +1,1 @@
+"""The accelerator target: graphs become programs for a machine of the instruction set."""

@@ -1,0 +1,53 @@
+"""Machine code from an LLVM module: verified, optimised for this processor, and kept alive as long as it is used."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+
+import llvmlite.binding as llvm
+from llvmlite import ir
+
+
+@dataclass(frozen=True)
+class NativeModule:
+    """Compiled code. The addresses it gives are valid as long as this object lives."""
+
+    engine: llvm.ExecutionEngine
+
+    def address(self, name: str) -> int:
+        """The entry point of the function called `name`."""
+        return int(self.engine.get_function_address(name))
+
+
+@functools.cache
+def target_machine() -> llvm.TargetMachine:
+    """The processor that this process runs on, with all its vector extensions, at optimisation level 3."""
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    return llvm.Target.from_default_triple().create_target_machine(
+        cpu=llvm.get_host_cpu_name(), features=llvm.get_host_cpu_features().flatten(), opt=3, jit=True
+    )
+
+
+def new_module(name: str) -> ir.Module:
+    """An empty module with this processor's triple and data layout."""
+    module = ir.Module(name=name)
+    module.triple = llvm.get_default_triple()
+    module.data_layout = str(target_machine().target_data)
+    return module
+
+
+def compile_module(module: ir.Module) -> NativeModule:
+    """Verify, optimise and generate code for `module`."""
+    parsed = llvm.parse_assembly(str(module))
+    parsed.verify()
+    options = llvm.create_pipeline_tuning_options(speed_level=3)
+    options.loop_vectorization = True
+    options.slp_vectorization = True
+    options.loop_unrolling = True
+    builder = llvm.create_pass_builder(target_machine(), options)
+    builder.getModulePassManager().run(parsed, builder)
+    engine = llvm.create_mcjit_compiler(parsed, target_machine())
+    engine.finalize_object()
+    return NativeModule(engine)
