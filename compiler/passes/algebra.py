@@ -165,7 +165,7 @@ def _transposed_operand(b: GraphBuilder, node: Node, inputs: tuple[int, ...]) ->
 
 
 def _reduces_nothing(b: GraphBuilder, node: Node, inputs: tuple[int, ...]) -> int | None:
-    """A sum or maximum over axes of extent one is a reshape."""
+    """A maximum over axes of extent one is a reshape (a sum is not: it turns -0.0 into 0.0)."""
     if any(b.shape(inputs[0])[axis] != 1 for axis in node.attr("axes")):
         return None
     return b.apply("reshape", inputs[0], shape=node.shape)
@@ -189,7 +189,6 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
     "permute": (_permute,),
     "slice": (_no_move,),
     "pad": (_no_move,),
-    "sum": (_reduces_nothing,),
     "max": (_reduces_nothing,),
     "matmul": (_transposed_operand,),
 }

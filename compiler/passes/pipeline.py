@@ -23,7 +23,8 @@ PASSES: Mapping[str, Pass] = {
 }
 """Every pass by name."""
 
-_CLEAN = ("dead_code", "constant_folding", "algebra", "common_subexpressions")
+# Equal operands must be one node before algebra can see that they are equal; what it leaves may be equal again.
+_CLEAN = ("dead_code", "common_subexpressions", "constant_folding", "algebra", "common_subexpressions")
 
 PIPELINES: Mapping[str, tuple[str, ...]] = {
     "cpu": _CLEAN,
