@@ -1,0 +1,67 @@
+"""Export to Verilog, and where in the Verilog the on-chip memories are."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from amaranth.back import verilog
+
+from isa.errors import MissingToolError
+from isa.machine import Machine
+from rtl.core import Core
+from rtl.memory import HALVES
+
+TOP = "weft_core"
+"""Name of the top module; every other module's name begins with ``weft_``."""
+
+
+@dataclass(frozen=True)
+class MemoryPlace:
+    """One physical memory: ``variable`` in the instance ``path`` below the top (``/`` between levels).
+
+    Entry ``e`` (of ``entry_bytes`` bytes, least significant first) holds bytes ``base + e * step`` and on of ``memory``
+    ("scratchpad" or "accumulator").
+    """
+
+    path: str
+    variable: str
+    memory: str
+    base: int
+    step: int
+    entries: int
+    entry_bytes: int
+
+
+def memory_map(machine: Machine) -> tuple[MemoryPlace, ...]:
+    """Every physical memory behind the two on-chip memories; together they cover all of their bytes."""
+    places = []
+    scratchpad, accumulator = machine.scratchpad, machine.accumulator
+    word, row = machine.word_bytes, machine.row_bytes
+    for bank in range(scratchpad.banks):
+        for parity, half in enumerate(HALVES):
+            base = bank * scratchpad.bank_bytes + parity * word
+            entries = scratchpad.bank_bytes // (2 * word)
+            places.append(MemoryPlace("scratchpad", f"bank{bank}_{half}", "scratchpad", base, 2 * word, entries, word))
+    for bank in range(accumulator.banks):
+        base, entries = bank * accumulator.bank_bytes, accumulator.bank_bytes // row
+        places.append(MemoryPlace("accumulator", f"bank{bank}", "accumulator", base, row, entries, row))
+    return tuple(places)
+
+
+def _plain(text: str) -> str:
+    """Modules named as a person would: ``weft_scratchpad`` for Amaranth's ``\\weft_core.scratchpad``."""
+    text = re.sub(rf"\\{TOP}\.([\w.]+) ", lambda match: "weft_" + match[1].replace(".", "_") + " ", text)
+    return re.sub(r"^\(\* (?:generator|top) =.*\*\)\n", "", text, flags=re.MULTILINE)
+
+
+def export(machine: Machine) -> str:
+    """The whole core as Verilog-2005, top module ``weft_core``. Raises MissingToolError without Yosys.
+
+    Ports: ``clk``, ``rst`` (synchronous, active high), ``m_axi_*``, ``s_axil_*``, ``trace_*``, ``halted``, ``fault``.
+    """
+    try:
+        text = verilog.convert(Core(machine, instances=True), name=TOP, emit_src=False, strip_internal_attrs=True)
+    except ImportError as error:
+        raise MissingToolError("Verilog export needs Amaranth with Yosys: pip install 'weft[rtl]'") from error
+    return _plain(text)
