@@ -9,11 +9,18 @@ from amaranth.back import verilog
 
 from isa.errors import MissingToolError
 from isa.machine import Machine
+from rtl.cells import cell_verilog
 from rtl.core import Core
+from rtl.destination import AccumulateLane
+from rtl.element import Element
 from rtl.memory import HALVES
 
 TOP = "weft_core"
 """Name of the top module; every other module's name begins with ``weft_``."""
+
+
+CELLS = (Element, AccumulateLane)
+"""What the core places as instances (see ``rtl.cells``)."""
 
 
 @dataclass(frozen=True)
@@ -50,9 +57,28 @@ def memory_map(machine: Machine) -> tuple[MemoryPlace, ...]:
 
 
 def _plain(text: str) -> str:
-    """Modules named as a person would: ``weft_scratchpad`` for Amaranth's ``\\weft_core.scratchpad``."""
-    text = re.sub(rf"\\{TOP}\.([\w.]+) ", lambda match: "weft_" + match[1].replace(".", "_") + " ", text)
-    return re.sub(r"^\(\* (?:generator|top) =.*\*\)\n", "", text, flags=re.MULTILINE)
+    """Modules named as a person would: ``weft_scratchpad`` for Amaranth's ``\\weft_core.scratchpad``; memories that
+    begin as zeros without a line for every entry."""
+    names: dict[str, str] = {}
+
+    def rename(match: re.Match[str]) -> str:
+        given = match[1]
+        if given not in names:
+            plain = "weft_" + re.sub(r"\$\d+", "", given).replace(".", "_")
+            names[given] = plain if plain not in names.values() else f"{plain}_{len(names)}"
+        return names[given] + " "
+
+    text = re.sub(rf"\\{TOP}\.([\w.$]+) ", rename, text)
+    text = re.sub(r"^\(\* (?:generator|top) =.*\*\)\n", "", text, flags=re.MULTILINE)
+    return re.sub(r"  initial begin\n(?:    (\w+)\[\d+\] = \d+'h0+;\n)+  end\n", _zeros, text)
+
+
+def _zeros(match: re.Match[str]) -> str:
+    entries = match[0].count("\n") - 2
+    return (
+        f"  integer {match[1]}_entry;\n  initial for ({match[1]}_entry = 0; {match[1]}_entry < {entries}; "
+        f"{match[1]}_entry = {match[1]}_entry + 1) {match[1]}[{match[1]}_entry] = 0;\n"
+    )
 
 
 def export(machine: Machine) -> str:
@@ -64,4 +90,4 @@ def export(machine: Machine) -> str:
         text = verilog.convert(Core(machine, instances=True), name=TOP, emit_src=False, strip_internal_attrs=True)
     except ImportError as error:
         raise MissingToolError("Verilog export needs Amaranth with Yosys: pip install 'weft[rtl]'") from error
-    return _plain(text)
+    return _plain(text) + "".join(_plain(cell_verilog(cell, machine)) for cell in CELLS)
