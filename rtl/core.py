@@ -46,10 +46,12 @@ _CLIENTS: Mapping[str, Mapping[str, str]] = {
 
 def trace_members() -> dict[str, Member]:
     """What simulation watches: ``trace_dispatch_valid``, ``_pc``, ``trace_<unit>_start``, ``_retire`` in their cycles;
-    ``trace_running`` in every cycle of a run, ``trace_cycle`` its number; ``halted`` and ``fault`` afterwards."""
+    ``trace_running`` in every cycle of a run, ``trace_cycle`` its number; ``trace_quiet`` while no unit and no fetch is at
+    work; ``halted`` and ``fault`` afterwards."""
     return {
         "trace_running": Out(1),
         "trace_cycle": Out(COUNTER_BITS),
+        "trace_quiet": Out(1),
         "trace_dispatch_valid": Out(1),
         "trace_dispatch_pc": Out(32),
         **{f"trace_{unit}_{what}": Out(1) for unit in UNITS for what in ("start", "retire")},
@@ -69,6 +71,7 @@ class Core(wiring.Component):
         self, machine: Machine, instances: bool = False, units: Mapping[str, wiring.Component] | None = None
     ) -> None:
         self.machine, self.instances, self.units = machine, instances, dict(units or {})
+        self.scratchpad, self.accumulator = Scratchpad(machine), Accumulator(machine)
         super().__init__({**axi_members(machine), **axi_lite_members(), **trace_members()})
 
     def elaborate(self, platform: Any) -> Module:
@@ -88,8 +91,8 @@ class Core(wiring.Component):
         parts = {"fetch": fetch, "dispatch": dispatch, "issue": issue, "read_address": addresses, **units}
         for name, part in parts.items():
             m.submodules[name] = ResetInserter(control.restart)(part)
-        memories = {"sp": Scratchpad(machine), "acc": Accumulator(machine)}
-        m.submodules.scratchpad, m.submodules.accumulator = memories["sp"], memories["acc"]
+        m.submodules.scratchpad, m.submodules.accumulator = self.scratchpad, self.accumulator
+        memories = {"sp": self.scratchpad, "acc": self.accumulator}
 
         for name, unit in units.items():
             for member in issue_members(machine, name):
@@ -189,6 +192,7 @@ class Core(wiring.Component):
             control.counts.eq(Cat(counted[name] for name in COUNTERS)),
             self.trace_running.eq(control.running),
             self.trace_cycle.eq(control.cycle),
+            self.trace_quiet.eq(control.quiet),
             self.trace_dispatch_valid.eq(dispatch.dispatched),
             self.trace_dispatch_pc.eq(dispatch.pc),
             self.halted.eq(control.halted),

@@ -48,6 +48,12 @@ class Scratchpad(wiring.Component):
         self.machine = machine
         self._word = log2(machine.word_bytes)
         self._bank = log2(machine.scratchpad.bank_bytes)
+        depth = machine.scratchpad.bank_bytes // (2 * machine.word_bytes)
+        self.memories = {
+            f"bank{bank}_{half}": Memory(shape=8 * machine.word_bytes, depth=depth, init=[])
+            for bank in range(machine.scratchpad.banks)
+            for half in HALVES
+        }
         super().__init__(
             {
                 **{f"read_{client}": In(scratchpad_read(machine)) for client in SCRATCHPAD_READERS},
@@ -101,9 +107,8 @@ class Scratchpad(wiring.Component):
         for bank in range(machine.scratchpad.banks):
             outputs = []
             for parity, half in enumerate(HALVES):
-                depth = machine.scratchpad.bank_bytes // (2 * machine.word_bytes)
-                memory = Memory(shape=8 * machine.word_bytes, depth=depth, init=[])
-                m.submodules[f"bank{bank}_{half}"] = memory
+                name = f"bank{bank}_{half}"
+                m.submodules[name] = memory = self.memories[name]
                 read, write = memory.read_port(), memory.write_port(granularity=8)
                 m.d.comb += read.en.eq(0)
                 for port in readers:
@@ -128,6 +133,11 @@ class Accumulator(wiring.Component):
 
     def __init__(self, machine: Machine) -> None:
         self.machine = machine
+        depth = machine.accumulator.bank_bytes // machine.row_bytes
+        self.memories = {
+            f"bank{bank}": Memory(shape=32 * machine.dim, depth=depth, init=[])
+            for bank in range(machine.accumulator.banks)
+        }
         super().__init__(
             {
                 **{f"read_{client}": In(accumulator_read(machine)) for client in ACCUMULATOR_READERS},
@@ -138,13 +148,12 @@ class Accumulator(wiring.Component):
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         machine = self.machine
-        depth = machine.accumulator.bank_bytes // machine.row_bytes
-        inner = log2(depth)
+        inner = log2(machine.accumulator.bank_bytes // machine.row_bytes)
         readers = [getattr(self, f"read_{client}") for client in ACCUMULATOR_READERS]
         writers = [getattr(self, f"write_{client}") for client in ACCUMULATOR_WRITERS]
         outputs = []
         for bank in range(machine.accumulator.banks):
-            m.submodules[f"bank{bank}"] = memory = Memory(shape=32 * machine.dim, depth=depth, init=[])
+            m.submodules[f"bank{bank}"] = memory = self.memories[f"bank{bank}"]
             read, write = memory.read_port(), memory.write_port(granularity=32)
             m.d.comb += read.en.eq(0)
             for port in readers:
