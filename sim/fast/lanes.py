@@ -60,7 +60,9 @@ IDENTITY, _RELU, _FABS, _FNEG, _EXP2, _LOG2, _RECIPROCAL, _I2F, _F2I = range(len
 _REDUCTION_ORDER = ("none", "lane_fsum", "lane_fmax", "row_fsum", "row_fmax")
 NONE, LANE_SUM, LANE_MAX, ROW_SUM, ROW_MAX = range(len(_REDUCTION_ORDER))
 for _order, _table in ((_BINARY_ORDER, BINARY), (_UNARY_ORDER, UNARY), (_REDUCTION_ORDER, REDUCTIONS)):
-    assert _order == tuple(op.name for op in _table if op.built), "sim/fast/lanes.py is not in step with isa/vector_ops.py"
+    assert _order == tuple(op.name for op in _table if op.built), (
+        "sim/fast/lanes.py is not in step with isa/vector_ops.py"
+    )
 
 
 @kernel
