@@ -12,8 +12,9 @@ from contextlib import contextmanager
 
 from llvmlite import ir
 
+from compiler.targets.cpu.functions import I32
 from compiler.targets.cpu.loops import Loop, Store, Window, normalise
-from compiler.targets.cpu.scalars import compute, from_memory, identity, literal, memory_type, merge, register_type, to_memory
+from compiler.targets.cpu.scalars import compute, from_memory, identity, memory_type, merge, register_type, to_memory
 
 I64 = ir.IntType(64)
 
@@ -83,8 +84,7 @@ class _Nest:
         """Write the reduction's identity to every place of its window."""
         kept = [d for d, stride in enumerate(store.window.strides) if stride != 0]
         dtype = store.window.dtype
-        start = literal(dtype, 0) if 0 in self.loop.shape else identity(store.combine, dtype)
-        value = to_memory(self.b, start, dtype)
+        value = to_memory(self.b, identity(store.combine, dtype), dtype)
 
         if any(self.loop.shape[d] == 0 for d in kept):
             return
@@ -147,7 +147,7 @@ class _Nest:
         ]
         for op in self.loop.body:
             if op.op == "index":
-                slots.append(self._position(op.value, index, register_type(op.dtype)))
+                slots.append(self._position(*op.value, index))
             else:
                 slots.append(compute(b, op, [slots[a] for a in op.args]))
         results = [
@@ -160,18 +160,19 @@ class _Nest:
             value = slots[store.slot]
             if store in self.seeded:
                 value = merge(b, store.combine, self._load(store.window, index), value, store.window.dtype)
+            elif store.combine:  # reduced along nothing
+                start = identity(store.combine, store.window.dtype)
+                value = merge(b, store.combine, start, value, store.window.dtype)
             self._store(store.window, index, value)
         return results
 
-    def _position(self, strides: tuple[int, ...], index: list[ir.Value], kind: ir.Type) -> ir.Value:
-        """The linear index at this point, in the type that an index operation gives."""
-        total: ir.Value = i64(0)
+    def _position(self, strides: tuple[int, ...], offset: int, index: list[ir.Value]) -> ir.Value:
+        """The linear position of this point, as int32."""
+        total: ir.Value = i64(offset)
         for counter, stride in zip(index, strides, strict=True):
             if stride:
                 total = self.b.add(total, self.b.mul(counter, i64(stride)))
-        if kind == I64:
-            return total
-        return self.b.trunc(total, kind) if isinstance(kind, ir.IntType) else self.b.sitofp(total, kind)
+        return self.b.trunc(total, I32)
 
     def _address(self, window: Window, index: list[ir.Value]) -> ir.Value:
         b = self.b

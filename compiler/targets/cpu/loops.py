@@ -39,7 +39,7 @@ class Scalar:
         args: slots of the operands.
         dtype: of the result.
         operand_dtype: of the first operand (the result's own where there is none).
-        value: what else the operation needs: a constant's value, an index's strides.
+        value: what else the operation needs: a constant's number; an index's (strides, offset).
     """
 
     op: str
@@ -73,7 +73,7 @@ def normalise(loop: Loop) -> Loop:
     """Drop extents of one, put the dimension with the smallest steps innermost, and merge dimensions that every
     window walks as if they were one."""
     steps = [w.strides for w in loop.loads] + [s.window.strides for s in loop.stores]
-    steps += [tuple(op.value) for op in loop.body if op.op == "index"]
+    steps += [op.value[0] for op in loop.body if op.op == "index"]
     order = [d for d in range(len(loop.shape)) if loop.shape[d] != 1]
     order.sort(key=lambda d: -sum(abs(s[d]) for s in steps))
     merged: list[list[int]] = []  # groups of dimensions, each of which becomes one
@@ -100,6 +100,6 @@ def normalise(loop: Loop) -> Loop:
     return Loop(
         shape,
         tuple(window(w) for w in loop.loads),
-        tuple(replace(op, value=walk(op.value)) if op.op == "index" else op for op in loop.body),
+        tuple(replace(op, value=(walk(op.value[0]), op.value[1])) if op.op == "index" else op for op in loop.body),
         tuple(replace(s, window=window(s.window)) for s in loop.stores),
     )

@@ -21,20 +21,29 @@ class NativeModule:
 
 
 @functools.cache
-def target_machine() -> llvm.TargetMachine:
-    """The processor that this process runs on, with all its vector extensions, at optimisation level 3."""
+def _initialised() -> None:
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
+
+
+def target_machine() -> llvm.TargetMachine:
+    """The processor that this process runs on, with all its vector extensions, at optimisation level 3."""
+    _initialised()
     return llvm.Target.from_default_triple().create_target_machine(
         cpu=llvm.get_host_cpu_name(), features=llvm.get_host_cpu_features().flatten(), opt=3, jit=True
     )
+
+
+@functools.cache
+def _data_layout() -> str:
+    return str(target_machine().target_data)
 
 
 def new_module(name: str) -> ir.Module:
     """An empty module with this processor's triple and data layout."""
     module = ir.Module(name=name)
     module.triple = llvm.get_default_triple()
-    module.data_layout = str(target_machine().target_data)
+    module.data_layout = _data_layout()
     return module
 
 
@@ -46,8 +55,9 @@ def compile_module(module: ir.Module) -> NativeModule:
     options.loop_vectorization = True
     options.slp_vectorization = True
     options.loop_unrolling = True
-    builder = llvm.create_pass_builder(target_machine(), options)
-    builder.getModulePassManager().run(parsed, builder)
-    engine = llvm.create_mcjit_compiler(parsed, target_machine())
+    machine = target_machine()  # the execution engine takes it over: one for each module
+    passes = llvm.create_pass_builder(machine, options)
+    passes.getModulePassManager().run(parsed, passes)
+    engine = llvm.create_mcjit_compiler(parsed, machine)
     engine.finalize_object()
     return NativeModule(engine)

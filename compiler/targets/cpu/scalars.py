@@ -74,10 +74,9 @@ def _limits(dtype: str) -> tuple[int, int]:
 
 
 def identity(combine: Combine, dtype: str) -> ir.Constant:
-    """What leaves any value unchanged under `combine`."""
+    """What a reduction starts from."""
     if combine == "sum":
-        # Negative zero is the sum's true identity: it keeps a sum of negative zeros negative.
-        return literal(dtype, -0.0 if _is_float(dtype) else 0)
+        return literal(dtype, 0)  # as in NumPy, a sum of negative zeros is zero
     low, high = (float("-inf"), float("inf")) if _is_float(dtype) else _limits(dtype)
     return literal(dtype, low if combine == "max" else high)
 

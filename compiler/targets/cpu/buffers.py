@@ -1,0 +1,102 @@
+"""Sharing memory: results that may overwrite an operand take its place, and dead temporaries' bytes are used again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from compiler.targets.cpu.loops import Loop, Window
+from compiler.targets.cpu.lower import Lowered
+from compiler.targets.cpu.memory import Lifetime, MemoryPlan, plan_memory
+from compiler.targets.cpu.program import Gemm, Step
+from framework.dtypes import DTYPES
+
+
+def windows(step: Step) -> Iterator[Window]:
+    """Every window that a step reads or writes."""
+    if isinstance(step, Gemm):
+        yield from (step.a, step.b, step.out)
+    else:
+        yield from step.loads
+        yield from (store.window for store in step.stores)
+
+
+@dataclass
+class _Span:
+    """The first and the last step that touch a buffer."""
+
+    first: int
+    last: int
+
+
+def update_in_place(lowered: Lowered) -> Lowered:
+    """The same steps, with a loop's result put where an operand lies that is a temporary and dies there.
+
+    Legal if the loop reads the operand only at the very element that it then writes. So the gradient of a weight is
+    made in the memory of the weight's new momentum, and added to in place.
+    """
+    spans = _spans(lowered)
+    moved: dict[int, int] = {}
+    for n, step in enumerate(lowered.steps):
+        if not isinstance(step, Loop):
+            continue
+        taken = {store.window.buffer for store in step.stores}
+        for store in step.stores:
+            target = store.window
+            if store.combine or spans[target.buffer].first != n:
+                continue
+            for load in step.loads:
+                if load.buffer in taken or not _may_overwrite(lowered, step, load.buffer, target):
+                    continue
+                if spans[load.buffer].last == n and moved.get(load.buffer) is None:
+                    moved[load.buffer] = target.buffer
+                    spans[target.buffer].first = spans[load.buffer].first
+                    taken.add(load.buffer)
+                    break
+    return replace(lowered, steps=tuple(_renamed(step, moved) for step in lowered.steps))
+
+
+def _may_overwrite(lowered: Lowered, step: Loop, operand: int, target: Window) -> bool:
+    a, b = lowered.buffers[operand], lowered.buffers[target.buffer]
+    if a.kind != "temporary" or b.kind == "input" or a.size != b.size:
+        return False
+    return all(_same_place(w, target) for w in step.loads if w.buffer == operand)
+
+
+def _same_place(a: Window, b: Window) -> bool:
+    """Whether two windows of one memory show the same bytes at every index."""
+    steps = zip(a.shape, a.strides, b.strides, strict=True)
+    same_steps = all(extent == 1 or s == t for extent, s, t in steps)
+    return same_steps and a.offset == b.offset and DTYPES[a.dtype].itemsize == DTYPES[b.dtype].itemsize
+
+
+def _renamed(step: Step, moved: Mapping[int, int]) -> Step:
+    def window(w: Window) -> Window:
+        buffer = w.buffer
+        while buffer in moved:
+            buffer = moved[buffer]
+        return replace(w, buffer=buffer)
+
+    if isinstance(step, Gemm):
+        return Gemm(window(step.a), window(step.b), window(step.out))
+    stores = tuple(replace(s, window=window(s.window)) for s in step.stores)
+    return replace(step, loads=tuple(map(window, step.loads)), stores=stores)
+
+
+def _spans(lowered: Lowered) -> dict[int, _Span]:
+    spans: dict[int, _Span] = {}
+    for n, step in enumerate(lowered.steps):
+        for window in windows(step):
+            spans.setdefault(window.buffer, _Span(n, n)).last = n
+    return spans
+
+
+def place_temporaries(lowered: Lowered) -> MemoryPlan:
+    """The arena: an offset for every temporary buffer that some step touches."""
+    return plan_memory(
+        {
+            buffer: Lifetime(lowered.buffers[buffer].size, span.first, span.last)
+            for buffer, span in _spans(lowered).items()
+            if lowered.buffers[buffer].kind == "temporary"
+        }
+    )
