@@ -21,10 +21,11 @@ _FAULT = range(len(FAULTS))
 class Control(wiring.Component):
     """The slave port under its AXI names, and the run.
 
-    ``restart``: 1 in the cycle before the first of a run. ``running``: 1 in every cycle of it; ``enable``: and no fault has
-    happened. ``cycle``: the number of the cycle. ``halt``: this cycle is the last. ``cause``, ``cause_pc``: a fault in this
-    cycle (0: none) and its instruction. ``quiet``: no unit and no bus transfer is at work. ``counts``: one bit a counter.
-    ``entry``, ``length``: the registers. ``pc``: the instruction that a watchdog fault names.
+    ``restart``: 1 in the cycle before the first of a run. ``running``: 1 in every cycle of it; ``enable``: and no
+    fault has happened. ``cycle``: the number of the cycle. ``halt``: this cycle is the last. ``cause``, ``cause_pc``:
+    a fault in this cycle (0: none) and its instruction. ``quiet``: no unit and no bus transfer is at work.
+    ``counts``: one bit a counter. ``entry``, ``length``: the registers. ``pc``: the instruction that a watchdog fault
+    names.
     """
 
     def __init__(self) -> None:
@@ -100,6 +101,7 @@ class Control(wiring.Component):
         """Address and data may come in either order; the write is done when both are there."""
         have_address, have_data = Signal(), Signal()
         address, value, strobe = Signal.like(self.s_axil_awaddr), Signal(32), Signal(4)
+        written = Cat(bit.replicate(8) for bit in strobe)
         m.d.comb += [self.s_axil_awready.eq(~have_address), self.s_axil_wready.eq(~have_data)]
         with m.If(self.s_axil_awvalid & self.s_axil_awready):
             m.d.sync += [have_address.eq(1), address.eq(self.s_axil_awaddr)]
@@ -110,14 +112,11 @@ class Control(wiring.Component):
         with m.If(have_address & have_data & (~self.s_axil_bvalid | self.s_axil_bready)):
             m.d.sync += [have_address.eq(0), have_data.eq(0), self.s_axil_bvalid.eq(1), self.s_axil_bresp.eq(OKAY)]
             with m.Switch(address[2:]):
-                with m.Case(BY_NAME["CONTROL"].offset // 4):
-                    with m.If(value[0] & strobe[0] & ~self.running):
-                        m.d.sync += pending.eq(1)
+                with m.Case(BY_NAME["CONTROL"].offset // 4), m.If(value[0] & strobe[0] & ~self.running):
+                    m.d.sync += pending.eq(1)
                 for name, register in writable.items():
                     with m.Case(BY_NAME[name].offset // 4):
-                        for i in range(4):
-                            with m.If(strobe[i]):
-                                m.d.sync += register[8 * i : 8 * i + 8].eq(value[8 * i : 8 * i + 8])
+                        m.d.sync += register.eq((value & written) | (register & ~written))
                 with m.Default():
                     m.d.sync += self.s_axil_bresp.eq(SLAVE_ERROR)
 

@@ -18,13 +18,13 @@ from rtl.bus import FETCH_ID, INCREMENTING, LOAD_ID, ReadAddress, axi_lite_membe
 from rtl.control import COUNTER_BITS, Control
 from rtl.dispatch import Dispatch
 from rtl.fetch import Fetch
-from rtl.idle import IdleUnit
 from rtl.interfaces import issue_members, log2, memory_members
 from rtl.issue import Issue
 from rtl.load import LoadUnit
 from rtl.matrix import MatrixUnit
 from rtl.memory import Accumulator, Scratchpad
 from rtl.store import StoreUnit
+from rtl.vector import VectorUnit
 
 _CLIENTS: Mapping[str, Mapping[str, str]] = {
     "matrix": {
@@ -46,8 +46,8 @@ _CLIENTS: Mapping[str, Mapping[str, str]] = {
 
 def trace_members() -> dict[str, Member]:
     """What simulation watches: ``trace_dispatch_valid``, ``_pc``, ``trace_<unit>_start``, ``_retire`` in their cycles;
-    ``trace_running`` in every cycle of a run, ``trace_cycle`` its number; ``trace_quiet`` while no unit and no fetch is at
-    work; ``halted`` and ``fault`` afterwards."""
+    ``trace_running`` in every cycle of a run, ``trace_cycle`` its number; ``trace_quiet`` while no unit and no fetch
+    is at work; ``halted`` and ``fault`` afterwards."""
     return {
         "trace_running": Out(1),
         "trace_cycle": Out(COUNTER_BITS),
@@ -85,7 +85,7 @@ class Core(wiring.Component):
         if "matrix" not in units:
             units["matrix"] = MatrixUnit(machine, self.instances)
         if "vector" not in units:
-            units["vector"] = IdleUnit(machine, "vector")
+            units["vector"] = VectorUnit(machine, self.instances)
 
         m.submodules.control = control
         parts = {"fetch": fetch, "dispatch": dispatch, "issue": issue, "read_address": addresses, **units}

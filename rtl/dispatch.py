@@ -24,9 +24,9 @@ _COUNT_BITS = BY_NAME["loop"].layout["count"].field.width
 class Dispatch(wiring.Component):
     """Dispatches while ``enable``.
 
-    ``valid``, ``instruction``, ``take``, ``exhausted``: the fetch queue. ``full``: per unit (``UNITS`` order). ``idle``: no
-    unit has anything queued or in flight. ``push``: per unit, ``record`` (addresses final) goes to its queue.
-    ``dispatched``: an instruction is, the one at ``pc``; ``halt``: it is the halt. ``fault``: a code of
+    ``valid``, ``instruction``, ``take``, ``exhausted``: the fetch queue. ``full``: per unit (``UNITS`` order).
+    ``idle``: no unit has anything queued or in flight. ``push``: per unit, ``record`` (addresses final) goes to its
+    queue. ``dispatched``: an instruction is, the one at ``pc``; ``halt``: it is the halt. ``fault``: a code of
     ``isa.registers.FAULTS``, or 0. ``events``: one bit for each dispatch event.
     """
 

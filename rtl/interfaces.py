@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from amaranth import Mux, Value, signed, unsigned
+from amaranth import Cat, Const, Mux, Value, signed, unsigned
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Member, Out
 
@@ -136,6 +136,12 @@ def bank_ports(machine: Machine, local: Value, direction: str) -> Mapping[str, V
         one_hot = Value.cast(1) << local[low:high]
         result[f"{prefix}_{direction}"] = Mux(wanted, one_hot[: memory.banks], 0)
     return result
+
+
+def port_set(machine: Machine, local: Value, direction: str) -> Value:
+    """:func:`bank_ports` as a whole set, in the bits of :func:`ports_layout`."""
+    ports = bank_ports(machine, local, direction)
+    return Cat(ports.get(kind, Const(0, field.width)) for kind, field in ports_layout(machine))
 
 
 def scratchpad_read(machine: Machine) -> wiring.Signature:

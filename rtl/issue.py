@@ -34,8 +34,8 @@ def causes(unit: str) -> tuple[str, ...]:
 class Issue(wiring.Component):
     """Each unit's interface is the member of its name (see ``rtl.interfaces``).
 
-    ``push`` (per unit), ``record``, ``pc``: from dispatch. ``full``: per unit. ``idle``: nothing is queued or in flight.
-    ``quiet``: nothing is in flight. ``enable``: heads may start. ``events_<unit>``: one bit for each event.
+    ``push`` (per unit), ``record``, ``pc``: from dispatch. ``full``: per unit. ``idle``: nothing is queued or in
+    flight. ``quiet``: nothing is in flight. ``enable``: heads may start. ``events_<unit>``: one bit for each event.
     ``oldest_<unit>``: pc of its oldest instruction in flight. ``overflow``: a semaphore went past its bounds, by the
     instruction at ``overflow_pc``.
     """

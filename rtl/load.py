@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from amaranth import Cat, Module, Signal
+from amaranth import Cat, Module, Mux, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from isa.machine import Machine
 from rtl.bursts import BYTES_BITS, LENGTH_BITS, BurstWalker, add_walk, landing_layout, transfer_view, used_bytes
-from rtl.interfaces import accumulator_row, bank_ports, in_accumulator, log2, scratchpad_address, unit_members
+from rtl.interfaces import accumulator_row, in_accumulator, log2, port_set, scratchpad_address, unit_members
 from rtl.queue import Queue
 
 
 class LoadUnit(wiring.Component):
     """Members as in ``rtl.interfaces``, and the read side of the bus.
 
-    ``want``/``picked``: the next burst (``address``, ``length`` = beats less one). ``beat``, ``data``: read beats of loads, in
-    the order of the bursts; they are always taken.
+    ``want``/``picked``: the next burst (``address``, ``length`` = beats less one). ``beat``, ``data``: read beats of
+    loads, in the order of the bursts; they are always taken.
     """
 
     def __init__(self, machine: Machine) -> None:
@@ -60,8 +60,7 @@ class LoadUnit(wiring.Component):
         with m.Elif(self.picked & walker.last):
             m.d.sync += asking.eq(0)
         m.d.sync += flying.eq(flying + self.start - self.retire)
-        for kind, mask in bank_ports(machine, fields.local, "write").items():
-            m.d.comb += self.claims[0][kind].eq(mask)
+        m.d.comb += Value.cast(self.claims).eq(port_set(machine, fields.local, "write"))
         self._land(m, fields)
         return m
 
@@ -113,6 +112,4 @@ class LoadUnit(wiring.Component):
             self.acc_write.data.eq(word.replicate(machine.row_bytes // bus)),
             self.acc_write.mask.eq(Cat(mask[i] for i in range(0, bus, 4)) << lane),
         ]
-        with m.If(self.retire):
-            for kind, ports in bank_ports(machine, local, "write").items():
-                m.d.comb += self.release[0][kind].eq(ports)
+        m.d.comb += Value.cast(self.release).eq(Mux(self.retire, port_set(machine, local, "write"), 0))

@@ -32,10 +32,11 @@ class Queue(wiring.Component):
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         depth = self.depth
-        m.submodules.entries = entries = Memory(shape=len(self.entry), depth=depth, init=[])
+        places = max(depth, 2)  # a memory of one entry would have an address of no bits
+        m.submodules.entries = entries = Memory(shape=len(self.entry), depth=places, init=[])
         write, read = entries.write_port(), entries.read_port(domain="comb")
         level = Signal(range(depth + 1))
-        at_write, at_read = Signal(range(depth)), Signal(range(depth))
+        at_write, at_read = Signal(range(places)), Signal(range(places))
         m.d.comb += [
             write.en.eq(self.push),
             write.addr.eq(at_write),
@@ -48,7 +49,7 @@ class Queue(wiring.Component):
         m.d.sync += level.eq(level + self.push - self.pop)
         for at, moves in ((at_write, self.push), (at_read, self.pop)):
             with m.If(moves):
-                with m.If(at == depth - 1):
+                with m.If(at == places - 1):
                     m.d.sync += at.eq(0)
                 with m.Else():
                     m.d.sync += at.eq(at + 1)

@@ -13,8 +13,8 @@ from isa.instructions import UNITS
 
 
 class Semaphores(wiring.Component):
-    """Per unit: ``wait_<unit>``: the mask of its head; ``satisfied_<unit>``: all of it are above 0; ``start_<unit>``: they are
-    taken; ``post_<unit>``: the mask of what retires, or 0. ``overflow``: those that go past their bounds.
+    """Per unit: ``wait_<unit>``: the mask of its head; ``satisfied_<unit>``: all of it are above 0; ``start_<unit>``:
+    they are taken; ``post_<unit>``: the mask of what retires, or 0. ``overflow``: those that go past their bounds.
     """
 
     def __init__(self) -> None:

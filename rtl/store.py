@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from amaranth import Array, Cat, Module, Mux, Signal
+from amaranth import Array, Cat, Module, Mux, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from isa.machine import Machine
 from rtl.bursts import DRAM_BITS, LENGTH_BITS, BurstWalker, transfer_view, used_bytes
-from rtl.interfaces import accumulator_row, bank_ports, in_accumulator, log2, scratchpad_address, unit_members
+from rtl.interfaces import accumulator_row, in_accumulator, log2, port_set, scratchpad_address, unit_members
 
 BUFFERS = 2
 
@@ -47,8 +47,7 @@ class StoreUnit(wiring.Component):
             m.d.sync += [busy.eq(1), self.post.eq(fields.post)]
         with m.Elif(self.retire):
             m.d.sync += busy.eq(0)
-        for kind, mask in bank_ports(machine, fields.local, "read").items():
-            m.d.comb += self.claims[0][kind].eq(mask)
+        m.d.comb += Value.cast(self.claims).eq(port_set(machine, fields.local, "read"))
 
         reading, begun = self._read(m)
         unanswered = Signal(32)  # DRAM may take every burst of a long store before it answers the first
@@ -89,9 +88,8 @@ class StoreUnit(wiring.Component):
             m.d.sync += [beat.eq(0), side.eq(side + 1)]
         with m.Elif(read):
             m.d.sync += beat.eq(beat + 1)
-        with m.If(burst_ends & walker.last):
-            for kind, ports in bank_ports(machine, local, "read").items():
-                m.d.comb += self.release[0][kind].eq(ports)
+        done = port_set(machine, local, "read")
+        m.d.comb += Value.cast(self.release).eq(Mux(burst_ends & walker.last, done, 0))
 
         # A cycle later the data is there.
         arrived, arrived_last, from_accumulator = Signal(), Signal(), Signal()

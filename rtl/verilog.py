@@ -13,13 +13,25 @@ from rtl.cells import cell_verilog
 from rtl.core import Core
 from rtl.destination import AccumulateLane
 from rtl.element import Element
+from rtl.lane import Lane
 from rtl.memory import HALVES
 
 TOP = "weft_core"
 """Name of the top module; every other module's name begins with ``weft_``."""
 
 
-CELLS = (Element, AccumulateLane)
+WAIVERS = {
+    "UNUSEDSIGNAL": "every level of a record keeps its name, needed or not",
+    "PROCASSINIT": "registers have their reset value from power-up on, as FPGAs can",
+    "CASEINCOMPLETE": "what a case leaves out was assigned before it",
+    "WIDTHEXPAND": "operators extend their operands, as the language defines",
+    "WIDTHTRUNC": "a vector as a condition means: not zero",
+    "UNSIGNED": "an index is compared with every bound, 0 among them",
+    "VARHIDDEN": "a port may be called as a unit is",
+}
+"""Verilator warnings that the exported text turns off, and why."""
+
+CELLS = (Element, AccumulateLane, Lane)
 """What the core places as instances (see ``rtl.cells``)."""
 
 
@@ -90,4 +102,5 @@ def export(machine: Machine) -> str:
         text = verilog.convert(Core(machine, instances=True), name=TOP, emit_src=False, strip_internal_attrs=True)
     except ImportError as error:
         raise MissingToolError("Verilog export needs Amaranth with Yosys: pip install 'weft[rtl]'") from error
-    return _plain(text) + "".join(_plain(cell_verilog(cell, machine)) for cell in CELLS)
+    waivers = "".join(f"// {why}\n/* verilator lint_off {name} */\n" for name, why in WAIVERS.items())
+    return waivers + _plain(text) + "".join(_plain(cell_verilog(cell, machine)) for cell in CELLS)

@@ -38,9 +38,9 @@ class _Burst:
 class DramModel:
     """Serves bursts in order of acceptance from ``memory`` (bytes, changed in place).
 
-    In each cycle: look at :meth:`read_beat` and :meth:`write_response`; say :meth:`read_taken` and :meth:`response_taken` if
-    the core takes them; then give it what the core puts on its channels, reads first. Addresses outside of ``memory`` answer
-    with an error.
+    In each cycle: look at :meth:`read_beat` and :meth:`write_response`; say :meth:`read_taken` and
+    :meth:`response_taken` if the core takes them; then give it what the core puts on its channels, reads first.
+    Addresses outside of ``memory`` answer with an error.
     """
 
     def __init__(self, machine: Machine, memory: npt.NDArray[np.uint8]) -> None:
