@@ -20,15 +20,15 @@ _REPEATS = 10  # most iterations of an instruction in all its loops
 
 
 def _block_bytes(machine: Machine) -> int:
-    return max(2048, 16 * machine.row_bytes)
+    return max(2048, 20 * machine.row_bytes)
 
 
 def _layout(machine: Machine, code: int) -> Layout:
     size = _block_bytes(machine)
     start = -(-(code + _CODE_BYTES) // 4096) * 4096
-    source = Window(start, len(KINDS), size, size)
+    source = Window(start, len(KINDS), size, size, size)
     # The output's last beat belongs to the guards.
-    target = Window(start + len(KINDS) * size, 1, 3 * size, 3 * size - machine.bus.bytes)
+    target = Window(start + len(KINDS) * size, 1, 3 * size, 3 * size - machine.bus.bytes, size // 8)
     return Layout(machine, source, target, KINDS)
 
 
@@ -84,8 +84,8 @@ def _fits(items: list[Item], machine: Machine) -> bool:
     return all(sum(map(size, loop.body)) + 1 <= machine.queues.loop for loop in loops)
 
 
-def random_program(machine: Machine, seed: int, length: int = 24) -> Program:
-    """A program of about ``length`` random instructions, plus loops and what synchronises them.
+def random_program(machine: Machine, seed: int, length: int = 20) -> Program:
+    """A program of about ``length`` random instructions, plus loads to begin with, loops and what synchronises.
 
     It passes ``isa.validator`` and ``isa.checker`` by construction, is the same for the same arguments, and runs
     in well under 3,000 cycles on ``nano``. Memories fill with tame and special numbers alike.
@@ -94,8 +94,8 @@ def random_program(machine: Machine, seed: int, length: int = 24) -> Program:
         rng = random.Random(f"{seed} {attempt}")
         author = _author(machine, rng)
         try:
-            items: list[Item] = [leaf(machine, author.write("load", ()), ()) for _ in range(4)]
-            items += _body(author, max(1, length - 4), (), list(NAMES))
+            items: list[Item] = [leaf(machine, one, ()) for one in author.fills()]
+            items += _body(author, length, (), list(NAMES))
             if not _fits(items, machine):
                 continue
             Synchroniser(rng).run(items)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ from sim.fuzz.data import SPECIAL_WORDS
 
 Values = dict[str, int | str]
 _STRIDE_LIMIT = 1 << 19  # what every stride field holds
+_FILLED_ROWS = 10
 
 
 class Misfit(Exception):
@@ -28,13 +30,15 @@ class Misfit(Exception):
 class Window:
     """A memory as random operands see it: equal banks, of each of which the first ``usable`` bytes may be used.
 
-    What is left belongs to guards and tails (see ``plain``), so that these conflict with nothing.
+    The first ``filled`` bytes hold numbers from the start on; most operands lie there. What is left after the usable
+    bytes belongs to guards and tails (see ``plain``), so that these conflict with nothing.
     """
 
     base: int
     banks: int
     pitch: int
     usable: int
+    filled: int
 
 
 @dataclass(frozen=True)
@@ -48,18 +52,27 @@ class Layout:
 
     @property
     def scratchpad(self) -> Window:
-        memory = self.machine.scratchpad
-        return Window(0, memory.banks, memory.bank_bytes, memory.bank_bytes - self.machine.word_bytes)
+        memory, row = self.machine.scratchpad, self.machine.word_bytes
+        usable = memory.bank_bytes - row
+        return Window(0, memory.banks, memory.bank_bytes, usable, min(_FILLED_ROWS * row, usable))
 
     @property
     def accumulator(self) -> Window:
-        memory = self.machine.accumulator
-        return Window(0, memory.banks, memory.bank_bytes, memory.bank_bytes - self.machine.row_bytes)
+        memory, row = self.machine.accumulator, self.machine.row_bytes
+        usable = memory.bank_bytes - row
+        return Window(0, memory.banks, memory.bank_bytes, usable, min(_FILLED_ROWS * row, usable))
 
     def spare(self, memory: str, bank: int) -> int:
         """The local address of what a bank keeps back."""
         window = self.scratchpad if memory == "sp" else self.accumulator
         return bank * window.pitch + window.usable | (ACCUMULATOR_BIT if memory == "acc" else 0)
+
+
+def _work(instruction: Instruction, machine: Machine) -> int:
+    """About how many cycles an instruction keeps its unit or the bus busy."""
+    rows = math.prod(value for name, value in instruction.fields.items() if name.startswith("count"))
+    beats = -(-instruction["bytes"] // machine.bus.bytes) if "bytes" in instruction.fields else 1
+    return rows * beats + {"matmul": 3 * machine.dim, "vector": 10}.get(instruction.name, machine.dram.latency)
 
 
 def _up(value: int, align: int) -> int:
@@ -84,6 +97,12 @@ class Author:
         self.kinds["sp"] = [small[i % 2] for i in range(machine.scratchpad.banks)]
         wide = ["i32" if kind == "int8" else "f32" for kind in small]
         self.kinds["acc"] = [wide[i % 2] for i in range(machine.accumulator.banks)]
+
+    @property
+    def most_work(self) -> int:
+        """Most cycles that one instruction may take in all of its iterations: small machines have small programs."""
+        machine = self.layout.machine
+        return 90 + 2 * machine.dram.latency + 8 * machine.dim
 
     def chance(self, probability: float) -> bool:
         return self.rng.random() < probability
@@ -125,8 +144,9 @@ class Author:
                 bank = max(0, min(bank, window.banks - trips[-1]))
                 if bank + trips[-1] > window.banks:
                     continue
-            slack = (window.usable - (high - low)) // align
-            offset = align * self.rng.randint(0, min(slack, 64) if self.chance(0.5) else slack)
+            slack = window.usable - (high - low)
+            near = min(slack, max(window.filled - (high - low), window.filled // 4))
+            offset = align * self.rng.randint(0, (near if self.chance(0.85) else slack) // align)
             increments = [0] * LOOP_LEVELS
             increments[: len(steps)] = steps
             return window.base + bank * window.pitch + _up(offset - low, align), strides, increments
@@ -256,6 +276,20 @@ class Author:
             values["x_source"] = "row"
         return values
 
+    def fills(self) -> list[Instruction]:
+        """Loads that put numbers of its kind into each bank."""
+        source, bus = self.layout.source, self.layout.machine.bus.bytes
+        return [
+            make(
+                "load",
+                dram=source.base + source.pitch * self.layout.kinds.index(kind) + _up(64 * bank, bus),
+                local=bank * self._local(memory).pitch | (ACCUMULATOR_BIT if memory == "acc" else 0),
+                bytes=self._local(memory).filled,
+            )
+            for memory in ("sp", "acc")
+            for bank, kind in enumerate(self.kinds[memory])
+        ]
+
     def write(self, name: str, trips: tuple[int, ...]) -> Instruction:
         """A random instruction called ``name`` that may stand in loops of ``trips`` iterations. Raises Misfit."""
         make_values: dict[str, Callable[[], Values]] = {
@@ -268,6 +302,8 @@ class Author:
             try:
                 instruction = make(name, "", **make_values[name]())
             except Misfit:
+                continue
+            if _work(instruction, self.layout.machine) * math.prod(trips) > self.most_work:
                 continue
             placed = Placed(self.stub, 0, instruction, trips, accesses(self.layout.machine, instruction))
             if not any(text for rule in RULES for text in rule(placed)):

@@ -20,7 +20,7 @@ SMALL = {"scratchpad.bytes": 256, "accumulator.bytes": 256}
 
 @pytest.mark.parametrize(
     ("preset", "changes", "count"),
-    [("nano", {}, 120), ("edu", {}, 30), ("edge-int8", {}, 20), ("nano", NARROW, 30), ("nano", SMALL, 30)],
+    [("nano", {}, 80), ("edu", {}, 30), ("edge-int8", {}, 20), ("nano", NARROW, 15), ("nano", SMALL, 15)],
 )
 def test_random_programs_are_valid(preset: str, changes: dict[str, int], count: int) -> None:
     machine = load(preset, changes)
@@ -39,7 +39,7 @@ def test_the_same_seed_gives_the_same_program() -> None:
 
 def test_everything_occurs() -> None:
     seen: Counter[str] = Counter()
-    for seed in range(150):
+    for seed in range(120):
         for one in random_program(load("nano"), seed).instructions:
             seen[one.name] += 1
             if one.name == "vector":
