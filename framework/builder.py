@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -12,7 +12,7 @@ from framework.dtypes import DType, as_dtype
 from framework.errors import DTypeError, GraphError, ShapeError
 from framework.graph import Attributes, Graph, Node, check_attributes
 from framework.primitives import PRIMITIVES
-from framework.primitives.base import Array, Shape
+from framework.primitives.base import Array, Operand, Shape
 
 
 def _plain(value: Any) -> Any:
@@ -22,6 +22,11 @@ def _plain(value: Any) -> Any:
     if isinstance(value, DType):
         return value.name
     return value.item() if isinstance(value, np.generic) else value
+
+
+def plain_attributes(attrs: Mapping[str, Any]) -> Attributes:
+    """Attributes in the form that a node holds them in: hashable values, sorted by name."""
+    return tuple(sorted((name, _plain(value)) for name, value in attrs.items()))
 
 
 class GraphBuilder:
@@ -69,7 +74,7 @@ class GraphBuilder:
         Raises GraphError for an unknown primitive or wrong attributes, ShapeError or DTypeError (naming op, shapes and
         origin) for operands that do not fit.
         """
-        return self.add(op, inputs, tuple(sorted((k, _plain(v)) for k, v in attrs.items())))
+        return self.add(op, inputs, plain_attributes(attrs))
 
     def add(self, op: str, inputs: Sequence[int], attrs: Attributes, origin: str | None = None) -> int:
         """Append ``op`` with attributes already in the form that a node holds them in."""
@@ -112,7 +117,7 @@ class GraphBuilder:
         return graph
 
 
-def infer(op: str, operands: Sequence[Node], attrs: Attributes, origin: str | None = None) -> tuple[Shape, DType]:
+def infer(op: str, operands: Sequence[Operand], attrs: Attributes, origin: str | None = None) -> tuple[Shape, DType]:
     """Shape and dtype that ``op`` has on these operands. Raises ShapeError or DTypeError naming the origin and op."""
     rule, named = PRIMITIVES[op], dict(attrs)
     try:

@@ -43,8 +43,10 @@ def _argmax_dtype(operands: Sequence[Operand], attrs: Attrs) -> DType:
 def _expanded(e: Emitter, s: Site, reduced: int) -> int:
     """A reduced value spread over the input's shape again."""
     shape = e.shape(s.inputs[0])
-    kept = e.apply("reshape", reduced, shape=_reduced(shape, s.attrs["axes"], True))
-    return e.apply("broadcast_to", kept, shape=shape)
+    kept = _reduced(shape, s.attrs["axes"], True)
+    if e.shape(reduced) not in ((), kept):  # a scalar needs no axes to be repeated along
+        reduced = e.apply("reshape", reduced, shape=kept)
+    return e.apply("broadcast_to", reduced, shape=shape)
 
 
 def _max_gradient(e: Emitter, s: Site, g: int) -> int:

@@ -1,0 +1,165 @@
+"""Functions of tensors: making them, choosing between them, activations and losses, all composed of primitives."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from framework.device import Device, get_device
+from framework.dtypes import DType, as_dtype, bool_, float32, int32
+from framework.errors import DTypeError, FrameworkError, ShapeError
+from framework.lazy import Expr, apply, constant, no_grad
+from framework.operators import cast, elementwise, expand
+from framework.origin import user_line
+from framework.primitives.base import Shape
+from framework.tensor import Number, Tensor, tensor
+
+
+def full(
+    shape: Sequence[int], value: Number, dtype: DType | str = float32, device: str | Device | None = None
+) -> Tensor:
+    """A tensor of one value."""
+    made: Expr = expand(constant(value, as_dtype(dtype)), tuple(shape))
+    made.device = None if device is None else get_device(device)
+    return Tensor._of(made)
+
+
+def _extents(shape: tuple[Any, ...]) -> Shape:
+    return tuple(shape[0]) if len(shape) == 1 and not isinstance(shape[0], int) else shape
+
+
+def zeros(*shape: Any, dtype: DType | str = float32, device: str | Device | None = None) -> Tensor:
+    """A tensor of zeros: zeros(2, 3) or zeros((2, 3))."""
+    return full(_extents(shape), 0, dtype, device)
+
+
+def ones(*shape: Any, dtype: DType | str = float32, device: str | Device | None = None) -> Tensor:
+    """A tensor of ones."""
+    return full(_extents(shape), 1, dtype, device)
+
+
+def zeros_like(like: Tensor) -> Tensor:
+    """Zeros with the shape, dtype and device of ``like``."""
+    return full(like.shape, 0, like.dtype, like._expr.device)
+
+
+def ones_like(like: Tensor) -> Tensor:
+    """Ones with the shape, dtype and device of ``like``."""
+    return full(like.shape, 1, like.dtype, like._expr.device)
+
+
+def arange(stop: int) -> Tensor:
+    """int32 [stop]: 0, 1, …"""
+    return Tensor._of(apply("iota", shape=(stop,), axis=0))
+
+
+def where(condition: Tensor, a: Tensor | Number, b: Tensor | Number) -> Tensor:
+    """a where the bool ``condition`` holds, else b; all three broadcast."""
+    if condition.dtype != bool_:
+        raise DTypeError(f"{user_line()}: the condition of where() is {condition.dtype}, not bool; write x != 0")
+    return elementwise("select", condition, a, b, leading=(condition,))
+
+
+def maximum(a: Tensor, b: Tensor | Number) -> Tensor:
+    """The larger of each pair; at a tie the gradient goes to b."""
+    return elementwise("maximum", a, a, b)
+
+
+def minimum(a: Tensor, b: Tensor | Number) -> Tensor:
+    """The smaller of each pair; at a tie the gradient goes to b."""
+    return elementwise("minimum", a, a, b)
+
+
+def relu(x: Tensor) -> Tensor:
+    """max(x, 0), with derivative 0 at 0."""
+    result: Tensor = x.relu()
+    return result
+
+
+def sigmoid(x: Tensor) -> Tensor:
+    """1 / (1 + exp(-x))."""
+    result: Tensor = x.sigmoid()
+    return result
+
+
+def log_softmax(x: Tensor, dim: int = -1) -> Tensor:
+    """x - log Σ exp(x) along ``dim``, shifted by the largest element so that nothing overflows."""
+    with no_grad():
+        largest = x.amax(dim, keepdim=True)  # the result does not depend on the shift, so neither does the gradient
+    shifted = x - largest
+    result: Tensor = shifted - shifted.exp().sum(dim, keepdim=True).log()
+    return result
+
+
+def softmax(x: Tensor, dim: int = -1) -> Tensor:
+    """exp(x) / Σ exp(x) along ``dim``."""
+    with no_grad():
+        largest = x.amax(dim, keepdim=True)
+    grown = (x - largest).exp()
+    result: Tensor = grown / grown.sum(dim, keepdim=True)
+    return result
+
+
+def is_class(labels: Tensor, classes: int) -> Tensor:
+    """bool [..., classes]: where the class is the row's integer label (nowhere for a label out of range)."""
+    if labels.dtype.kind != "int":
+        raise DTypeError(f"{user_line()}: labels are class numbers, so integers, not {labels.dtype}")
+    shape = (*labels.shape, classes)
+    index = apply("iota", shape=shape, axis=len(shape) - 1)
+    wanted = expand(cast(labels.unsqueeze(-1)._read(), int32), shape)
+    return Tensor._of(apply("eq", index, wanted))
+
+
+def one_hot(labels: Tensor, classes: int) -> Tensor:
+    """int32 [..., classes]: 1 at the label of each row, else 0."""
+    return is_class(labels, classes).to(int32)
+
+
+def _reduced(losses: Tensor, reduction: str, sign: int = 1) -> Tensor:
+    """``sign`` times the losses, as they are, summed or averaged."""
+    scales = {"mean": sign / max(losses.numel(), 1), "sum": sign, "none": sign}
+    if reduction not in scales:
+        raise FrameworkError(f"{user_line()}: reduction is 'mean', 'sum' or 'none', not {reduction!r}")
+    total: Tensor = losses if reduction == "none" else losses.sum()
+    scale = scales[reduction]
+    scaled: Tensor = total if scale == 1 else -total if scale == -1 else total * scale
+    return scaled
+
+
+def cross_entropy(logits: Tensor, labels: Tensor, reduction: str = "mean") -> Tensor:
+    """Negative log-probability of the labels under softmax(logits).
+
+    logits: float [rows, classes]; labels: integer [rows], 0 ≤ label < classes. Raises ShapeError or DTypeError.
+    """
+    if logits.ndim != 2 or labels.shape != logits.shape[:1]:
+        raise ShapeError(
+            f"{user_line()}: cross_entropy takes logits [rows, classes] and labels [rows], not "
+            f"{list(logits.shape)} and {list(labels.shape)}"
+        )
+    chosen: Tensor = where(is_class(labels, logits.shape[1]), log_softmax(logits, 1), 0.0).sum(1)
+    return _reduced(chosen, reduction, sign=-1)
+
+
+def binary_cross_entropy_with_logits(logits: Tensor, targets: Tensor, reduction: str = "mean") -> Tensor:
+    """-y log σ(x) - (1-y) log(1 - σ(x)) as max(x, 0) - x·y + log(1 + exp(-|x|)); both float, of one shape."""
+    _same_shape("binary_cross_entropy_with_logits", logits, targets)
+    losses = logits.relu() - logits * targets + (1 + (-logits.abs()).exp()).log()
+    return _reduced(losses, reduction)
+
+
+def mse_loss(x: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
+    """Squared difference; both of one shape."""
+    _same_shape("mse_loss", x, target)
+    return _reduced((x - target) ** 2, reduction)
+
+
+def _same_shape(name: str, a: Tensor, b: Tensor) -> None:
+    if a.shape != b.shape:
+        raise ShapeError(f"{user_line()}: {name}: shapes {list(a.shape)} and {list(b.shape)} differ")
+
+
+__all__ = [
+    "arange", "binary_cross_entropy_with_logits", "cross_entropy", "full", "is_class", "log_softmax", "maximum",
+    "minimum", "mse_loss", "one_hot", "ones", "ones_like", "relu", "sigmoid", "softmax", "tensor", "where", "zeros",
+    "zeros_like",
+]

@@ -1,0 +1,162 @@
+"""``@jit``: a Python function of tensors becomes one compiled graph, (state, inputs) → (new state, outputs).
+
+State is every tensor from outside that the function reads or writes: parameters, momenta, the learning rate. Python
+floats are traced as scalar inputs; ints, bools, strings and other objects specialise the graph; shapes are static.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import warnings
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from framework.device import compiled
+from framework.dtypes import float32
+from framework.errors import TraceError
+from framework.graph import Graph
+from framework.lazy import grad_enabled
+from framework.origin import user_line
+from framework.primitives.base import Array
+from framework.recording import Recording, record
+from framework.tensor import Tensor, realize_pending, stored
+from framework.tracing import current_trace
+from framework.tree import leaves, map_leaves
+
+RETRACES_BEFORE_WARNING = 3
+KEPT = 64
+"""Recordings kept for each function; the one used longest ago is dropped."""
+
+
+class RetraceWarning(UserWarning):
+    """A jitted function that is traced again and again."""
+
+
+class JitFunction:
+    """A function compiled once for each combination of shapes, dtypes and specialised arguments."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        if not isinstance(function, functools.partial):
+            functools.update_wrapper(self, function)
+        self._function = function
+        self._name = getattr(function, "func", function).__name__
+        self._signature = inspect.signature(function)
+        self._recordings: dict[tuple[Any, ...], Recording] = {}
+        self._last: dict[str, Any] = {}
+        self.traces = 0
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        """As a method: one compiled function for each instance."""
+        if instance is None:
+            return self
+        bound = JitFunction(functools.partial(self._function, instance))
+        instance.__dict__[self._name] = bound
+        return bound
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Run the compiled step; trace it first if it is new. Inside another trace it is simply part of that."""
+        if current_trace() is not None:
+            return self._function(*args, **kwargs)
+        recording, arguments = self._find(args, kwargs)
+        inputs = self._values(recording, arguments)
+        result = compiled(recording.device, recording.graph)(inputs)
+        return recording.deliver(result)
+
+    def trace(self, *args: Any, **kwargs: Any) -> Recording:
+        """The recording for such arguments: graph, device, and the tensors that are its state."""
+        return self._find(args, kwargs)[0]
+
+    def lower(self, *args: Any, **kwargs: Any) -> Graph:
+        """The graph that a call with such arguments runs."""
+        return self.trace(*args, **kwargs).graph
+
+    def bind(self, *args: Any, **kwargs: Any) -> dict[str, Array]:
+        """The value of every input and state of ``lower(*args, **kwargs)`` as a call would pass them now, by name."""
+        recording, arguments = self._find(args, kwargs)
+        return self._values(recording, arguments)
+
+    def _find(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[Recording, dict[str, Any]]:
+        bound = self._signature.bind(*args, **kwargs)
+        bound.apply_defaults()
+        arguments = map_leaves(dict(bound.arguments), lambda path, leaf: _as_input(leaf))
+        seen = {path: _kind(leaf) for path, leaf in leaves(arguments)}
+        key = (tuple(seen.items()), grad_enabled())
+        recording = self._recordings.pop(key, None)
+        if recording is None or not recording.still_fits():
+            self._warn(seen)
+            recording = record(self._function, self._name, bound, arguments)
+            self.traces += 1
+        self._recordings[key] = recording
+        self._last = seen
+        while len(self._recordings) > KEPT:
+            del self._recordings[next(iter(self._recordings))]
+        return recording, arguments
+
+    def _values(self, recording: Recording, arguments: dict[str, Any]) -> dict[str, Array]:
+        tensors = {path: leaf for path, leaf in leaves(arguments) if isinstance(leaf, Tensor)}
+        given = {name: tensors[name] for name in recording.arguments} | dict(recording.states)
+        realize_pending(*given.values())
+        return {name: t._expr.value for name, t in given.items() if t._expr.value is not None}
+
+    def _warn(self, seen: dict[str, Any]) -> None:
+        """After the third retrace say which argument changed."""
+        if self.traces != RETRACES_BEFORE_WARNING:
+            return
+        changed = [path for path in seen if seen[path] != self._last.get(path)]
+        what = "its state changed shape, type or device"
+        if changed:
+            path = changed[0]
+            what = f"argument {path!r} changed from {_shown(self._last.get(path))} to {_shown(seen[path])}"
+        warnings.warn(
+            f"{user_line()}: {self._name} is traced for the {self.traces + 1}th time, because "
+            f"{what}; every new shape and every new int, bool or string compiles anew (floats do not)",
+            RetraceWarning,
+            stacklevel=4,
+        )
+
+
+def jit(function: Callable[..., Any]) -> JitFunction:
+    """Compile ``function`` at its first call; see the module's first lines for what is traced and what specialises.
+
+    The function must not depend on the value of a tensor: ``.item()``, ``bool()`` and printing one are errors at the
+    user's line. Tensors it returns have no history. A gradient left in ``.grad`` by a jitted function cannot be read
+    outside; return it instead.
+    """
+    return JitFunction(function)
+
+
+def trace(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Graph:
+    """The graph of one call of ``function``, jitted or not, with such arguments; nothing is computed."""
+    jitted = function if isinstance(function, JitFunction) else JitFunction(function)
+    return jitted.lower(*args, **kwargs)
+
+
+def _as_input(leaf: Any) -> Any:
+    """Floats and arrays as tensors; everything else as it is."""
+    if isinstance(leaf, float):
+        return Tensor(leaf, dtype=float32)
+    return Tensor(stored(leaf, None)) if isinstance(leaf, np.ndarray | np.generic) else leaf
+
+
+def _kind(leaf: Any) -> Any:
+    """What of an argument the graph depends on."""
+    if isinstance(leaf, Tensor):
+        return ("tensor", leaf.dtype, leaf.shape, leaf._expr.device, leaf.requires_grad)
+    if leaf is None or isinstance(leaf, bool | int | str | bytes | type):
+        return ("value", type(leaf), leaf)
+    if type(leaf).__hash__ is None:
+        raise TraceError(
+            f"{user_line()}: a jitted function cannot take a {type(leaf).__name__}; give tensors, arrays, numbers, "
+            "strings or objects that can be hashed"
+        )
+    return ("object", leaf)
+
+
+def _shown(kind: Any) -> str:
+    if not kind:
+        return "nothing"
+    return f"{kind[1]}{list(kind[2])}" if kind[0] == "tensor" else repr(kind[-1])
+

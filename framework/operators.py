@@ -1,0 +1,309 @@
+"""The tensor's operators and methods: promotion and broadcasting made explicit, then one primitive each."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from framework.dtypes import DType, Rank, bool_, float32, int32, python_dtype, result_type
+from framework.errors import DTypeError, FrameworkError, ShapeError
+from framework.indexing import indexed
+from framework.lazy import Expr, apply, constant
+from framework.origin import user_line
+from framework.primitives.base import Shape
+from framework.primitives.contraction import ACCUMULATION
+
+if TYPE_CHECKING:
+    from framework.tensor import Tensor
+
+Dims = int | Sequence[int] | None
+
+
+class Extremum(NamedTuple):
+    """The largest elements along an axis, and their int32 indices (the lowest where several are equal)."""
+
+    values: Tensor
+    indices: Tensor
+
+
+def broadcast(op: str, shapes: Sequence[Shape]) -> Shape:
+    """The shape that all ``shapes`` broadcast to. Raises ShapeError at the user's line, naming them."""
+    try:
+        return np.broadcast_shapes(*shapes)
+    except ValueError:
+        shown = " and ".join(str(list(s)) for s in shapes)
+        raise ShapeError(
+            f"{user_line()}: {op}: shapes {shown} do not broadcast: from the right, extents must be equal or 1"
+        ) from None
+
+
+def expand(e: Expr, shape: Shape) -> Expr:
+    """``e`` repeated to ``shape``."""
+    return e if e.shape == shape else apply("broadcast_to", e, shape=shape)
+
+
+def cast(e: Expr, dtype: DType) -> Expr:
+    """``e`` as ``dtype``."""
+    return e if e.dtype == dtype else apply("cast", e, dtype=dtype.name)
+
+
+def elementwise(op: str, first: Tensor, *operands: Any, floats: bool = False, leading: Sequence[Tensor] = ()) -> Tensor:
+    """``op`` on tensors and numbers, promoted and broadcast together.
+
+    floats: integers become float32. leading: operands put in front that are broadcast but not promoted.
+    """
+    given = [first._like(x) for x in operands]
+    ranked: list[tuple[DType, Rank]] = [
+        (python_dtype(x), "python") if isinstance(x, bool | int | float)
+        else (x.dtype, "dimensioned" if x.shape else "zero-dimensional")
+        for x in given
+    ]
+    dtype = result_type(ranked)
+    dtype = float32 if floats and not dtype.is_float else dtype
+    expressions = [
+        constant(x, dtype) if isinstance(x, bool | int | float) else cast(x._read(), dtype) for x in given
+    ]
+    expressions = [*(t._read() for t in leading), *expressions]
+    shape = broadcast(op, [e.shape for e in expressions])
+    return first._of(apply(op, *(expand(e, shape) for e in expressions)))
+
+
+def _binary(op: str, floats: bool = False) -> Callable[[Any, Any], Any]:
+    def method(self: Any, other: Any) -> Any:
+        return elementwise(op, self, self, other, floats=floats)
+
+    return method
+
+
+def _reflected(op: str, floats: bool = False) -> Callable[[Any, Any], Any]:
+    def method(self: Any, other: Any) -> Any:
+        return elementwise(op, self, other, self, floats=floats)
+
+    return method
+
+
+def _in_place(op: str, floats: bool = False) -> Callable[[Any, Any], Any]:
+    def method(self: Any, other: Any) -> Any:
+        return self._in_place(elementwise(op, self, self, other, floats=floats))
+
+    return method
+
+
+def _unary(op: str, floats: bool = False) -> Callable[[Any], Any]:
+    def method(self: Any) -> Any:
+        return elementwise(op, self, self, floats=floats)
+
+    return method
+
+
+class Operators:
+    """Everything a tensor can do that is one primitive or a few."""
+
+    shape: Any
+    dtype: Any
+    _read: Callable[[], Expr]
+    _of: Callable[[Expr], Tensor]
+
+    __add__, __radd__, __iadd__ = _binary("add"), _reflected("add"), _in_place("add")
+    __sub__, __rsub__, __isub__ = _binary("sub"), _reflected("sub"), _in_place("sub")
+    __mul__, __rmul__, __imul__ = _binary("mul"), _reflected("mul"), _in_place("mul")
+    __truediv__, __rtruediv__, __itruediv__ = _binary("div", True), _reflected("div", True), _in_place("div", True)
+    __lt__, __le__, __gt__, __ge__ = _binary("lt"), _binary("le"), _binary("gt"), _binary("ge")
+    __eq__, __ne__ = _binary("eq"), _binary("ne")
+    __and__, __or__, __invert__ = _binary("and"), _binary("or"), _unary("not")
+    __rand__, __ror__ = _reflected("and"), _reflected("or")
+    __hash__ = object.__hash__
+    __neg__, exp, log, sqrt = _unary("neg"), _unary("exp", True), _unary("log", True), _unary("sqrt", True)
+    reciprocal, maximum, minimum = _unary("reciprocal", True), _binary("maximum"), _binary("minimum")
+    add, sub, mul, div, neg = __add__, __sub__, __mul__, __truediv__, __neg__
+
+    def _like(self, other: Any) -> Any:
+        """An operand as a number or a tensor. Raises DTypeError for anything else."""
+        if isinstance(other, Operators | bool | int | float):
+            return other
+        if isinstance(other, np.ndarray | np.generic | list | tuple):
+            return type(self)._tensor(other)
+        raise DTypeError(f"{user_line()}: cannot compute with a {type(other).__name__}; give a tensor or a number")
+
+    @classmethod
+    def _tensor(cls, data: Any) -> Any:
+        from framework.tensor import Tensor
+
+        return Tensor(data)
+
+    def _apply(self, op: str, **attrs: Any) -> Any:
+        return self._of(apply(op, self._read(), **attrs))
+
+    def _view(self, op: str, **attrs: Any) -> Any:
+        seen = self._apply(op, **attrs)
+        seen._is_view = True
+        return seen
+
+    def __pow__(self, exponent: int | float) -> Any:
+        """Powers by whole numbers (products) and by 0.5 (square root)."""
+        if exponent == 0.5:
+            return self.sqrt()
+        if not isinstance(exponent, int) and not float(exponent).is_integer():
+            raise FrameworkError(f"{user_line()}: ** takes whole numbers and 0.5, not {exponent}")
+        if exponent < 0:
+            return (self ** -exponent).reciprocal()
+        result: Any = None
+        for bit in bin(int(exponent))[2:]:
+            result = None if result is None else result * result
+            if bit == "1":
+                result = self if result is None else result * self
+        return self * 0 + 1 if result is None else result
+
+    def abs(self) -> Any:
+        """The absolute value."""
+        return self.maximum(-self)
+
+    def relu(self) -> Any:
+        """max(x, 0), with derivative 0 at 0."""
+        return self.maximum(0)
+
+    def sigmoid(self) -> Any:
+        """1 / (1 + exp(-x))."""
+        return (1 + (-self).exp()).reciprocal()
+
+    def tanh(self) -> Any:
+        """2 sigmoid(2x) - 1."""
+        return 2 * (2 * self).sigmoid() - 1
+
+    # Reductions
+
+    def _axes(self, dim: Dims) -> tuple[int, ...]:
+        rank = len(self.shape)
+        dims = range(rank) if dim is None else [dim] if isinstance(dim, int) else dim
+        for d in dims:
+            if not -rank <= d < rank:
+                raise ShapeError(f"{user_line()}: axis {d} is outside shape {list(self.shape)}")
+        return tuple(sorted({d % rank for d in dims}))
+
+    def sum(self, dim: Dims = None, keepdim: bool = False) -> Any:
+        """Sum over axes (all by default); bools and int8 are summed as int32."""
+        x = self if self.dtype.is_float else self._of(cast(self._read(), int32))
+        return x._apply("sum", axes=self._axes(dim), keepdims=keepdim)
+
+    def mean(self, dim: Dims = None, keepdim: bool = False) -> Any:
+        """Mean over axes (all by default), of floats."""
+        if not self.dtype.is_float:
+            raise DTypeError(f"{user_line()}: mean() takes floats, not {self.dtype}; use .float() first")
+        count = math.prod(self.shape[axis] for axis in self._axes(dim))
+        return self.sum(dim, keepdim) * (1 / count if count else math.nan)
+
+    def amax(self, dim: Dims = None, keepdim: bool = False) -> Any:
+        """Largest element over axes; equal maxima share the gradient."""
+        return self._apply("max", axes=self._axes(dim), keepdims=keepdim)
+
+    def max(self, dim: int | None = None, keepdim: bool = False) -> Any:
+        """Largest element of all, or along one axis (values, indices)."""
+        return self.amax() if dim is None else Extremum(self.amax(dim, keepdim), self.argmax(dim, keepdim))
+
+    def argmax(self, dim: int | None = None, keepdim: bool = False) -> Any:
+        """int32 index of the largest element along an axis, or in the flattened tensor; the lowest wins."""
+        if dim is None:
+            return self.flatten().argmax(0)
+        return self._apply("argmax", axis=self._axes(dim)[0], keepdims=keepdim)
+
+    # Movement
+
+    def reshape(self, *shape: Any) -> Any:
+        """The same elements under another shape; one extent may be -1."""
+        wanted = list(shape[0] if len(shape) == 1 and not isinstance(shape[0], int) else shape)
+        if wanted.count(-1) == 1:
+            rest = -math.prod(wanted)
+            wanted[wanted.index(-1)] = math.prod(self.shape) // rest if rest else 0
+        return self._view("reshape", shape=tuple(wanted))
+
+    view = reshape
+
+    def flatten(self, start_dim: int = 0) -> Any:
+        """Axes from ``start_dim`` on as one."""
+        kept = self.shape[:start_dim]
+        return self.reshape(*kept, math.prod(self.shape[start_dim:]))
+
+    def permute(self, *order: Any) -> Any:
+        """Axes in another order."""
+        wanted = order[0] if len(order) == 1 and not isinstance(order[0], int) else order
+        return self._view("permute", order=tuple(d % len(self.shape) for d in wanted))
+
+    def transpose(self, dim0: int, dim1: int) -> Any:
+        """Two axes exchanged."""
+        order, (a, b) = list(range(len(self.shape))), (self._axes(dim0)[0], self._axes(dim1)[0])
+        order[a], order[b] = b, a
+        return self.permute(order)
+
+    @property
+    def T(self) -> Any:
+        """All axes reversed."""
+        return self.permute(tuple(reversed(range(len(self.shape)))))
+
+    def expand(self, *shape: Any) -> Any:
+        """Repeated to a shape, by broadcasting; -1 keeps an extent."""
+        wanted = shape[0] if len(shape) == 1 and not isinstance(shape[0], int) else shape
+        new = len(wanted) - len(self.shape)
+        full = tuple(self.shape[d - new] if extent == -1 else extent for d, extent in enumerate(wanted))
+        return self._view("broadcast_to", shape=full)
+
+    def unsqueeze(self, dim: int) -> Any:
+        """An axis of extent 1 put in front of axis ``dim``."""
+        at = dim % (len(self.shape) + 1)
+        return self.reshape(*self.shape[:at], 1, *self.shape[at:])
+
+    def squeeze(self, dim: int | None = None) -> Any:
+        """Without axes of extent 1 (all, or one)."""
+        axes = self._axes(dim)
+        return self.reshape(tuple(n for d, n in enumerate(self.shape) if n != 1 or d not in axes))
+
+    def __getitem__(self, key: Any) -> Any:
+        """Numbers, slices with positive step, ``...`` and None."""
+        seen = self._of(indexed(self._read(), key))
+        seen._is_view = True
+        return seen
+
+    # Products
+
+    def __matmul__(self, other: Any) -> Any:
+        """Matrix product over the last two axes; batch axes broadcast; a vector is a row or a column."""
+        return matmul(self, self._like(other))
+
+    matmul = __matmul__
+
+    def __rmatmul__(self, other: Any) -> Any:
+        return matmul(self._like(other), self)
+
+
+def matmul(a: Any, b: Any) -> Any:
+    """a @ b as torch has it; bfloat16 and int8 products are summed in float32 and int32.
+
+    float32 and bfloat16 results have the operands' type; int8 products stay int32. Transposed views become flags of
+    the product.
+    """
+    if not a.shape or not b.shape:
+        raise ShapeError(f"{user_line()}: matmul: shapes {list(a.shape)} and {list(b.shape)}: no operand may be scalar")
+    if len(a.shape) == 1:
+        return matmul(a.unsqueeze(0), b).squeeze(-2 if len(b.shape) > 1 else 0)
+    if len(b.shape) == 1:
+        return matmul(a, b.unsqueeze(1)).squeeze(-1)
+    dtype = result_type([(a.dtype, "dimensioned"), (b.dtype, "dimensioned")])
+    if dtype.name not in ACCUMULATION or bool_ in (a.dtype, b.dtype):
+        raise DTypeError(f"{user_line()}: matmul: no product of {a.dtype} and {b.dtype}; use .to() on one of them")
+    (left, ta), (right, tb) = (_untransposed(cast(x._read(), dtype)) for x in (a, b))
+    batch = broadcast("matmul", [left.shape[:-2], right.shape[:-2]])
+    left, right = (expand(e, (*batch, *e.shape[-2:])) for e in (left, right))
+    product = apply(
+        "matmul", left, right, transpose_a=ta, transpose_b=tb, accumulate=ACCUMULATION[dtype.name]
+    )
+    return a._of(cast(product, dtype) if dtype.is_float else product)
+
+
+def _untransposed(e: Expr) -> tuple[Expr, bool]:
+    """What ``e`` exchanges the last two axes of, and True; or ``e`` and False."""
+    order = dict(e.attrs).get("order") if e.op == "permute" else None
+    rank = len(e.shape)
+    swapped = (*range(rank - 2), rank - 1, rank - 2)
+    return (e.inputs[0], True) if order == swapped else (e, False)

@@ -1,0 +1,50 @@
+"""Where in the user's code an operation was written: file and line, and the module it runs in."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import lru_cache
+
+_FRAMEWORK = os.path.dirname(os.path.abspath(__file__)) + os.sep
+_MODULE: ContextVar[tuple[str, str] | None] = ContextVar("module", default=None)
+"""Dotted path and class of the module whose forward runs."""
+
+
+@lru_cache(maxsize=1024)
+def _shown(filename: str) -> str:
+    """The path as a reader wants it: relative if it lies below the working directory."""
+    relative = os.path.relpath(filename) if os.path.isabs(filename) else filename
+    return filename if relative.startswith("..") else relative
+
+
+def user_line() -> str:
+    """``file.py:12`` of the innermost caller outside the framework."""
+    frame = sys._getframe(1)
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_FRAMEWORK):
+        frame = frame.f_back
+    return f"{_shown(frame.f_code.co_filename)}:{frame.f_lineno}"
+
+
+def origin() -> str:
+    """The user's line, and the path of the module that runs: ``train.py:12 in layers.0 (Linear)``."""
+    module = _MODULE.get()
+    if module is None:
+        return user_line()
+    path, kind = module
+    return f"{user_line()} in {path} ({kind})" if path else f"{user_line()} in {kind}"
+
+
+@contextmanager
+def inside(path: str, kind: str) -> Iterator[None]:
+    """Operations inside belong to the module ``path`` (within the module around it) of class ``kind``."""
+    around = _MODULE.get()
+    full = ".".join(part for part in (around[0] if around else "", path) if part)
+    token = _MODULE.set((full, kind))
+    try:
+        yield
+    finally:
+        _MODULE.reset(token)

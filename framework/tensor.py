@@ -1,0 +1,342 @@
+"""The lazy tensor: what a person who knows PyTorch writes programs with.
+
+An operation appends an expression and computes nothing; ``.item()``, printing and ``optimizer.step()`` realise what is
+pending. Promotion and broadcasting are torch's. A tensor that was put on no device goes wherever it is needed.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Iterator
+from typing import Any, Self
+
+import numpy as np
+
+from framework.device import Device, default_device, get_device
+from framework.dtypes import DTYPES, DType, as_dtype, float32, int32, python_dtype
+from framework.errors import DTypeError, FrameworkError, GradientError, ShapeError, TraceError
+from framework.lazy import Expr, alias, apply, backward, check_alive, constant, grad_enabled, leaf, no_grad, realize
+from framework.operators import Operators
+from framework.origin import user_line
+from framework.primitives.base import Array, Shape
+from framework.tracing import current_trace, refuse_value
+
+Number = bool | int | float
+
+_LIVE: weakref.WeakValueDictionary[int, Tensor] = weakref.WeakValueDictionary()
+"""Tensors that may be pending, by id in order of creation: realising one realises all of its device in one graph."""
+
+
+class Tensor(Operators):
+    """An n-dimensional array of one element type, with an optional gradient.
+
+    data: a number, nested sequence, NumPy array or tensor. dtype: element type, else the data's (float64 → float32,
+    int64 → int32). device: name of a device or a Device. requires_grad: collect gradients in ``.grad``.
+    """
+
+    def __init__(
+        self,
+        data: Any,
+        dtype: DType | str | None = None,
+        device: str | Device | None = None,
+        requires_grad: bool = False,
+    ) -> None:
+        if isinstance(data, Tensor):
+            source = data.detach() if dtype is None else data.detach().to(dtype)
+            self._expr = source._read()
+        else:
+            array = stored(data, None if dtype is None else as_dtype(dtype))
+            kind = as_dtype(array.dtype)
+            fixed = not array.shape and current_trace() is not None
+            self._expr = constant(array.item(), kind) if fixed else leaf(array, kind)
+        self._start()
+        if device is not None:
+            self._expr = self.to(device)._expr
+        if requires_grad:
+            self.requires_grad_()
+
+    def _start(self) -> None:
+        self.grad: Tensor | None = None
+        self._is_view = False
+        self._await()
+
+    @classmethod
+    def _of(cls, expression: Expr) -> Tensor:
+        tensor = Tensor.__new__(Tensor)
+        tensor._expr = expression
+        tensor._start()
+        return tensor
+
+    def _read(self) -> Expr:
+        """The expression to compute with; inside a trace, a tensor from outside becomes state of the graph."""
+        check_alive(self._expr)
+        trace = current_trace()
+        if trace is None or self._expr.trace is trace:
+            return self._expr
+        return trace.capture(self)
+
+    # What it is
+
+    @property
+    def shape(self) -> Shape:
+        """Extents."""
+        return self._expr.shape
+
+    @property
+    def dtype(self) -> DType:
+        """Element type."""
+        return self._expr.dtype
+
+    @property
+    def device(self) -> Device:
+        """The device it was put on, or the default device."""
+        return self._expr.device or default_device()
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return len(self.shape)
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether gradients flow through it."""
+        return self._expr.requires_grad
+
+    def size(self, dim: int | None = None) -> Any:
+        """The shape, or the extent of one axis."""
+        return self.shape if dim is None else self.shape[dim]
+
+    def numel(self) -> int:
+        """Number of elements."""
+        total = 1
+        for extent in self.shape:
+            total *= extent
+        return total
+
+    def __len__(self) -> int:
+        if not self.shape:
+            raise ShapeError(f"{user_line()}: a tensor of shape [] has no length")
+        return self.shape[0]
+
+    def __repr__(self) -> str:
+        if self._expr.trace is not None or current_trace() is not None:
+            return f"tensor(traced, {self.dtype}{list(self.shape)})"
+        shown = np.array2string(self.numpy(), separator=", ", prefix="tensor(", precision=4)
+        extra = f", dtype={self.dtype}" if self.dtype not in (float32, int32) else ""
+        return f"tensor({shown}{extra}{', requires_grad=True' if self.requires_grad else ''})"
+
+    # Values
+
+    def realize(self) -> Self:
+        """Compute it now, together with everything else that is pending on its device."""
+        refuse_value("realising a tensor")
+        realize_pending(self)
+        return self
+
+    def numpy(self) -> Array:
+        """A NumPy copy. Raises TraceError inside a jitted function."""
+        refuse_value(".numpy()")
+        realize_pending(self)
+        assert self._expr.value is not None
+        return self._expr.value.copy()
+
+    def item(self) -> Any:
+        """The Python number of a one-element tensor. Raises ShapeError, or TraceError inside a jitted function."""
+        refuse_value(".item()")
+        if self.numel() != 1:
+            raise ShapeError(f"{user_line()}: .item() needs one element; this is {self.dtype}{list(self.shape)}")
+        value = self.numpy().reshape(())
+        return float(value) if self.dtype.is_float else value.item()
+
+    def tolist(self) -> Any:
+        """Nested Python lists."""
+        refuse_value(".tolist()")
+        return (self.numpy().astype(np.float32) if self.dtype.is_float else self.numpy()).tolist()
+
+    def __bool__(self) -> bool:
+        refuse_value("bool() (an if, while, and, or, not)")
+        return bool(self.item())
+
+    def __float__(self) -> float:
+        refuse_value("float()")
+        return float(self.item())
+
+    def __int__(self) -> int:
+        refuse_value("int()")
+        return int(self.item())
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+        refuse_value("conversion to a NumPy array")
+        return self.numpy() if dtype is None else self.numpy().astype(dtype)
+
+    # Gradients
+
+    def requires_grad_(self, requires_grad: bool = True) -> Self:
+        """Start (or stop) collecting gradients here. Raises GradientError for a dtype that has none."""
+        if requires_grad and not self.dtype.is_float:
+            raise GradientError(f"{user_line()}: only floats have gradients; this is {self.dtype}{list(self.shape)}")
+        if requires_grad and self.requires_grad:
+            return self
+        self._expr = alias(self._read(), requires_grad, weakref.ref(self) if requires_grad else None)
+        return self
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether it was not computed from something that requires a gradient."""
+        return self._expr.owner is not None or not self.requires_grad
+
+    def detach(self) -> Tensor:
+        """The same value, without history."""
+        return Tensor._of(alias(self._read()))
+
+    def backward(self, gradient: Tensor | None = None) -> None:
+        """Add the derivative of this scalar to ``.grad`` of every tensor that it was computed from.
+
+        gradient: the cotangent, if this is no scalar. Raises GradientError.
+        """
+        expression = self._read()
+        if not expression.requires_grad:
+            raise GradientError(f"{user_line()}: backward() on a tensor that was computed from none with requires_grad")
+        if gradient is None and self.numel() != 1:
+            raise GradientError(
+                f"{user_line()}: backward() without a gradient needs one element; this is {self.dtype}"
+                f"{list(self.shape)}; reduce it with .sum() or .mean()"
+            )
+        if gradient is not None and (gradient.shape, gradient.dtype) != (self.shape, self.dtype):
+            raise GradientError(f"{user_line()}: the gradient must be {self.dtype}{list(self.shape)}, as the tensor is")
+        for source, value in backward(expression, None if gradient is None else gradient._read()):
+            owner = source.owner() if source.owner is not None else None
+            if owner is not None:
+                owner._accumulate(value)
+
+    def _accumulate(self, value: Expr) -> None:
+        trace = current_trace()
+        if self.grad is None:
+            self.grad = Tensor._of(value)
+            if trace is not None:
+                trace.gradients.append(self)
+        else:
+            with no_grad():
+                self.grad._expr = apply("add", self.grad._read(), value)
+                self.grad._await()
+
+    def _await(self) -> None:
+        if self._expr.value is None and self._expr.trace is None:
+            _LIVE[id(self)] = self
+
+    # Changing it
+
+    def assign(self, value: Tensor | Number | Array) -> Self:
+        """Give this tensor another value of its shape and dtype; inside a jitted function this updates state.
+
+        Raises ShapeError or DTypeError for a value that does not fit.
+        """
+        new = (value if isinstance(value, Tensor) else Tensor(value, dtype=self.dtype))._read()
+        if new.shape != self.shape:
+            raise ShapeError(f"{user_line()}: cannot assign {list(new.shape)} to a tensor of shape {list(self.shape)}")
+        if new.dtype != self.dtype:
+            raise DTypeError(f"{user_line()}: cannot assign {new.dtype} to a tensor of {self.dtype}; use .to()")
+        old = self._read()
+        self._expr = alias(new, old.requires_grad, weakref.ref(self) if old.requires_grad else None)
+        self._expr.device = new.device or old.device
+        self._await()
+        return self
+
+    copy_ = assign
+
+    def _in_place(self, result: Tensor) -> Self:
+        if self._is_view:
+            raise FrameworkError(f"{user_line()}: writing through a view is not supported; write to the tensor itself")
+        if self._expr.owner is not None and grad_enabled():
+            raise GradientError(f"{user_line()}: in-place change of a tensor that requires a gradient; use no_grad()")
+        if result.shape != self.shape:
+            raise ShapeError(
+                f"{user_line()}: the result has shape {list(result.shape)}, which does not fit into {list(self.shape)}"
+            )
+        if self._expr.owner is not None:
+            return self.assign(result.to(self.dtype))
+        self._read()
+        self._expr = result.to(self.dtype)._read()
+        self._await()
+        return self
+
+    # Element type and place
+
+    def to(self, target: DType | str | Device, dtype: DType | str | None = None) -> Tensor:
+        """This tensor as another element type, or on another device (by name or as a Device).
+
+        Moving between devices realises it and has no gradient. Raises DTypeError or DeviceError.
+        """
+        if dtype is not None:
+            return self.to(target).to(dtype)
+        if isinstance(target, DType) or (isinstance(target, str) and target in DTYPES):
+            wanted, e = as_dtype(target), self._read()
+            return self if wanted == e.dtype else Tensor._of(apply("cast", e, dtype=wanted.name))
+        device = get_device(target)
+        if self._expr.device is device:
+            return self
+        if current_trace() is not None:
+            raise TraceError(f"{user_line()}: a jitted function runs on one device; move tensors before calling it")
+        if self.requires_grad and not self.is_leaf:
+            raise GradientError(f"{user_line()}: moving between devices has no gradient; move before, or detach()")
+        realize_pending(self)
+        assert self._expr.value is not None
+        moved = Tensor._of(leaf(self._expr.value, self.dtype, device))
+        return moved.requires_grad_() if self.requires_grad else moved
+
+    def float(self) -> Tensor:
+        """As float32."""
+        return self.to(float32)
+
+    def int(self) -> Tensor:
+        """As int32."""
+        return self.to(int32)
+
+    def __iter__(self) -> Iterator[Tensor]:
+        return (self[i] for i in range(len(self)))
+
+    __array_ufunc__ = None  # array + tensor is the tensor's affair
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        raise FrameworkError(f"{user_line()}: writing to elements is not supported; build the tensor with where()")
+
+    __hash__ = object.__hash__
+
+
+def stored(data: Any, dtype: DType | None) -> Array:
+    """``data`` as an array of an element type, copied. Raises DTypeError for integers beyond int32."""
+    try:
+        array = np.asarray(data)
+        if dtype is None:
+            number = python_dtype(data) if isinstance(data, Number) else None
+            dtype = number or as_dtype(array.dtype)
+    except (ValueError, TypeError) as error:
+        raise DTypeError(f"{user_line()}: cannot make a tensor of {type(data).__name__}: {error}") from None
+    if dtype.kind == "int" and array.dtype.kind in "iu" and array.size:
+        limits = np.iinfo(dtype.numpy)
+        low, high = int(array.min()), int(array.max())
+        if low < limits.min or high > limits.max:
+            raise DTypeError(f"{user_line()}: values {low}..{high} do not fit into {dtype}")
+    return np.array(array, dtype=dtype.numpy, order="C")
+
+
+def realize_pending(*wanted: Tensor) -> None:
+    """Realise ``wanted``, and every live pending tensor on the same devices."""
+    missing = [t for t in wanted if t._expr.value is None]
+    if not missing:
+        return
+    for t in missing:
+        check_alive(t._expr)
+    devices = {id(t.device) for t in missing}
+    pending = [t for t in list(_LIVE.values()) if t._expr.value is None and t._expr.trace is None]
+    realize([t._expr for t in (*missing, *(t for t in pending if id(t.device) in devices))])
+    for key in [key for key, t in list(_LIVE.items()) if t._expr.value is not None]:
+        _LIVE.pop(key, None)
+
+
+def tensor(
+    data: Any, dtype: DType | str | None = None, device: str | Device | None = None, requires_grad: bool = False
+) -> Tensor:
+    """A tensor of ``data``; see ``Tensor``."""
+    return Tensor(data, dtype, device, requires_grad)
+
