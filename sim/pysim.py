@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -164,13 +165,41 @@ class _Bench:
         return Trace(pc, dispatch, start, retire)
 
 
+class _Model:
+    """A simulator of one machine, built once and reset for every run."""
+
+    def __init__(self, machine: Machine) -> None:
+        self.core = Core(machine)
+        self.simulator = Simulator(self.core)
+        self.simulator.add_clock(1e-6)
+        self.simulator.add_testbench(self._testbench)
+        self._job: tuple[_Bench, int] | None = None
+
+    async def _testbench(self, ctx: Any) -> None:
+        assert self._job is not None
+        bench, max_cycles = self._job
+        await bench.run(ctx, max_cycles)
+
+    def run(self, bench: _Bench, max_cycles: int, wave: str | Path | None) -> None:
+        """Let ``bench`` run; ``wave`` is the VCD file to write."""
+        if self._job is not None:
+            self.simulator.reset()
+        self._job = bench, max_cycles
+        with nullcontext() if wave is None else self.simulator.write_vcd(str(wave)):
+            self.simulator.run()
+
+
 class PysimEngine:
-    """The engine called ``pysim``. ``wave`` names a VCD file to write. Raises MissingToolError without Amaranth."""
+    """The engine called ``pysim``. ``wave`` names a VCD file to write. Raises MissingToolError without Amaranth.
+
+    A machine's design is built in its first run and kept.
+    """
 
     name = "pysim"
 
     def __init__(self, wave: str | Path | None = None) -> None:
         self.wave = wave
+        self._models: dict[str, _Model] = {}
 
     def run(
         self,
@@ -183,20 +212,11 @@ class PysimEngine:
         """See ``sim.run.Engine``."""
         begin = time.perf_counter()
         memory = program.image() if dram is None else dram.copy()
-        core = Core(program.machine)
-        bench = _Bench(core, program.machine, memory, program)
-        simulator = Simulator(core)
-        simulator.add_clock(1e-6)
-
-        async def testbench(ctx: Any) -> None:
-            await bench.run(ctx, max_cycles)
-
-        simulator.add_testbench(testbench)
-        if self.wave is None:
-            simulator.run()
-        else:
-            with simulator.write_vcd(str(self.wave)):
-                simulator.run()
+        key = program.machine.digest()
+        if key not in self._models:
+            self._models[key] = _Model(program.machine)
+        bench = _Bench(self._models[key].core, program.machine, memory, program)
+        self._models[key].run(bench, max_cycles, self.wave)
         return Run(
             self.name,
             bench.cycles,
