@@ -17,3 +17,14 @@ def delayed(m: Module, value: ValueLike, cycles: int, name: str, *, control: boo
     chain = Signal(width * cycles, name=name, reset_less=not control)
     m.d.sync += chain.eq(Cat(value, chain))
     return chain[-width:]
+
+
+def spread(registers: int, places: int) -> list[int]:
+    """How many registers stand after each of ``places`` pieces of logic in a row, so that the pieces between two are
+    as few as possible. The last place always has one, and all that are more than the places."""
+    counts = [0] * places
+    used = min(registers, places)
+    for i in range(used):
+        counts[(i + 1) * places // used - 1] = 1
+    counts[-1] += registers - used
+    return counts
