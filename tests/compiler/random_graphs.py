@@ -89,7 +89,8 @@ def _grow(b: GraphBuilder, rng: random.Random, op: str) -> None:
         b.apply("permute", x, order=rng.sample(range(rank), rank))
     elif op == "broadcast_to":
         if rank < 3:
-            b.apply("broadcast_to", x, shape=(rng.choice((1, 2, 3)), *(rng.choice((2, 3)) if n == 1 else n for n in shape)))
+            wanted = (rng.choice((2, 3)) if n == 1 else n for n in shape)
+            b.apply("broadcast_to", x, shape=(rng.choice((1, 2, 3)), *wanted))
     elif op == "slice":
         starts = [rng.randrange(n) for n in shape]
         stops = [rng.randint(start + 1, n) for start, n in zip(starts, shape, strict=True)]
@@ -107,5 +108,6 @@ def random_values(graph: Graph, seed: int) -> dict[str, Array]:
     for i in graph.inputs:
         node = graph.nodes[i]
         drawn = rng.normal(0, 2, node.shape) * (rng.random(node.shape) > 0.2) * rng.choice((-1.0, 1.0), node.shape)
-        values[node.attr("name")] = np.asarray(drawn.round() if node.dtype.kind == "int" else drawn).astype(node.dtype.numpy)
+        whole = np.asarray(drawn.round() if node.dtype.kind == "int" else drawn)
+        values[node.attr("name")] = whole.astype(node.dtype.numpy)
     return values

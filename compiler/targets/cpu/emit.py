@@ -7,38 +7,39 @@ before it. Sums carry `reassoc`, which is what allows them to be vectorised; not
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from llvmlite import ir
 
 from compiler.targets.cpu.functions import I32
-from compiler.targets.cpu.loops import Loop, Store, Window, normalise
+from compiler.targets.cpu.loops import Loop, Store, Window
 from compiler.targets.cpu.scalars import compute, from_memory, identity, memory_type, merge, register_type, to_memory
 
 I64 = ir.IntType(64)
 
 
 def i64(value: int) -> ir.Constant:
+    """An int64 literal."""
     return ir.Constant(I64, value)
 
 
-def emit_loop(module: ir.Module, name: str, loop: Loop) -> tuple[ir.Function, tuple[int, ...]]:
-    """Add the function `name` to `module`; return it and the buffers whose pointers it takes, in order."""
-    loop = normalise(loop)
-    windows = [*loop.loads, *(s.window for s in loop.stores)]
-    buffers = tuple(dict.fromkeys(w.buffer for w in windows))
+def emit_loop(module: ir.Module, name: str, loop: Loop, buffers: int) -> ir.Function:
+    """Add the function `name` to `module`: it takes the pointers of the loop's buffers, numbered 0 to `buffers`-1.
+
+    `loop` is normalised and renumbered.
+    """
     pointer = ir.IntType(8).as_pointer()
-    function = ir.Function(module, ir.FunctionType(ir.VoidType(), [pointer] * len(buffers)), name)
+    function = ir.Function(module, ir.FunctionType(ir.VoidType(), [pointer] * buffers), name)
     function.linkage = "internal"
     function.attributes.add("noinline")
     function.attributes.add("nounwind")
     for argument in function.args:
         argument.add_attribute("noalias")
     builder = ir.IRBuilder(function.append_basic_block("entry"))
-    _Nest(builder, loop, dict(zip(buffers, function.args, strict=True))).run()
+    _Nest(builder, loop, function.args).run()
     builder.ret_void()
-    return function, buffers
+    return function
 
 
 @contextmanager
@@ -57,10 +58,22 @@ def counted(b: ir.IRBuilder, extent: int) -> Iterator[ir.Value]:
     b.position_at_end(after)
 
 
+def _identity(store: Store) -> ir.Constant:
+    """What a reduction into `store` starts from."""
+    assert store.combine is not None
+    return identity(store.combine, store.window.dtype)
+
+
+def _merge(b: ir.IRBuilder, store: Store, left: ir.Value, right: ir.Value) -> ir.Value:
+    """One step of the reduction into `store`."""
+    assert store.combine is not None
+    return merge(b, store.combine, left, right, store.window.dtype)
+
+
 class _Nest:
     """The emission of one loop nest at a builder's position."""
 
-    def __init__(self, builder: ir.IRBuilder, loop: Loop, pointers: dict[int, ir.Value]) -> None:
+    def __init__(self, builder: ir.IRBuilder, loop: Loop, pointers: Sequence[ir.Value]) -> None:
         self.b = builder
         self.loop = loop
         self.pointers = pointers
@@ -84,7 +97,7 @@ class _Nest:
         """Write the reduction's identity to every place of its window."""
         kept = [d for d, stride in enumerate(store.window.strides) if stride != 0]
         dtype = store.window.dtype
-        value = to_memory(self.b, identity(store.combine, dtype), dtype)
+        value = to_memory(self.b, _identity(store), dtype)
 
         if any(self.loop.shape[d] == 0 for d in kept):
             return
@@ -124,7 +137,7 @@ class _Nest:
         running = []
         for store in self.in_register:
             phi = b.phi(register_type(store.window.dtype))
-            phi.add_incoming(identity(store.combine, store.window.dtype), before)
+            phi.add_incoming(_identity(store), before)
             running.append(phi)
         results = self._body([*outer, counter], hoisted, running)
         following = b.add(counter, i64(1), flags=("nsw", "nuw"))
@@ -136,7 +149,7 @@ class _Nest:
         for store, result in zip(self.in_register, results, strict=True):
             index = [*outer, i64(0)]
             if store in self.seeded:
-                result = merge(b, store.combine, self._load(store.window, index), result, store.window.dtype)
+                result = _merge(b, store, self._load(store.window, index), result)
             self._store(store.window, index, result)
 
     def _body(self, index: list[ir.Value], hoisted: dict[int, ir.Value], running: list[ir.Value]) -> list[ir.Value]:
@@ -147,11 +160,12 @@ class _Nest:
         ]
         for op in self.loop.body:
             if op.op == "index":
-                slots.append(self._position(*op.value, index))
+                strides, offset = op.value
+                slots.append(self._position(strides, offset, index))
             else:
                 slots.append(compute(b, op, [slots[a] for a in op.args]))
         results = [
-            merge(b, s.combine, phi, slots[s.slot], s.window.dtype)
+            _merge(b, s, phi, slots[s.slot])
             for s, phi in zip(self.in_register, running, strict=True)
         ]
         for store in self.loop.stores:
@@ -159,10 +173,10 @@ class _Nest:
                 continue
             value = slots[store.slot]
             if store in self.seeded:
-                value = merge(b, store.combine, self._load(store.window, index), value, store.window.dtype)
+                value = _merge(b, store, self._load(store.window, index), value)
             elif store.combine:  # reduced along nothing
-                start = identity(store.combine, store.window.dtype)
-                value = merge(b, store.combine, start, value, store.window.dtype)
+                start = _identity(store)
+                value = _merge(b, store, start, value)
             self._store(store.window, index, value)
         return results
 

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
+
+Combine = Literal["sum", "max", "min"]
+"""How a reduction merges two values."""
 
 
 @dataclass(frozen=True)
@@ -51,12 +54,12 @@ class Scalar:
 
 @dataclass(frozen=True)
 class Store:
-    """What a slot's value goes to. With `combine` ("sum", "prod", "max" or "min") the window's stride is zero along
+    """What a slot's value goes to. With `combine`  the window's stride is zero along
     the dimensions that are reduced away."""
 
     slot: int
     window: Window
-    combine: str | None = None
+    combine: Combine | None = None
 
 
 @dataclass(frozen=True)
@@ -103,3 +106,17 @@ def normalise(loop: Loop) -> Loop:
         tuple(replace(op, value=(walk(op.value[0]), op.value[1])) if op.op == "index" else op for op in loop.body),
         tuple(replace(s, window=window(s.window)) for s in loop.stores),
     )
+
+
+def renumbered(loop: Loop) -> tuple[Loop, tuple[int, ...]]:
+    """The normalised loop with its buffers numbered 0, 1, … in order of appearance, and what they were before.
+
+    Loops that differ in nothing but their buffers become equal, and can share their code.
+    """
+    loop = normalise(loop)
+    windows = [*loop.loads, *(s.window for s in loop.stores)]
+    buffers = tuple(dict.fromkeys(w.buffer for w in windows))
+    number = {buffer: n for n, buffer in enumerate(buffers)}
+    loads = tuple(replace(w, buffer=number[w.buffer]) for w in loop.loads)
+    stores = tuple(replace(s, window=replace(s.window, buffer=number[s.window.buffer])) for s in loop.stores)
+    return replace(loop, loads=loads, stores=stores), buffers

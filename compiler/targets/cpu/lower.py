@@ -6,8 +6,9 @@ Values that need memory get numbered buffers; where those lie is decided afterwa
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, Literal, TypeVar
+from typing import Any, ClassVar, Literal, TypeVar
 
 import numpy as np
 
@@ -128,7 +129,7 @@ class _Lowering:
                 if node.op == "sum" and target.dtype == "bfloat16":  # summed in float32, rounded once
                     total = self._temporary(target.shape, "float32")
                     narrowed.append((total, target))
-                stores.append(Store(args[0], _spread(total, node, group.space), node.op))
+                stores.append(Store(args[0], _spread(total, node, group.space), "sum" if node.op == "sum" else "max"))
                 self.views[i] = target
             else:
                 slots[i] = body.compute(node.op, args, node.dtype.name, self.graph.nodes[node.inputs[0]].dtype.name)
@@ -232,7 +233,7 @@ class _Lowering:
         copy = self.copies[repr(stored)]
         return _transposed(copy) if swapped else copy
 
-    _OTHERS: dict[str, Any] = {
+    _OTHERS: ClassVar[dict[str, Callable[[_Lowering, int, Node], View]]] = {
         "constant": _constant, "iota": _iota, "pad": _pad, "argmax": _argmax, "matmul": _matmul,
     }  # fmt: skip
 

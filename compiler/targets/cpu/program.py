@@ -15,7 +15,7 @@ from llvmlite import ir
 from compiler.targets.cpu.blas import NO_TRANSPOSE, ROW_MAJOR, TRANSPOSE, Sgemm
 from compiler.targets.cpu.emit import counted, emit_loop, i64
 from compiler.targets.cpu.functions import F32
-from compiler.targets.cpu.loops import Loop, Window
+from compiler.targets.cpu.loops import Loop, Window, renumbered
 from compiler.targets.cpu.native import NativeModule, compile_module, new_module
 
 POINTER = ir.IntType(8).as_pointer()
@@ -50,22 +50,20 @@ def orientation(window: Window) -> tuple[bool, int] | None:
 def compile_steps(steps: Sequence[Step], sgemm: Sgemm | None) -> NativeModule:
     """Machine code with the entry `run`. `sgemm` may be None where no step is a Gemm."""
     module = new_module("step")
-    names = [f"loop{n}" for n in range(len(steps))]
-    emitted = {
-        n: emit_loop(module, name, step)
-        for n, (name, step) in enumerate(zip(names, steps, strict=True))
-        if isinstance(step, Loop)
-    }
+    functions: dict[str, ir.Function] = {}  # by the loop's text, since 0.0 and -0.0 are equal but other constants
     run = ir.Function(module, ir.FunctionType(ir.VoidType(), [POINTER.as_pointer()]), "run")
     builder = ir.IRBuilder(run.append_basic_block("entry"))
 
     def pointer(buffer: int) -> ir.Value:
         return builder.load(builder.gep(run.args[0], [i64(buffer)]))
 
-    for n, step in enumerate(steps):
+    for step in steps:
         if isinstance(step, Loop):
-            function, buffers = emitted[n]
-            builder.call(function, [pointer(buffer) for buffer in buffers])
+            shared, buffers = renumbered(step)
+            key = repr(shared)
+            if key not in functions:
+                functions[key] = emit_loop(module, f"loop{len(functions)}", shared, len(buffers))
+            builder.call(functions[key], [pointer(buffer) for buffer in buffers])
         else:
             assert sgemm is not None
             _emit_gemm(builder, step, [pointer(w.buffer) for w in (step.a, step.b, step.out)], sgemm)
@@ -76,8 +74,9 @@ def compile_steps(steps: Sequence[Step], sgemm: Sgemm | None) -> NativeModule:
 def _emit_gemm(b: ir.IRBuilder, gemm: Gemm, bases: Sequence[ir.Value], sgemm: Sgemm) -> None:
     """Calls of sgemm, one for each element of the batch dimensions."""
     windows = (gemm.a, gemm.b, gemm.out)
-    readings = [orientation(w) for w in windows]
-    assert None not in readings and readings[2][0] is False, f"lowering made windows that BLAS cannot read: {gemm}"
+    readings = [reading for w in windows if (reading := orientation(w))]
+    assert len(readings) == 3, f"lowering made a window that BLAS cannot read: {gemm}"
+    assert readings[2][0] is False, f"lowering made a transposed result: {gemm}"
     m, n = gemm.out.shape[-2:]
     k = gemm.a.shape[-1]
     integer, enum = ir.IntType(sgemm.integer_bits), ir.IntType(32)

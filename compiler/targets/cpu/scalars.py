@@ -7,16 +7,15 @@ result to bfloat16 again. A bool is one bit in a register and one byte in memory
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from llvmlite import ir
 
-from framework.dtypes import DTYPES
 from compiler.targets.cpu.functions import F32, I32, constant, exp, intrinsic, log
-from compiler.targets.cpu.loops import Scalar
+from compiler.targets.cpu.loops import Combine, Scalar
+from framework.dtypes import DTYPES
 
-Combine = Literal["sum", "max", "min"]
 Operation = Callable[[ir.IRBuilder, Sequence[ir.Value], Scalar], ir.Value]
 
 I1, I8, I16 = ir.IntType(1), ir.IntType(8), ir.IntType(16)

@@ -119,7 +119,7 @@ ALGEBRA: dict[str, tuple[Build, str | None]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("build, expected", ALGEBRA.values(), ids=ALGEBRA.keys())
+@pytest.mark.parametrize(("build", "expected"), ALGEBRA.values(), ids=ALGEBRA.keys())
 def test_algebra(build: Build, expected: str | None) -> None:
     b = GraphBuilder()
     graph = b.build({"y": build(b, b.input("x", (2, 3), "float32"))})
@@ -160,7 +160,7 @@ def test_precision_changes_a_product_by_its_rounding_only() -> None:
     exact = values["x"] @ values["w"]
     rounded = reference.run(precision(graph), values)[0]["y"]
     bound = 2.0**-8 * 2 * (abs(values["x"]) @ abs(values["w"]))  # each operand moves by at most 2^-9 of itself
-    assert 0 < abs(rounded - exact).max()
+    assert abs(rounded - exact).max() > 0
     assert (abs(rounded - exact) <= bound).all()
 
 
