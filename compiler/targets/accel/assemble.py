@@ -1,0 +1,64 @@
+"""From tasks to a program: waits and posts put in, units interleaved, loops flattened, operators recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from compiler.targets.accel.loops import flatten
+from compiler.targets.accel.schedule import interleave
+from compiler.targets.accel.sync import edges, masked, masks
+from compiler.targets.accel.tasks import Task
+from isa.encoding import Instruction, make
+from isa.machine import Machine
+from isa.program import Buffer, Program
+
+
+@dataclass(frozen=True)
+class Operator:
+    """A kernel as reports see it: its name, the graph nodes it computes, its useful multiply-accumulates."""
+
+    name: str
+    nodes: tuple[int, ...] = ()
+    macs: int = 0
+
+
+def assemble(
+    machine: Machine,
+    tasks: Sequence[Task],
+    operators: Sequence[Operator],
+    buffers: Sequence[Buffer],
+    data: Mapping[int, bytes],
+    entry: int,
+    meta: Mapping[str, Any],
+) -> Program:
+    """The program that does ``tasks`` in an order equivalent to the one given, its code at ``entry``."""
+    waits = edges(tasks)
+    wait, post = masks(tasks, waits)
+    code: list[Instruction] = []
+    owner: list[int] = []
+    for index in interleave(machine, tasks, waits):
+        task = masked(tasks[index], wait[index], post[index])
+        flat = flatten(task.nodes, machine.queues.loop)
+        code += flat
+        owner += [task.op] * len(flat)
+    code.append(make("halt"))
+    table = [
+        {"name": o.name, "nodes": list(o.nodes), "macs": o.macs, "instructions": _ranges(owner, i)}
+        for i, o in enumerate(operators)
+    ]
+    extra = {"useful_macs": sum(o.macs for o in operators), "operators": table}
+    return Program(machine, tuple(code), entry, tuple(buffers), dict(data), {**meta, **extra})
+
+
+def _ranges(owner: Sequence[int], op: int) -> list[list[int]]:
+    """Half-open instruction ranges of an operator."""
+    result: list[list[int]] = []
+    for index, who in enumerate(owner):
+        if who == op:
+            if result and result[-1][1] == index:
+                result[-1][1] = index + 1
+            else:
+                result.append([index, index + 1])
+    return result

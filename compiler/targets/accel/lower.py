@@ -1,0 +1,157 @@
+"""Lowering: a graph in, a program out, with ever smaller demands on the on-chip memories until everything fits."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from compiler.errors import CompileError
+from compiler.targets.accel.arrays import Array, local_pitch
+from compiler.targets.accel.assemble import Operator, assemble
+from compiler.targets.accel.build import kernel_of
+from compiler.targets.accel.emit import Builder
+from compiler.targets.accel.groups import Grouper
+from compiler.targets.accel.kernel import Kernel
+from compiler.targets.accel.memory import NoSpace, Space
+from compiler.targets.accel.placement import Placement, Placer
+from compiler.targets.accel.plans import plans
+from compiler.targets.accel.views import stored
+from compiler.targets.accel.walk import Walk
+from framework.graph import Graph
+from isa.machine import Machine
+from isa.program import Program
+
+_MOST_PLANS = 200
+
+
+class _DoesNotFit(Exception):
+    """Kernel ``index`` fits with no plan; ``problem`` is what its smallest one lacked."""
+
+    def __init__(self, index: int, problem: NoSpace | None) -> None:
+        self.index, self.problem = index, problem
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What a search may vary. ``share``: part of the memories that one tile of a kernel should take."""
+
+    share: float = 0.5
+
+
+class _Emission:
+    """Emits all kernels of a placement into one builder."""
+
+    def __init__(self, graph: Graph, machine: Machine, placement: Placement, choice: Choice) -> None:
+        self.graph, self.machine, self.placement, self.choice = graph, machine, placement, choice
+        self.builder = Builder(machine)
+        self.spaces: dict[int, Space] = {}
+
+    def run(self) -> Builder:
+        """Emit. Raises _DoesNotFit."""
+        for index, kernel in enumerate(self.placement.kernels):
+            self.builder.op = index
+            self._residents(index)
+            self._kernel(index, kernel)
+            for value in [v for v in self.spaces if self.placement.resident[v][1] <= index]:
+                self.builder.release(self.spaces.pop(value))
+        return self.builder
+
+    def _residents(self, index: int) -> None:
+        for value, (first, _) in self.placement.resident.items():
+            if first == index:
+                node = self.graph.nodes[value]
+                (rows, cols), dtype = stored(node.shape), node.dtype.name
+                pitch = local_pitch(self.machine, dtype, cols)
+                try:
+                    space = self.builder.allocate("scratchpad", rows * pitch, {s.bank for s in self.spaces.values()})
+                except NoSpace as problem:
+                    raise _DoesNotFit(index, problem) from None
+                self.spaces[value] = space
+                self.placement.arrays[value] = Array(dtype, rows, cols, pitch, 0, space.local, space.bank)
+
+    def _kernel(self, index: int, kernel: Kernel) -> None:
+        problem: NoSpace | None = None
+        tried = 0
+        for plan in plans(self.machine, kernel, self.choice.share):
+            saved = copy.deepcopy((self.builder.accumulator, self.builder.scratchpad)), len(self.builder.tasks)
+            try:
+                Walk(self.builder, kernel, self.placement.arrays, plan).run()
+                return
+            except NoSpace as error:
+                problem = error
+                (self.builder.accumulator, self.builder.scratchpad), count = saved
+                del self.builder.tasks[count:]
+            tried += 1
+            if tried >= _MOST_PLANS:
+                break
+        raise _DoesNotFit(index, problem)
+
+
+def lower(
+    graph: Graph, machine: Machine, name: str = "graph", keep: Collection[int] = (), choice: Choice | None = None
+) -> Program:
+    """The program of a graph on which the passes have run. ``keep``: nodes whose value becomes an output ``%index``.
+
+    Raises CompileError: for a node that the accelerator cannot run (node, reason, nearest supported form), or for one
+    that does not fit (how much it needs, what there is).
+    """
+    if keep:
+        names = {n for n, _ in graph.outputs}
+        extra = tuple((f"%{i}", i) for i in keep if f"%{i}" not in names)
+        graph = Graph(graph.nodes, (*graph.outputs, *extra), graph.updates)
+    _check_types(graph, machine)
+    evicted: set[int] = set()
+    apart: set[int] = set()
+    while True:
+        grouper = Grouper(graph, set(graph.results), apart)
+        groups = grouper.run()
+        kernels = [kernel_of(grouper, group) for group in groups]
+        placement = Placer(grouper, kernels, machine, evicted).run()
+        try:
+            builder = _Emission(graph, machine, placement, choice or Choice()).run()
+            break
+        except _DoesNotFit as failure:
+            at = failure.index
+            living = {v for v, (first, last) in placement.resident.items() if first <= at <= last}
+            splits = set(groups[at].members) - {groups[at].product} - apart if at < len(groups) else set()
+            if living:
+                evicted |= living
+            elif splits and len(groups[at].members) > 1:
+                apart |= {i for i in splits if i is not None}
+            else:
+                raise _error(machine, placement.kernels[at], failure) from None
+    entry = -(-placement.end // machine.line_bytes) * machine.line_bytes
+    operators = [Operator(k.label, k.nodes, k.macs) for k in placement.kernels]
+    program = assemble(
+        machine, builder.tasks, operators, placement.buffers, placement.data, entry, {"name": name}
+    )
+    if program.dram_bytes > machine.dram.bytes:
+        raise CompileError(
+            f"{name}: inputs, state, values between kernels and code need {program.dram_bytes} bytes of DRAM; "
+            f"'{machine.name}' has {machine.dram.bytes} (dram.bytes)"
+        )
+    return program
+
+
+def _check_types(graph: Graph, machine: Machine) -> None:
+    for index, node in enumerate(graph.nodes):
+        if node.dtype.name == "bfloat16" and "bf16" not in machine.types and index in graph.live:
+            label = f"%{index} = {node.op} ({node.type_text}{', ' + node.origin if node.origin else ''})"
+            raise CompileError(
+                f"{label}: '{machine.name}' multiplies {', '.join(machine.types)} only; nearest: int8 operands, or a "
+                'machine whose types hold "bf16"'
+            )
+
+
+def _error(machine: Machine, kernel: Kernel, failure: _DoesNotFit) -> CompileError:
+    problem = failure.problem
+    if problem is None:
+        return CompileError(f"{kernel.label}: no tile of [{kernel.rows}, {kernel.cols}] is legal on '{machine.name}'")
+    chip = machine.accumulator if problem.memory == "accumulator" else machine.scratchpad
+    why = " (it needs whole rows at once)" if kernel.whole_rows else ""
+    return CompileError(
+        f"{kernel.label}: does not fit: its smallest tile of [{kernel.rows}, {kernel.cols}]{why} still needs "
+        f"{problem.needed} bytes more in one bank of the {problem.memory}; '{machine.name}' has {chip.banks} banks of "
+        f"{chip.bank_bytes} bytes ({problem.memory}.bytes = {chip.bytes})"
+    )
