@@ -73,6 +73,7 @@ def _memory_size(program: Program, memory: str) -> tuple[int, int]:
 
 
 def _sizes(at: Placed) -> Iterator[str]:
+    """`k`, `n` and `lanes` are at most DIM."""
     instruction, machine = at.instruction, at.machine
     for field in ("k", "n", "lanes"):
         if field in instruction.fields and instruction[field] > machine.dim:
@@ -80,6 +81,8 @@ def _sizes(at: Placed) -> Iterator[str]:
 
 
 def _matmul(at: Placed) -> Iterator[str]:
+    """A tile's type is one the machine multiplies; `a` and `w` lie in the scratchpad, `d` in the accumulator;
+    a transposed `a` has count1 = count2 = 1; rows of the destination do not overlap each other."""
     instruction, machine = at.instruction, at.machine
     if instruction.name != "matmul":
         return
@@ -105,6 +108,8 @@ _PLACES: tuple[tuple[str, tuple[VectorOp, ...]], ...] = (
 
 
 def _vector(at: Placed) -> Iterator[str]:
+    """Operations are built; `word` elements lie in the accumulator, `bf16` and `int8` in the scratchpad; `bf16` needs a
+    machine that has it."""
     instruction, machine = at.instruction, at.machine
     if instruction.name != "vector":
         return
@@ -123,6 +128,9 @@ def _vector(at: Placed) -> Iterator[str]:
 
 
 def _alignment(at: Placed) -> Iterator[str]:
+    """Addresses, used strides and used increments are multiples of bus.bytes in transfers, of a row where accumulator
+    rows are touched, of 4 for scalars there, of the element in the scratchpad. Loads fill whole words of
+    the accumulator."""
     instruction = at.instruction
     for access in at.operands:
         rule = f"must be a multiple of {access.align}"
@@ -144,6 +152,7 @@ def _alignment(at: Placed) -> Iterator[str]:
 
 
 def _extents(at: Placed) -> Iterator[str]:
+    """Every byte touched, over all strides and loops, is inside its memory; an operand lies in one bank at a time."""
     for access in at.operands:
         low, high = at.reach(access)
         size, bank = _memory_size(at.program, access.memory)
@@ -160,6 +169,7 @@ def _extents(at: Placed) -> Iterator[str]:
 
 
 def _code(at: Placed) -> Iterator[str]:
+    """Stores leave the program's code alone."""
     if at.instruction.name != "store":
         return
     program = at.program
@@ -175,7 +185,8 @@ def _code(at: Placed) -> Iterator[str]:
 
 
 def _reads_what_it_writes(at: Placed) -> Iterator[str]:
-    """A pass reads rows ahead of its writes, so that an operand in the destination's place must match it row by row."""
+    """A pass reads ahead of its writes, so an operand may overlap `d` only with the same address, strides, increments
+    and type, and rows apart; not at all with a reduction."""
     if at.instruction.name != "vector":
         return
     target = at.operands[-1]
