@@ -45,8 +45,10 @@ class BlockBuffer(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         dim, bits = self.machine.dim, element_bits(self.machine)
-        next_half, next_index = Signal(), Signal(log2(dim))
-        half, index = Signal(), Signal(log2(dim))
+        next_half = Signal()
+        next_index = Signal(log2(dim))
+        half = Signal()
+        index = Signal(log2(dim))
         m.d.comb += [
             half.eq(next_half ^ (self.begin & (next_index != 0))),
             index.eq(Mux(self.begin, 0, next_index)),
@@ -64,7 +66,8 @@ class BlockBuffer(wiring.Component):
         slot = delayed(m, self.slot, dim, "slot_delay", control=True)
         layout = data.StructLayout({"half": 1, "index": log2(dim), "columns": 1, "tag": self._tag})
         where = data.View(layout, delayed(m, Cat(half, index, self.columns, self.tag), dim, "where_delay"))
-        row, tag = Signal(dim * bits, reset_less=True), Signal(self._tag, reset_less=True)
+        row = Signal(dim * bits, reset_less=True)
+        tag = Signal(self._tag, reset_less=True)
         m.d.sync += self.out_slot.eq(slot)
         with m.If(slot):
             m.d.sync += tag.eq(where.tag)

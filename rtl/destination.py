@@ -115,7 +115,8 @@ class Destination(wiring.Component):
         come, tile = self._waiting(m)
         m.submodules.counter = counter = RowCounter(COUNT_BITS)
         m.submodules.walker = walker = AddressWalker(self._address_bits, 3)
-        walking, current = Signal(), Signal(self._tile)
+        walking = Signal()
+        current = Signal(self._tile)
         with m.If(come):
             m.d.sync += [walking.eq(1), current.eq(tile)]
         with m.Elif(counter.last):

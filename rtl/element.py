@@ -75,9 +75,13 @@ class Element(wiring.Component):
 
     def _pass_on(self, m: Module) -> None:
         bits = element_bits(self.machine)
-        activation, weight = Signal(bits, reset_less=True), Signal(bits, reset_less=True)
+        activation = Signal(bits, reset_less=True)
+        weight = Signal(bits, reset_less=True)
         hops = Signal.like(self.weight_in.hops, reset_less=True)
-        active, first, int8, valid = Signal(), Signal(), Signal(reset_less=True), Signal()
+        active = Signal()
+        first = Signal()
+        int8 = Signal(reset_less=True)
+        valid = Signal()
         m.d.sync += [
             active.eq(self.activation_in.active),
             first.eq(self.activation_in.first),
@@ -100,7 +104,8 @@ class Element(wiring.Component):
 
     def _weight(self, m: Module) -> Value:
         bits = element_bits(self.machine)
-        shadow, in_use = Signal(bits, reset_less=True), Signal(bits, reset_less=True)
+        shadow = Signal(bits, reset_less=True)
+        in_use = Signal(bits, reset_less=True)
         with m.If(self.weight_in.valid & (self.weight_in.hops == 0)):
             m.d.sync += shadow.eq(self.weight_in.value)
         with m.If(self.activation_in.first):

@@ -180,7 +180,8 @@ class Operands(wiring.Component):
         plan = reading(self.machine, fields)
         m.submodules.counter = counter = RowCounter(COUNT_BITS)
         running = Signal()
-        turn, last_turn = Signal(2), Signal(2)
+        turn = Signal(2)
+        last_turn = Signal(2)
         block = Signal(COUNT_BITS[1])
         row_ends = running & (turn == last_turn)
         m.d.comb += [

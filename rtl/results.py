@@ -50,7 +50,8 @@ class Results(wiring.Component):
         machine, dim = self.machine, self.machine.dim
         fields = pass_view(self.record)
         m.submodules.walker = walker = AddressWalker(local_address_bits(machine), 2)
-        accumulator, kind = Signal(), Signal(range(len(ELEMENTS)))
+        accumulator = Signal()
+        kind = Signal(range(len(ELEMENTS)))
         with m.If(self.start):
             m.d.sync += [accumulator.eq(in_accumulator(fields.d)), kind.eq(fields.d_type)]
         lanes = Signal(dim)

@@ -38,8 +38,11 @@ class WeightStream(wiring.Component):
         tile = tile_view(self.record)
         m.submodules.walker = walker = AddressWalker(scratchpad_bits(machine), 1)
         m.submodules.buffer = buffer = BlockBuffer(machine, log2(dim))
-        running, index = Signal(), Signal(log2(dim))
-        stored, by_rows, int8 = Signal(DEPTH_BITS), Signal(), Signal()
+        running = Signal()
+        index = Signal(log2(dim))
+        stored = Signal(DEPTH_BITS)
+        by_rows = Signal()
+        int8 = Signal()
         bank = Signal(machine.scratchpad.banks)
         with m.If(self.start):
             m.d.sync += [

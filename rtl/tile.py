@@ -72,7 +72,8 @@ class TileSlots(wiring.Component):
         transposed = tile.transpose_a
         blocks = max(COUNT_BITS[1], COUNT_BITS[0] - log2(dim))
         m.submodules.counter = counter = RowCounter((COUNT_BITS[0], blocks, COUNT_BITS[2]))
-        slot, begin = Signal(), Signal()
+        slot = Signal()
+        begin = Signal()
         m.d.comb += [
             counter.load.eq(self.start),
             counter.counts.level0.eq(Mux(transposed, dim - 1, tile.count0)),
@@ -98,7 +99,9 @@ class TileSlots(wiring.Component):
         return m
 
     def _live(self, m: Module, tile: data.View, slot: Value) -> None:
-        rows_left, whole, rows = Signal(COUNT_BITS[0]), Signal(), Signal()
+        rows_left = Signal(COUNT_BITS[0])
+        whole = Signal()
+        rows = Signal()
         with m.If(self.start):
             m.d.sync += [rows_left.eq(tile.count0), whole.eq(~tile.transpose_a), rows.eq(1)]
         with m.Elif(rows_left == 0):
@@ -109,7 +112,8 @@ class TileSlots(wiring.Component):
 
     def _hazard(self, m: Module, tile: data.View) -> None:
         adder = self.machine.pipeline.accumulate
-        same_wait, other_wait = Signal(range(adder + 2)), Signal(range(adder + 1))
+        same_wait = Signal(range(adder + 2))
+        other_wait = Signal(range(adder + 1))
         destination = Cat(tile.d, tile.d_stride0, tile.d_stride1, tile.d_stride2, tile.count0, tile.count1)
         before = Signal(len(destination), reset_less=True)
         with m.If(self.start):

@@ -84,9 +84,7 @@ class Model:
         scope, _, operation = name_of(REDUCTIONS, step["reduce"]).partition("_")
         join = oracle.fmax if operation == "fmax" else oracle.fadd
         for i1 in range(step["count1"]):
-            rows = [
-                [self._word(step, i1, i0, lane) for lane in range(step["lanes"])] for i0 in range(step["count0"])
-            ]
+            rows = [[self._word(step, i1, i0, lane) for lane in range(step["lanes"])] for i0 in range(step["count0"])]
             if scope == "row":
                 self._write(step, i1, 0, [_reduced_rows(column, join) for column in zip(*rows, strict=True)])
                 continue
@@ -97,9 +95,7 @@ class Model:
 def _tree(values: Sequence[int], width: int, join: Callable[[int, int], int]) -> int:
     level: list[int | None] = [*values, *[None] * (width - len(values))]
     while len(level) > 1:
-        level = [
-            a if b is None or a is None else join(a, b) for a, b in zip(level[::2], level[1::2], strict=True)
-        ]
+        level = [a if b is None or a is None else join(a, b) for a, b in zip(level[::2], level[1::2], strict=True)]
     assert level[0] is not None
     return level[0]
 
