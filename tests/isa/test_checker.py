@@ -134,3 +134,8 @@ def test_three_thousand_instructions_take_less_than_two_seconds() -> None:
     begin = time.process_time()
     check(program)
     assert time.process_time() - begin < 2
+
+
+def test_a_program_without_work_is_fine() -> None:
+    run()
+    run("loop count=3", "end")

@@ -6,7 +6,10 @@ from collections import Counter
 
 import pytest
 
+from isa.assembler import assemble
 from isa.checker import check
+from isa.container import from_bytes, to_bytes
+from isa.disassembler import disassemble
 from isa.instructions import INSTRUCTIONS
 from isa.machine import load
 from isa.stream import expand
@@ -55,3 +58,11 @@ def test_everything_occurs() -> None:
     wanted += [*SOURCES, "negative"]
     wanted += [f"type {t} transposed {a}{w}" for t in (0, 1) for a in (0, 1) for w in (0, 1)]
     assert not [name for name in wanted if not seen[name]]
+
+
+def test_random_programs_survive_text_and_file() -> None:
+    machine = load("nano", {"dram.latency": 37, "pipeline.mac": 2})
+    for seed in range(5):
+        program = random_program(machine, seed)
+        assert assemble(disassemble(program)) == program
+        assert from_bytes(to_bytes(program)) == program
