@@ -6,7 +6,6 @@ import random
 from typing import Any
 
 import pytest
-from amaranth.sim import Simulator
 
 from isa.machine import load
 from rtl.memory import (
@@ -17,13 +16,7 @@ from rtl.memory import (
     Accumulator,
     Scratchpad,
 )
-
-
-def simulate(component: Any, bench: Any) -> None:
-    simulator = Simulator(component)
-    simulator.add_clock(1e-6)
-    simulator.add_testbench(bench)
-    simulator.run()
+from tests.rtl.simulate import simulate
 
 
 @pytest.mark.parametrize("types", [("bf16", "int8"), ("int8",)])
