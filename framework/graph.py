@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import Any
 
 from framework.dtypes import DType
-from framework.errors import GraphError
+from framework.errors import DTypeError, GraphError, ShapeError
 from framework.primitives import PRIMITIVES, primitive
 from framework.primitives.base import Shape
 
@@ -135,7 +135,10 @@ class Graph:
                 raise GraphError(f"{where}: inputs {list(node.inputs)} are not all earlier nodes")
             check_attributes(node.op, dict(node.attrs), len(node.inputs))
             rule, operands = PRIMITIVES[node.op], [self.nodes[source] for source in node.inputs]
-            shape, dtype = rule.shape(operands, node.attributes), rule.dtype(operands, node.attributes)
+            try:
+                shape, dtype = rule.shape(operands, node.attributes), rule.dtype(operands, node.attributes)
+            except (ShapeError, DTypeError) as error:
+                raise GraphError(f"{where}: {error}") from None
             if (shape, dtype) != (node.shape, node.dtype):
                 raise GraphError(f"{where}: is declared {node.type_text}, but its rules give {dtype}{list(shape)}")
         self._validate_names()

@@ -1,0 +1,55 @@
+"""Promotion is torch's, and names and NumPy types map to element types."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+
+from framework.dtypes import DTYPES, as_dtype, bfloat16, bool_, float32, int8, int32, promote, result_type
+from framework.errors import DTypeError
+from framework.tensor import tensor
+
+
+@pytest.mark.parametrize(
+    ("operands", "expected"),
+    [
+        ([(int8, "dimensioned"), (int32, "dimensioned")], int32),
+        ([(bfloat16, "dimensioned"), (float32, "dimensioned")], float32),
+        ([(bfloat16, "dimensioned"), (float32, "zero-dimensional")], bfloat16),
+        ([(int8, "dimensioned"), (int32, "zero-dimensional")], int8),
+        ([(int32, "dimensioned"), (float32, "python")], float32),
+        ([(bfloat16, "dimensioned"), (float32, "python")], bfloat16),
+        ([(bool_, "dimensioned"), (int32, "python")], int32),
+        ([(int8, "zero-dimensional"), (int32, "python")], int8),
+        ([(int32, "dimensioned"), (bfloat16, "zero-dimensional")], bfloat16),
+    ],
+)
+def test_result_type(operands: list, expected: object) -> None:
+    assert result_type(operands) is expected
+
+
+def test_promotion_of_every_pair_is_torchs() -> None:
+    torch = pytest.importorskip("torch", reason="torch is the oracle of promotion")
+    for a, b in itertools.product(DTYPES.values(), repeat=2):
+        expected = torch.promote_types(getattr(torch, a.name), getattr(torch, b.name))
+        assert f"torch.{promote(a, b)}" == str(expected)
+
+
+def test_operators_promote_as_torch_does() -> None:
+    torch = pytest.importorskip("torch", reason="torch is the oracle of promotion")
+    for (a, rank_a), (b, rank_b) in itertools.product(itertools.product(("bfloat16", "float32", "int8"), (0, 1)), repeat=2):
+        ours = tensor(np.ones((2,) * rank_a), dtype=a) * tensor(np.ones((2,) * rank_b), dtype=b)
+        theirs = torch.ones((2,) * rank_a, dtype=getattr(torch, a)) * torch.ones((2,) * rank_b, dtype=getattr(torch, b))
+        assert f"torch.{ours.dtype}" == str(theirs.dtype), (a, rank_a, b, rank_b)
+
+
+def test_names_and_numpy_types() -> None:
+    assert as_dtype("bfloat16") is bfloat16
+    assert as_dtype(np.dtype(np.float64)) is float32
+    assert as_dtype(np.int64) is int32
+    with pytest.raises(DTypeError, match=r"unknown element type 'float8'; known: float32, bfloat16, int8, int32, bool"):
+        as_dtype("float8")
+    with pytest.raises(DTypeError, match="unknown element type"):
+        as_dtype(np.dtype("complex64"))

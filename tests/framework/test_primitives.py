@@ -1,0 +1,199 @@
+"""Every primitive: its gradient against finite differences in float64, and the corners of its meaning."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+
+from framework.autodiff import gradients
+from framework.builder import GraphBuilder
+from framework.errors import DTypeError, ShapeError
+from framework.graph import Graph
+from framework.primitives import PRIMITIVES
+from framework.reference import evaluate
+
+
+@dataclass(frozen=True)
+class Case:
+    """A primitive on float32 inputs of some shapes; ``positive`` draws values in [0.5, 2)."""
+
+    op: str
+    shapes: tuple[tuple[int, ...], ...]
+    attrs: tuple[tuple[str, Any], ...] = ()
+    positive: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.op}-{'-'.join(f'{k}={v}' for k, v in self.attrs)}".rstrip("-")
+
+
+def matmul(ta: bool, tb: bool, batch: tuple[int, ...] = ()) -> Case:
+    a, b = ((3, 2) if ta else (2, 3)), ((4, 3) if tb else (3, 4))
+    attrs = (("accumulate", "float32"), ("transpose_a", ta), ("transpose_b", tb))
+    return Case("matmul", ((*batch, *a), (*batch, *b)), attrs)
+
+
+CASES = [
+    *(Case(op, ((2, 3), (2, 3))) for op in ("add", "sub", "mul", "maximum", "minimum")),
+    Case("div", ((2, 3), (2, 3)), positive=True),
+    Case("neg", ((4,),)),
+    Case("exp", ((4,),)),
+    *(Case(op, ((4,),), positive=True) for op in ("log", "sqrt", "reciprocal")),
+    Case("cast", ((3,),), (("dtype", "float32"),)),
+    Case("sum", ((2, 3, 4),), (("axes", (0, 2)), ("keepdims", False))),
+    Case("sum", ((2, 3, 4),), (("axes", (1,)), ("keepdims", True))),
+    Case("max", ((2, 3, 4),), (("axes", (0, 2)), ("keepdims", False))),
+    Case("max", ((3, 4),), (("axes", (1,)), ("keepdims", True))),
+    Case("reshape", ((2, 6),), (("shape", (3, 4)),)),
+    Case("permute", ((2, 3, 4),), (("order", (2, 0, 1)),)),
+    Case("broadcast_to", ((3, 1),), (("shape", (2, 3, 4)),)),
+    Case("broadcast_to", ((),), (("shape", (2, 3)),)),
+    Case("slice", ((7, 5),), (("starts", (1, 0)), ("stops", (6, 5)), ("steps", (2, 3)))),
+    Case("slice", ((4,),), (("starts", (2,)), ("stops", (2,)), ("steps", (1,)))),
+    Case("pad", ((2, 3),), (("high", (2, 0)), ("interior", (1, 2)), ("low", (0, 1)), ("value", 1.5))),
+    *(matmul(ta, tb) for ta in (False, True) for tb in (False, True)),
+    matmul(True, False, batch=(2,)),
+]
+
+
+def differentiated(case: Case) -> tuple[Graph, int, list[int], list[np.ndarray]]:
+    """A graph whose loss is a weighted sum of the primitive's result, its gradients, and input values."""
+    rng = np.random.default_rng(7)
+    b = GraphBuilder()
+    inputs = [b.input(f"x{i}", shape, "float32") for i, shape in enumerate(case.shapes)]
+    y = b.apply(case.op, *inputs, **dict(case.attrs))
+    shape = b.shape(y)
+    weights = b.constant(rng.normal(size=shape), "float32")
+    loss = b.apply("sum", b.apply("mul", y, weights), axes=tuple(range(len(shape))), keepdims=False)
+    found = gradients(b, loss, inputs)
+    draw = (lambda s: rng.uniform(0.5, 2, s)) if case.positive else (lambda s: rng.normal(size=s))
+    values = [np.asarray(draw(s), np.float32) for s in case.shapes]
+    return b.build({"loss": loss}), loss, list(found), values
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_gradient_against_finite_differences(case: Case) -> None:
+    graph, loss, found, values = differentiated(case)
+    graph.validate()
+    named = {f"x{i}": v for i, v in enumerate(values)}
+    exact = evaluate(graph, named, float64=True)
+    for k, value in enumerate(values):
+        numeric = np.zeros(value.shape)
+        for at in np.ndindex(value.shape):
+            sides = []
+            for step in (2.0**-8, -(2.0**-8)):  # powers of two, so that the moved values stay exact in float32
+                moved = value.copy()
+                moved[at] += np.float32(step)
+                sides.append((evaluate(graph, {**named, f"x{k}": moved}, float64=True)[loss], np.float64(moved[at])))
+            numeric[at] = (sides[0][0] - sides[1][0]) / (sides[0][1] - sides[1][1])
+        np.testing.assert_allclose(exact[found[k]], numeric, rtol=2e-4, atol=2e-4)
+
+
+def test_every_primitive_with_a_gradient_is_in_the_table() -> None:
+    differentiable = {name for name, p in PRIMITIVES.items() if any(p.gradients)}
+    assert differentiable - {c.op for c in CASES} == {"select"}  # its condition is no float; tested below
+    assert len(PRIMITIVES) <= 50
+    for name, p in PRIMITIVES.items():
+        assert p.doc.endswith("."), name
+        assert len(p.gradients) == p.arity, name
+
+
+def test_select_sends_the_gradient_to_the_chosen_side() -> None:
+    b = GraphBuilder()
+    c = b.input("c", (3,), "bool")
+    x, y = b.input("x", (3,), "float32"), b.input("y", (3,), "float32")
+    loss = b.apply("sum", b.apply("select", c, x, y), axes=(0,), keepdims=False)
+    dx, dy = gradients(b, loss, [x, y])
+    values = evaluate(b.build({"loss": loss}), {"c": [True, False, True], "x": np.zeros(3), "y": np.zeros(3)})
+    assert values[dx].tolist() == [1, 0, 1]
+    assert values[dy].tolist() == [0, 1, 0]
+
+
+def one(op: str, *values: Any, dtypes: str = "float32", **attrs: Any) -> np.ndarray:
+    """The value of one primitive on constants."""
+    b = GraphBuilder()
+    kinds = dtypes.split() * len(values) if " " not in dtypes else dtypes.split()
+    y = b.apply(op, *(b.constant(v, d) for v, d in zip(values, kinds, strict=False)), **attrs)
+    return evaluate(b.build({"y": y}), {})[y]
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (lambda: one("maximum", [1.0, np.nan], [np.nan, 2.0]), [np.nan, np.nan]),
+        (lambda: one("argmax", [[3, 7, 7], [7, 7, 1]], axis=1, keepdims=False), [1, 0]),
+        (lambda: one("add", [2**31 - 1], [1], dtypes="int32"), [-(2**31)]),
+        (lambda: one("cast", [1.9, -1.9, 3e9, -3e9, np.nan, np.inf], dtype="int32"), [1, -1, 2**31 - 1, -(2**31), 0, 2**31 - 1]),
+        (lambda: one("cast", [300, -300, 5], dtypes="int32", dtype="int8"), [127, -128, 5]),
+        (lambda: one("cast", [0.0, -0.0, 0.5, np.nan], dtype="bool"), [False, False, True, True]),
+        (lambda: one("cast", [True, False], dtypes="bool", dtype="float32"), [1, 0]),
+        (lambda: one("lt", [1.0, np.nan], [2.0, 1.0]), [True, False]),
+        (lambda: one("ne", [1.0, np.nan], [1.0, np.nan]), [False, True]),
+        (lambda: one("div", [1.0, 0.0], [0.0, 0.0]), [np.inf, np.nan]),
+        (lambda: one("iota", shape=(2, 3), axis=1), [[0, 1, 2], [0, 1, 2]]),
+        (lambda: one("pad", [1, 2], dtypes="int32", low=(1,), high=(0,), interior=(1,), value=9), [9, 1, 9, 2]),
+        (lambda: one("pad", np.zeros((0,)), low=(1,), high=(1,), interior=(3,), value=2.0), [2, 2]),
+        (
+            lambda: one("matmul", np.full((1, 3), -128), np.full((3, 1), -128), dtypes="int8", transpose_a=False,
+                        transpose_b=False, accumulate="int32"),
+            [[3 * 128 * 128]],
+        ),
+    ],
+)
+def test_meaning(value: Callable[[], np.ndarray], expected: object) -> None:
+    np.testing.assert_array_equal(value(), np.asarray(expected))
+
+
+def test_bfloat16_is_summed_in_float32_and_rounded_once() -> None:
+    assert float(one("sum", np.ones(1000), dtypes="bfloat16", axes=(0,), keepdims=False)) == 1000
+    product = one("matmul", np.full((1, 300), 1.0), np.full((300, 1), 1.0), dtypes="bfloat16",
+                  transpose_a=False, transpose_b=False, accumulate="float32")
+    assert product.dtype == np.float32
+    assert product[0, 0] == 300
+
+
+def test_gradient_of_a_bfloat16_product_is_bfloat16() -> None:
+    b = GraphBuilder()
+    x, w = b.input("x", (2, 3), "bfloat16"), b.input("w", (3, 4), "bfloat16")
+    y = b.apply("matmul", x, w, transpose_a=False, transpose_b=False, accumulate="float32")
+    dx, dw = gradients(b, b.apply("sum", y, axes=(0, 1), keepdims=False), [x, w])
+    assert [b[i].type_text for i in (dx, dw)] == ["bfloat16[2, 3]", "bfloat16[3, 4]"]
+
+
+def test_equal_maxima_share_the_gradient() -> None:
+    b = GraphBuilder()
+    x = b.input("x", (3,), "float32")
+    (dx,) = gradients(b, b.apply("max", x, axes=(0,), keepdims=False), [x])
+    assert evaluate(b.build({"dx": dx}), {"x": [2.0, 2.0, 1.0]})[dx].tolist() == [0.5, 0.5, 0]
+
+
+@pytest.mark.parametrize(
+    ("op", "attrs", "message"),
+    [
+        ("reshape", {"shape": (4,)}, r"cannot see \[2, 3\] \(6 elements\) as \[4\] \(4 elements\)"),
+        ("permute", {"order": (0, 0)}, r"order \[0, 0\] is no permutation of the 2 axes of \[2, 3\]"),
+        ("broadcast_to", {"shape": (3, 3)}, r"cannot broadcast \[2, 3\] to \[3, 3\]"),
+        ("broadcast_to", {"shape": (3,)}, r"cannot broadcast \[2, 3\] to \[3\]"),
+        ("slice", {"starts": (0, 0), "stops": (2, 4), "steps": (1, 1)}, r"slice 0:4:1 is not within axis 1 of \[2, 3\]"),
+        ("pad", {"low": (0, -1), "high": (0, 0), "interior": (0, 0), "value": 0.0}, "padding must not be negative"),
+        ("pad", {"low": (0,), "high": (0, 0), "interior": (0, 0), "value": 0.0}, r"low \[0\] needs one number for each"),
+        ("sum", {"axes": (2,), "keepdims": False}, r"axes \[2\] must be distinct, ascending and within 0..1"),
+        ("sum", {"axes": (1, 0), "keepdims": False}, r"axes \[1, 0\] must be distinct"),
+        ("argmax", {"axis": 5, "keepdims": False}, r"axes \[5\]"),
+    ],
+)
+def test_shape_rules_say_what_is_wrong(op: str, attrs: dict[str, Any], message: str) -> None:
+    b = GraphBuilder()
+    with pytest.raises(ShapeError, match=message):
+        b.apply(op, b.input("x", (2, 3), "float32"), **attrs)
+
+
+def test_largest_of_nothing() -> None:
+    b = GraphBuilder()
+    with pytest.raises(ShapeError, match=r"shape \[0, 3\] has no element along axes \[0\] to be the largest"):
+        b.apply("max", b.input("x", (0, 3), "float32"), axes=(0,), keepdims=False)
+    with pytest.raises(DTypeError, match="the condition is float32, not bool"):
+        b.apply("select", *(b.input(n, (1,), "float32") for n in "abc"))

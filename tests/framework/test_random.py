@@ -1,0 +1,57 @@
+"""Threefry-2x32-20 against its published vectors, and what the generator promises."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from framework.errors import TraceError
+from framework.jit import jit
+from framework.random import Generator, manual_seed, rand, randn, threefry2x32
+from framework.tensor import tensor
+
+
+@pytest.mark.parametrize(
+    ("counter", "key", "words"),
+    [  # kat_vectors of Random123, threefry2x32 with 20 rounds
+        ((0, 0), (0, 0), (0x6B200159, 0x99BA4EFE)),
+        ((0xFFFFFFFF, 0xFFFFFFFF), (0xFFFFFFFF, 0xFFFFFFFF), (0x1CB996FC, 0xBB002BE7)),
+        ((0x243F6A88, 0x85A308D3), (0x13198A2E, 0x03707344), (0xC4923A9C, 0x483DF7A0)),
+    ],
+)
+def test_known_answers(counter: tuple[int, int], key: tuple[int, int], words: tuple[int, int]) -> None:
+    found = threefry2x32(key, np.array([counter[0]], np.uint32), np.array([counter[1]], np.uint32))
+    assert (int(found[0][0]), int(found[1][0])) == words
+
+
+def test_an_element_depends_on_seed_draw_and_position_alone() -> None:
+    a, b = Generator(5), Generator(5)
+    assert np.array_equal(a.bits(10), b.bits(100)[:10])
+    assert not np.array_equal(a.bits(10), b.bits(10)[::-1])
+    assert not np.array_equal(Generator(5).bits(10), Generator(6).bits(10))
+    assert not np.array_equal(Generator(5).bits(10), Generator(5 + 2**32).bits(10))
+
+
+def test_distributions() -> None:
+    g = Generator(1)
+    u = g.uniform((20_000,), -1, 3)
+    assert -1 <= u.min() < -0.99
+    assert 2.99 < u.max() < 3
+    assert abs(float(u.mean()) - 1) < 0.03
+    n = g.normal((20_000,))
+    assert abs(float(n.mean())) < 0.03
+    assert abs(float(n.std()) - 1) < 0.03
+    assert sorted(g.permutation(100)) == list(range(100))
+
+
+def test_default_generator_is_seeded() -> None:
+    manual_seed(3)
+    first = rand(2, 2).numpy(), randn(3).numpy()
+    manual_seed(3)
+    assert np.array_equal(first[0], rand((2, 2)).numpy())
+    assert np.array_equal(first[1], randn(3).numpy())
+
+
+def test_drawing_inside_a_jitted_function_is_refused() -> None:
+    with pytest.raises(TraceError, match=r"test_random.py:\d+: random numbers drawn inside a jitted function"):
+        jit(lambda x: x + rand(2))(tensor([1.0, 2.0]))
