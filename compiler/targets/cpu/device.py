@@ -5,7 +5,11 @@ from __future__ import annotations
 from compiler.passes import pipeline
 from compiler.targets.cpu.executable import CpuExecutable
 from compiler.targets.cpu.threads import ThreadBudget
+from framework.errors import DeviceError
 from framework.graph import Graph
+
+_PIPELINES = {"own": "cpu", "bf16": "accel"}
+"""What is asked for → the passes that run."""
 
 
 class CpuDevice:
@@ -14,18 +18,23 @@ class CpuDevice:
     Attributes:
         name: "cpu".
         threads: the most threads a matrix product uses.
+        precision: "own" runs a graph as it is written; "bf16" first rounds the operands of its products to bf16, by the
+            same pass as the accelerator's, so that both run the same graph.
     """
 
     name = "cpu"
 
-    def __init__(self, threads: int | None = None) -> None:
-        """`threads`: None means every core this process may use. Raises DeviceError for an impossible number."""
+    def __init__(self, threads: int | None = None, precision: str = "own") -> None:
+        """`threads`: None means every core this process may use. Raises DeviceError for an impossible option."""
+        if precision not in _PIPELINES:
+            raise DeviceError(f"cpu: precision is {' or '.join(map(repr, _PIPELINES))}, not {precision!r}")
+        self.precision = precision
         self._budget = ThreadBudget(threads)
         self.threads = self._budget.threads
 
     def compile(self, graph: Graph) -> CpuExecutable:
-        """Machine code for `graph`, in its own precision: nothing is rounded that the graph does not round."""
-        return CpuExecutable(pipeline.run(graph, "cpu"), self._budget)
+        """Machine code for `graph`: nothing is rounded that the graph, or the precision asked for, does not round."""
+        return CpuExecutable(pipeline.run(graph, _PIPELINES[self.precision]), self._budget)
 
     def __repr__(self) -> str:
         return f"cpu(threads={self.threads})"

@@ -7,6 +7,7 @@ number around each run and puts it back afterwards.
 from __future__ import annotations
 
 import os
+import threading
 from types import TracebackType
 from typing import Any
 
@@ -21,7 +22,8 @@ def available_cores() -> int:
 
 
 class ThreadBudget:
-    """A context in which BLAS uses `threads` threads. Not to be entered by two threads at once."""
+    """A context in which BLAS uses `threads` threads. It may be entered again, by other threads too: the number is
+    set at the first entry and put back after the last exit."""
 
     def __init__(self, threads: int | None = None) -> None:
         """`threads`: None means all available cores. Raises DeviceError for a number that is not 1 to that."""
@@ -32,18 +34,25 @@ class ThreadBudget:
         found = threadpoolctl.ThreadpoolController().select(user_api="blas")
         self._libraries: list[Any] = list(found.lib_controllers)
         self._before: list[int] = []
+        self._inside = 0
+        self._lock = threading.Lock()
 
     def __enter__(self) -> None:
-        self._before = [library.get_num_threads() for library in self._libraries]
-        self._set([self.threads] * len(self._libraries))
+        with self._lock:
+            self._inside += 1
+            if self._inside == 1:
+                self._before = [library.get_num_threads() for library in self._libraries]
+                self._change(self._before, [self.threads] * len(self._libraries))
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        wanted, self._before = self._before, [self.threads] * len(self._libraries)
-        self._set(wanted)
+        with self._lock:
+            self._inside -= 1
+            if self._inside == 0:
+                self._change([self.threads] * len(self._libraries), self._before)
 
-    def _set(self, wanted: list[int]) -> None:
-        for library, before, now in zip(self._libraries, self._before, wanted, strict=True):
-            if before != now:
-                library.set_num_threads(now)
+    def _change(self, now: list[int], wanted: list[int]) -> None:
+        for library, a, b in zip(self._libraries, now, wanted, strict=True):
+            if a != b:
+                library.set_num_threads(b)

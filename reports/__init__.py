@@ -1,0 +1,1 @@
+"""Reports: metrics, views of runs, pages and benchmarks, on top of everything else."""
