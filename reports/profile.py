@@ -76,7 +76,8 @@ def profile(program: Program, run: Run) -> Profile:
     described: Sequence[Mapping[str, Any]] = program.meta.get("operators", ())
     owner = np.full(len(program.instructions), -1, np.int64)
     for index, entry in enumerate(described):
-        owner[entry["first"] : entry["last"] + 1] = index
+        for first, end in entry["instructions"]:
+            owner[first:end] = index
     unit_of = np.array([UNITS.index(i.spec.unit) if i.spec.unit in UNITS else -1 for i in program.instructions])
     sizes = np.array([_transfer_bytes(program, pc) for pc in range(len(program.instructions))], np.int64)
     pcs, start, retire = run.trace.pc, run.trace.start, run.trace.retire

@@ -1,5 +1,48 @@
-"""The front door: everything a user or a lab needs, from one import, loaded when first used."""
+"""The front door: everything a user or a lab needs, from one import, loaded when it is first used.
+
+It reads like PyTorch: ``weft.Tensor``, ``weft.nn``, ``weft.optim``, ``weft.jit``, ``weft.get_device("accel")``.
+"""
 
 from __future__ import annotations
 
+import importlib
+from typing import Any
+
 __version__ = "0.1.0"
+
+_OTHERS = {
+    "digits": "weft.datasets",
+    "Machine": "isa.machine",
+    "load_machine": "isa.machine",
+    "Program": "isa.program",
+    "get_engine": "sim.engines",
+    "verify": "sim.verify",
+    "compile": "compiler.targets.accel.compile",
+    "profile": "reports.profile",
+}
+"""Public names that do not come from ``framework``, and their modules (``load_machine`` is ``isa.machine.load``)."""
+
+_RENAMED = {"load_machine": "load"}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first used."""
+    from framework import EXPORTS, MODULES
+
+    if name in MODULES:
+        value: Any = importlib.import_module(f"framework.{name}")
+    elif name in _OTHERS:
+        value = getattr(importlib.import_module(_OTHERS[name]), _RENAMED.get(name, name))
+    else:
+        module = next((m for m, names in EXPORTS.items() if name in names.split()), None)
+        if module is None:
+            raise AttributeError(f"module 'weft' has no attribute {name!r}")
+        value = getattr(importlib.import_module(f"framework.{module}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    from framework import EXPORTS, MODULES
+
+    return sorted({*globals(), *MODULES, *_OTHERS, *(n for names in EXPORTS.values() for n in names.split())})
