@@ -91,7 +91,12 @@ class Grouper:
             if index not in self.made_by:
                 self._open(index, stored(self.graph.nodes[index].shape))
         elif index in self.floating:
-            self._open(index, stored(self.graph.nodes[index].shape))
+            for other in self._floating_reductions(index):
+                self._open(other, reduction(self.graph, other)[0])
+            reduced = self.graph.nodes[index].op in ("sum", "max")
+            space = reduction(self.graph, index)[0] if reduced else stored(self.graph.nodes[index].shape)
+            if index in self.floating:
+                self._open(index, space)
         self.groups[self.made_by[index]].outputs.add(index)
         return index
 
@@ -130,17 +135,35 @@ class Grouper:
         """Put a node into a group, or leave it floating."""
         node = self.graph.nodes[index]
         bases = [v.base for v in self._operands(index)]
-        if node.op not in ("sum", "max") and all(self.source(b) or b in self.floating for b in bases):
+        space, role = reduction(self.graph, index) if node.op in ("sum", "max") else (stored(node.shape), FULL)
+        if role in (FULL, COL) and all(self.source(b) or b in self.floating for b in bases):
             self.floating.add(index)
             return
-        latest = max((self.made_by[b] for b in bases if b in self.made_by), default=-1)
-        if node.op in ("sum", "max"):
-            space, _ = reduction(self.graph, index)
-        else:
-            space = stored(node.shape)
-        if latest >= 0 and index not in self.apart and self._join(latest, index):
-            return
+        for attempt in (1, 2):
+            latest = max((self.made_by[b] for b in bases if b in self.made_by), default=-1)
+            if latest >= 0 and index not in self.apart and self._join(latest, index):
+                return
+            # A floating reduction over another space has to be made first.
+            needed = self._floating_reductions(index) if attempt == 1 else []
+            for other in needed:
+                self._open(other, reduction(self.graph, other)[0])
+            if not needed:
+                break
         self._open(index, space)
+
+    def _floating_reductions(self, index: int) -> list[int]:
+        """Floating reductions that a node depends on through floating nodes, in order."""
+        found: set[int] = set()
+        seen: set[int] = set()
+        stack = [index]
+        while stack:
+            for operand in self._seen(stack.pop()):
+                if operand.base in self.floating and operand.base not in seen:
+                    seen.add(operand.base)
+                    stack.append(operand.base)
+                    if self.graph.nodes[operand.base].op in ("sum", "max"):
+                        found.add(operand.base)
+        return sorted(found)
 
     def _open(self, index: int, space: Space) -> None:
         self.groups.append(Group(space))
@@ -228,6 +251,10 @@ class Grouper:
                     if have != inner:
                         return False
                 elif seen.base in self.floating:
+                    if self.graph.nodes[seen.base].op in ("sum", "max") and (
+                        reduction(self.graph, seen.base) != (group.space, inner)
+                    ):
+                        return False
                     stack.append((seen.base, inner))
                 elif not self.source(seen.base) and self.made_by[seen.base] >= number:
                     return False

@@ -7,7 +7,6 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from compiler.errors import CompileError
-from compiler.targets.accel.arrays import Array, local_pitch
 from compiler.targets.accel.assemble import Operator, assemble
 from compiler.targets.accel.build import kernel_of
 from compiler.targets.accel.emit import Builder
@@ -16,7 +15,6 @@ from compiler.targets.accel.kernel import Kernel
 from compiler.targets.accel.memory import NoSpace, Space
 from compiler.targets.accel.placement import Placement, Placer
 from compiler.targets.accel.plans import plans
-from compiler.targets.accel.views import stored
 from compiler.targets.accel.walk import Walk
 from framework.graph import Graph
 from isa.machine import Machine
@@ -42,38 +40,27 @@ class Choice:
 class _Emission:
     """Emits all kernels of a placement into one builder."""
 
-    def __init__(self, graph: Graph, machine: Machine, placement: Placement, choice: Choice) -> None:
-        self.graph, self.machine, self.placement, self.choice = graph, machine, placement, choice
+    def __init__(self, machine: Machine, placement: Placement, choice: Choice) -> None:
+        self.machine, self.placement, self.choice = machine, placement, choice
         self.builder = Builder(machine)
-        self.spaces: dict[int, Space] = {}
 
     def run(self) -> Builder:
         """Emit. Raises _DoesNotFit."""
+        spaces: dict[int, Space] = {}
         for index, kernel in enumerate(self.placement.kernels):
             self.builder.op = index
-            self._residents(index)
+            for value, lease in self.placement.resident.items():
+                if lease.first == index:
+                    spaces[value] = self.builder.scratchpad.reserve(lease.bank, lease.start, lease.size)
             self._kernel(index, kernel)
-            for value in [v for v in self.spaces if self.placement.resident[v][1] <= index]:
-                self.builder.release(self.spaces.pop(value))
+            for value in [v for v in spaces if self.placement.resident[v].last <= index]:
+                self.builder.release(spaces.pop(value))
         return self.builder
-
-    def _residents(self, index: int) -> None:
-        for value, (first, _) in self.placement.resident.items():
-            if first == index:
-                node = self.graph.nodes[value]
-                (rows, cols), dtype = stored(node.shape), node.dtype.name
-                pitch = local_pitch(self.machine, dtype, cols)
-                try:
-                    space = self.builder.allocate("scratchpad", rows * pitch, {s.bank for s in self.spaces.values()})
-                except NoSpace as problem:
-                    raise _DoesNotFit(index, problem) from None
-                self.spaces[value] = space
-                self.placement.arrays[value] = Array(dtype, rows, cols, pitch, 0, space.local, space.bank)
 
     def _kernel(self, index: int, kernel: Kernel) -> None:
         problem: NoSpace | None = None
         tried = 0
-        for plan in plans(self.machine, kernel, self.choice.share):
+        for plan in plans(self.machine, kernel, self.placement.arrays, self.choice.share):
             saved = copy.deepcopy((self.builder.accumulator, self.builder.scratchpad)), len(self.builder.tasks)
             try:
                 Walk(self.builder, kernel, self.placement.arrays, plan).run()
@@ -109,11 +96,11 @@ def lower(
         kernels = [kernel_of(grouper, group) for group in groups]
         placement = Placer(grouper, kernels, machine, evicted).run()
         try:
-            builder = _Emission(graph, machine, placement, choice or Choice()).run()
+            builder = _Emission(machine, placement, choice or Choice()).run()
             break
         except _DoesNotFit as failure:
             at = failure.index
-            living = {v for v, (first, last) in placement.resident.items() if first <= at <= last}
+            living = {v for v, lease in placement.resident.items() if lease.first <= at <= lease.last}
             splits = set(groups[at].members) - {groups[at].product} - apart if at < len(groups) else set()
             if living:
                 evicted |= living

@@ -84,6 +84,11 @@ class Arena:
         self._mark(bank, start, start + size, _IN_USE)
         return Space(self.memory, bank * self.bank_bytes + start, size, bank)
 
+    def reserve(self, bank: int, start: int, size: int) -> Space:
+        """Exactly these bytes of a bank, which must be free."""
+        self._mark(bank, start, start + self.rounded(size), _IN_USE)
+        return Space(self.memory, bank * self.bank_bytes + start, self.rounded(size), bank)
+
     def release(self, space: Space, when: int) -> None:
         """Give space back; ``when`` grows from call to call."""
         start = space.base - space.bank * self.bank_bytes

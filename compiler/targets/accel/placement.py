@@ -11,7 +11,9 @@ from compiler.targets.accel.arrays import Array, dram_pitch, local_pitch
 from compiler.targets.accel.groups import Grouper
 from compiler.targets.accel.kernel import Kernel
 from compiler.targets.accel.layout import Layout
+from compiler.targets.accel.memory import Arena
 from compiler.targets.accel.micro import FULL, STORAGE, Micro
+from compiler.targets.accel.residency import Lease, Tenant, leases
 from compiler.targets.accel.views import stored
 from framework.graph import Graph
 from isa.machine import Machine
@@ -23,12 +25,12 @@ BUFFER_DTYPES = {"bool": "int8"}
 
 @dataclass
 class Placement:
-    """``kernels`` with the copies that state updates need; ``arrays``: where values are (resident ones once allocated);
-    ``resident``: values kept in the scratchpad → (first, last) kernel that needs them."""
+    """``kernels`` with the copies that state updates need; ``arrays``: where values are;
+    ``resident``: values kept in the scratchpad."""
 
     kernels: list[Kernel]
     arrays: dict[int, Array] = field(default_factory=dict)
-    resident: dict[int, tuple[int, int]] = field(default_factory=dict)
+    resident: dict[int, Lease] = field(default_factory=dict)
     buffers: list[Buffer] = field(default_factory=list)
     data: dict[int, bytes] = field(default_factory=dict)
     end: int = 0
@@ -48,6 +50,7 @@ class Placer:
     def __init__(self, grouper: Grouper, kernels: Sequence[Kernel], machine: Machine, evicted: Collection[int]) -> None:
         self.grouper, self.graph, self.machine, self.evicted = grouper, grouper.graph, machine, evicted
         self.layout = Layout(machine)
+        self.scratchpad = Arena("scratchpad", machine)
         self.placement = Placement(list(kernels))
         self.made_in = {value: k for k, kernel in enumerate(kernels) for value in kernel.outputs.values()}
 
@@ -142,23 +145,28 @@ class Placer:
         """Values from kernel to kernel: narrow whole ones in the scratchpad, all others in scratch DRAM."""
         p = self.placement
         last = {v: k for k, kernel in enumerate(p.kernels) for v in kernel.values}
-        load = [0] * len(p.kernels)
-        for value, first in self.made_in.items():
-            if value in p.arrays:
-                continue
-            end = last.get(value, first)
-            dtype, rows, cols, pitch = self._sizes(value)
-            size = rows * local_pitch(self.machine, dtype, cols)
-            kernel = p.kernels[first]
+        between = [v for v in self.made_in if v not in p.arrays]
+        products = [k.product for k in p.kernels if k.product]
+        tenants = []
+        for value in between:
+            kernel = p.kernels[self.made_in[value]]
+            dtype, rows, cols, _ = self._sizes(value)
             role = next(kernel.micros[m].role for m, v in kernel.outputs.items() if v == value)
-            room = self.machine.scratchpad.bytes * 7 // 8 - max(load[first : end + 1])
-            narrow = STORAGE[dtype][0] == "scratchpad" and role == FULL
-            if narrow and value not in self.evicted and size <= min(room, self.machine.scratchpad.bank_bytes):
-                p.resident[value] = (first, end)
-                for k in range(first, end + 1):
-                    load[k] += size
-                continue
-            p.arrays[value] = Array(dtype, rows, cols, pitch, self.layout.scratch(rows * pitch, first, end))
+            if STORAGE[dtype][0] == "scratchpad" and role == FULL and value not in self.evicted:
+                size = self.scratchpad.rounded(rows * local_pitch(self.machine, dtype, cols))
+                partners = frozenset({q.b for q in products if q.a == value} | {q.a for q in products if q.b == value})
+                tenants.append(Tenant(value, size, self.made_in[value], last.get(value, self.made_in[value]), partners))
+        p.resident = dict(leases(self.machine, tenants))
+        for value, lease in p.resident.items():
+            dtype, rows, cols, _ = self._sizes(value)
+            local = lease.bank * self.scratchpad.bank_bytes + lease.start
+            p.arrays[value] = Array(dtype, rows, cols, local_pitch(self.machine, dtype, cols), 0, local, lease.bank)
+        for value in between:
+            if value not in p.arrays:
+                dtype, rows, cols, pitch = self._sizes(value)
+                begin = self.made_in[value]
+                address = self.layout.scratch(rows * pitch, begin, last.get(value, begin))
+                p.arrays[value] = Array(dtype, rows, cols, pitch, address)
 
 
 def _copy_from(graph: Graph, like: int, spare: int, target: int, name: str) -> Kernel:

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
+from compiler.targets.accel.arrays import Array
 from compiler.targets.accel.kernel import Kernel
-from compiler.targets.accel.micro import COL
+from compiler.targets.accel.micro import COL, STORAGE
 from compiler.targets.accel.walk import Plan
 from isa.machine import Machine
 
 
-def row_quantum(machine: Machine, kernel: Kernel) -> int:
+def row_quantum(machine: Machine, kernel: Kernel, arrays: Mapping[int, Array]) -> int:
     """What rows of a tile must be a multiple of, so that every transfer begins on a beat."""
-    packed = any(m.role == COL and (m.kind == "leaf" or i in kernel.outputs) for i, m in enumerate(kernel.micros))
-    flipped = kernel.product is not None and kernel.product.transpose_a
-    return machine.bus.bytes if flipped else max(1, machine.bus.bytes // 1) if packed else 1
+    packed = [
+        STORAGE[m.dtype][2] for i, m in enumerate(kernel.micros)
+        if m.role == COL and (m.kind == "leaf" or i in kernel.outputs)
+    ]  # fmt: skip
+    if kernel.product and kernel.product.transpose_a and arrays[kernel.product.a].local is None:
+        packed.append(arrays[kernel.product.a].element_bytes)
+    return max((machine.bus.bytes // size for size in packed), default=1) or 1
 
 
 def _sizes(extent: int, quantum: int, largest: int) -> list[int]:
@@ -32,14 +37,14 @@ def _sizes(extent: int, quantum: int, largest: int) -> list[int]:
     return found
 
 
-def plans(machine: Machine, kernel: Kernel, share: float = 0.5) -> Iterator[Plan]:
+def plans(machine: Machine, kernel: Kernel, arrays: Mapping[int, Array], share: float = 0.5) -> Iterator[Plan]:
     """Plans from the largest tiles that let two of them be on chip at once, down to the smallest there can be.
 
     ``share``: the part of the accumulator that one tile and its temporaries should take.
     """
     dim, bank = machine.dim, machine.accumulator.bank_bytes // 4
     live, pad_bytes, _ = kernel.peak()
-    quantum = row_quantum(machine, kernel)
+    quantum = row_quantum(machine, kernel, arrays)
     widths = [kernel.cols] if kernel.whole_rows else _sizes(kernel.cols, dim, max(dim, bank))
     budget = machine.accumulator.bytes * share
     pad_budget = machine.scratchpad.bytes * share
@@ -49,15 +54,26 @@ def plans(machine: Machine, kernel: Kernel, share: float = 0.5) -> Iterator[Plan
         for rows in _sizes(kernel.rows, quantum, max(quantum, min(4096, bank // padded if padded <= bank else 1))):
             size = rows * padded * 4
             fits = live * size <= budget and pad_bytes * rows * padded <= pad_budget
-            for plan in _shared(machine, kernel, rows, cols, live, share):
-                ranked.append((_score(machine, kernel, plan, fits), plan))
+            for plan in _shared(machine, kernel, arrays, rows, cols, live):
+                ranked.append((_score(machine, kernel, arrays, plan, fits), plan))
     ranked.sort(key=lambda item: item[0])
     return (plan for _, plan in ranked)
 
 
-def _shared(machine: Machine, kernel: Kernel, rows: int, cols: int, live: int, share: float) -> Iterator[Plan]:
+def _streamed(kernel: Kernel, arrays: Mapping[int, Array]) -> tuple[bool, bool]:
+    """Whether each operand of the product comes from DRAM."""
+    assert kernel.product is not None
+    return arrays[kernel.product.a].local is None, arrays[kernel.product.b].local is None
+
+
+def _shared(
+    machine: Machine, kernel: Kernel, arrays: Mapping[int, Array], rows: int, cols: int, live: int
+) -> Iterator[Plan]:
     if kernel.product is None:
         yield Plan(rows, cols)
+        return
+    if not any(_streamed(kernel, arrays)):
+        yield Plan(rows, cols, depth=kernel.product.k)
         return
     dim = machine.dim
     size = rows * -(-cols // dim) * machine.row_bytes
@@ -70,7 +86,7 @@ def _shared(machine: Machine, kernel: Kernel, rows: int, cols: int, live: int, s
                     yield Plan(rows, cols, down, across, depth)
 
 
-def _score(machine: Machine, kernel: Kernel, plan: Plan, fits: bool) -> tuple[float, ...]:
+def _score(machine: Machine, kernel: Kernel, arrays: Mapping[int, Array], plan: Plan, fits: bool) -> tuple[float, ...]:
     """Lower is better: first whether double buffering fits, then estimated cycles."""
     dim = machine.dim
     tiles = math.ceil(kernel.rows / plan.rows) * math.ceil(kernel.cols / plan.cols)
@@ -82,7 +98,9 @@ def _score(machine: Machine, kernel: Kernel, plan: Plan, fits: bool) -> tuple[fl
     size = 1 if kernel.product.dtype == "int8" else 2
     high, wide = plan.rows * plan.down, plan.cols * plan.across
     bands = math.ceil(kernel.rows / high) * math.ceil(kernel.cols / wide)
-    beats = bands * k * (min(high, kernel.rows) + min(wide, kernel.cols)) * size / machine.bus.bytes
+    a_streams, w_streams = _streamed(kernel, arrays)
+    high, wide = min(high, kernel.rows) * a_streams, min(wide, kernel.cols) * w_streams
+    beats = bands * k * (high + wide) * size / machine.bus.bytes
     chunks = math.ceil(k / plan.depth)
     pieces = plan.depth * (high + wide) * size
     crowded = 1 if pieces * (1 if chunks * bands == 1 else 2) > machine.scratchpad.bytes else 0
