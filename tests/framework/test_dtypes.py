@@ -39,7 +39,8 @@ def test_promotion_of_every_pair_is_torchs() -> None:
 
 def test_operators_promote_as_torch_does() -> None:
     torch = pytest.importorskip("torch", reason="torch is the oracle of promotion")
-    for (a, rank_a), (b, rank_b) in itertools.product(itertools.product(("bfloat16", "float32", "int8"), (0, 1)), repeat=2):
+    operands = itertools.product(("bfloat16", "float32", "int8"), (0, 1))
+    for (a, rank_a), (b, rank_b) in itertools.product(operands, repeat=2):
         ours = tensor(np.ones((2,) * rank_a), dtype=a) * tensor(np.ones((2,) * rank_b), dtype=b)
         theirs = torch.ones((2,) * rank_a, dtype=getattr(torch, a)) * torch.ones((2,) * rank_b, dtype=getattr(torch, b))
         assert f"torch.{ours.dtype}" == str(theirs.dtype), (a, rank_a, b, rank_b)

@@ -84,7 +84,10 @@ def test_rewrite_replaces_and_keeps_origins() -> None:
 @pytest.mark.parametrize(
     ("broken", "message"),
     [
-        (lambda g: replace(g, nodes=(g.nodes[3],)), r"%0 = mul \(net.py:7\): inputs \[0, 2\] are not all earlier nodes"),
+        (
+            lambda g: replace(g, nodes=(g.nodes[3],)),
+            r"%0 = mul \(net.py:7\): inputs \[0, 2\] are not all earlier nodes",
+        ),
         (
             lambda g: replace(g, nodes=(*g.nodes[:3], replace(g.nodes[3], shape=(3, 2)), *g.nodes[4:])),
             r"%3 = mul \(net.py:7\): is declared float32\[3, 2\], but its rules give float32\[2, 3\]",

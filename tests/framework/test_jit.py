@@ -1,0 +1,226 @@
+"""``@jit``: state, specialisation, retracing, and what it refuses."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import pytest
+
+from framework import functional as F
+from framework import nn, optim
+from framework.device import NumpyDevice
+from framework.errors import DeviceError, ShapeError, TraceError
+from framework.jit import JitFunction, RetraceWarning, jit, trace
+from framework.tensor import Tensor, tensor
+
+
+def make(momentum: float = 0.9) -> tuple[nn.Module, optim.SGD]:
+    model = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2))
+    return model, optim.SGD(model.parameters(), lr=0.1, momentum=momentum, weight_decay=0.01)
+
+
+def train_step(model: nn.Module, optimizer: optim.SGD, x: Tensor, y: Tensor) -> Tensor:
+    optimizer.zero_grad()
+    loss = F.cross_entropy(model(x), y)
+    loss.backward()
+    optimizer.step()
+    return loss
+
+
+X, Y = np.random.default_rng(0).normal(size=(6, 3)).astype(np.float32), np.array([0, 1, 0, 1, 1, 0])
+
+
+def test_jitted_training_is_eager_training() -> None:
+    (model, optimizer), (twin, twin_optimizer) = make(), make()
+    twin.load_state_dict(model.state_dict())
+    step = jit(lambda x, y: train_step(model, optimizer, x, y))
+    for i in range(6):
+        if i == 3:
+            optimizer.lr = twin_optimizer.lr = 0.02
+        batch = slice(0, 6 if i % 2 else 4)
+        jitted = step(X[batch], Y[batch])
+        eager = train_step(twin, twin_optimizer, tensor(X[batch]), tensor(Y[batch]))
+        assert jitted.item() == pytest.approx(eager.item(), rel=1e-6)
+    for name, value in twin.state_dict().items():
+        np.testing.assert_allclose(model.state_dict()[name], value, rtol=1e-6, atol=1e-7)
+    assert step.traces == 2  # two batch sizes; the learning rate is state
+
+
+def test_the_step_is_one_graph_of_inputs_and_state() -> None:
+    model, optimizer = make()
+
+    @jit
+    def step(x: Tensor, y: Tensor) -> dict[str, Tensor]:
+        return {"loss": train_step(model, optimizer, x, y)}
+
+    graph = step.lower(X, Y)
+    kinds = {n.attr("name"): n.attr("kind") for n in graph.nodes if n.op == "input"}
+    state = [f"model.{i}.{p}" for i in (0, 2) for p in ("weight", "bias")]
+    state += [f"optimizer.momentum.{i}" for i in range(4)]
+    assert kinds == {"x": "input", "y": "input", "optimizer.lr": "state", **dict.fromkeys(state, "state")}
+    assert sorted(dict(graph.updates)) == sorted(state)
+    assert [name for name, _ in graph.outputs] == ["output.loss"]
+    assert graph.digest() == trace(step, X, Y).digest()
+    assert str(next(n for n in graph.nodes if n.op == "matmul").origin).endswith("in 0 (Linear)")
+    bound = step.bind(X, Y)
+    assert set(bound) == set(kinds)
+    np.testing.assert_array_equal(bound["model.0.weight"], model.state_dict()["0.weight"])
+    assert model.state_dict()["0.weight"].shape == (4, 3)  # lowering runs nothing and leaves state alone
+
+
+def test_floats_are_traced_and_the_rest_specialises() -> None:
+    @jit
+    def f(x: Tensor, scale: float, power: int, negate: bool = False) -> Tensor:
+        y = x**power * scale
+        return -y if negate else y
+
+    assert f(tensor([2.0]), 0.5, 2).tolist() == [2]
+    assert f(tensor([3.0]), 1.5, 2).tolist() == [13.5]
+    assert f.traces == 1
+    assert f(tensor([2.0]), 0.5, 3).tolist() == [4]
+    assert f(tensor([2.0]), 0.5, 3, negate=True).tolist() == [-4]
+    assert f.traces == 3
+    assert f(tensor([2.0]), 0.5, 2).tolist() == [2]
+    assert f.traces == 3
+
+
+def test_the_third_retrace_warns_and_names_the_argument() -> None:
+    @jit
+    def f(x: Tensor, k: int) -> Tensor:
+        return x * k
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for k in range(3):
+            f(tensor([1.0]), k)
+    message = r"test_jit.py:\d+: f is traced for the 4th time, because argument 'x' changed from float32\[1\] to"
+    with pytest.warns(RetraceWarning, match=message):
+        f(tensor([1.0, 2.0]), 2)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        f(tensor([1.0, 2.0, 3.0]), 2)
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (lambda x: x.sum().item(), r"\.item\(\) needs a value"),
+        (lambda x: x if x.sum() > 0 else -x, r"bool\(\) \(an if, while, and, or, not\) needs a value"),
+        (lambda x: float(x.sum()), r"float\(\) needs a value"),
+        (lambda x: x.numpy(), r"\.numpy\(\) needs a value"),
+        (lambda x: x.tolist(), r"\.tolist\(\) needs a value"),
+        (lambda x: np.asarray(x), "conversion to a NumPy array needs a value"),
+    ],
+)
+def test_values_are_refused_while_tracing(body: object, message: str) -> None:
+    with pytest.raises(TraceError, match=rf"test_jit.py:\d+: {message}, but <lambda> is being traced by @jit"):
+        jit(body)(tensor([1.0, 2.0]))  # type: ignore[arg-type]
+    assert tensor([1.0]).item() == 1  # the trace is over
+
+
+def test_what_is_left_over_from_a_trace_says_so() -> None:
+    kept: list[Tensor] = []
+    w = tensor([2.0], requires_grad=True)
+
+    @jit
+    def f(x: Tensor) -> Tensor:
+        kept.append(x * 2)
+        (w * x).sum().backward()
+        return x
+
+    f(tensor([1.0]))
+    for dead in (kept[0], w.grad):
+        with pytest.raises(TraceError, match=r"was made while f was traced and was not returned from it; return it"):
+            (dead + 1).item()  # type: ignore[operator]
+        with pytest.raises(TraceError, match="was made while f was traced"):
+            dead.item()  # type: ignore[union-attr]
+
+
+def test_gradients_accumulate_across_calls_as_state() -> None:
+    w = tensor([2.0], requires_grad=True)
+    w.grad = tensor([0.0])
+
+    @jit
+    def f(x: Tensor) -> None:
+        (w * x).sum().backward()
+
+    for _ in range(3):
+        f(tensor([5.0]))
+    assert w.grad.tolist() == [15]
+
+
+def test_an_error_in_the_function_leaves_state_alone() -> None:
+    w = tensor([2.0])
+
+    @jit
+    def f(x: Tensor) -> Tensor:
+        w.assign(w * 2)
+        return x + tensor([1.0, 2.0, 3.0])
+
+    with pytest.raises(ShapeError, match=r"shapes \[2\] and \[3\] do not broadcast"):
+        f(tensor([1.0, 2.0]))
+    assert w.tolist() == [2]
+
+
+def test_results_keep_their_structure_and_state_that_is_returned() -> None:
+    count = tensor(0)
+
+    @jit
+    def f(pair: tuple[Tensor, dict[str, Tensor]], label: str) -> tuple[object, ...]:
+        count.assign(count + 1)
+        a, rest = pair
+        return a + rest["b"], [count, label, None, 3], F.ones(2)
+
+    for calls in (1, 2):
+        total, (seen, label, nothing, three), ones = f((tensor([1.0]), {"b": tensor([2.0])}), "l")
+        assert (total.tolist(), seen.item(), label, nothing, three, ones.tolist()) == ([3], calls, "l", None, 3, [1, 1])
+    assert count.item() == 2
+
+
+def test_methods_and_nested_jit() -> None:
+    class Counter:
+        def __init__(self, start: float) -> None:
+            self.total = tensor(start)
+
+        @jit
+        def add(self, x: Tensor) -> Tensor:
+            self.total += double(x).sum()
+            return self.total
+
+    @jit
+    def double(x: Tensor) -> Tensor:
+        return x * 2
+
+    a, b = Counter(0.0), Counter(100.0)
+    a.add(tensor([1.0, 2.0]))
+    assert a.add(tensor([1.0, 2.0])).item() == 12
+    assert b.add(tensor([1.0])).item() == 102
+    assert isinstance(a.add, JitFunction)
+    assert [n for n, _ in a.add.lower(tensor([1.0])).updates] == ["total"]
+
+
+def test_one_device() -> None:
+    x, y = tensor([1.0]).to(NumpyDevice()), tensor([2.0]).to(NumpyDevice())
+    with pytest.raises(DeviceError, match="operands on different devices"):
+        jit(lambda: x + y)()
+    with pytest.raises(DeviceError, match="<lambda> uses tensors on numpy, numpy; a jitted function runs on one"):
+        jit(lambda: (x + 1, y + 1))()
+    with pytest.raises(TraceError, match="move tensors before calling it"):
+        jit(lambda v: v.to(NumpyDevice()))(x)
+
+
+def test_moving_the_model_retraces() -> None:
+    model, device = nn.Linear(3, 2), NumpyDevice()
+    f = jit(lambda x: model(x))
+    before = f(X)
+    model.to(device)
+    after = f(X)
+    assert f.trace(X).device is device
+    assert f.traces == 2
+    np.testing.assert_array_equal(before.numpy(), after.numpy())
+
+
+def test_an_argument_that_cannot_be_a_key() -> None:
+    with pytest.raises(TraceError, match="a jitted function cannot take a set; give tensors, arrays, numbers"):
+        jit(lambda s: 1)({1, 2})
