@@ -15,9 +15,12 @@ Kind = Literal["bool", "int", "float"]
 Rank = Literal["dimensioned", "zero-dimensional", "python"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class DType:
-    """An element type: its ``name``, ``kind``, size ``bits`` in storage, and the NumPy dtype that stores it."""
+    """An element type: its ``name``, ``kind``, size ``bits`` in storage, and the NumPy dtype that stores it.
+
+    There is one object for each type, so they are compared by identity, also after copying and pickling.
+    """
 
     name: str
     kind: Kind
@@ -33,6 +36,9 @@ class DType:
     def itemsize(self) -> int:
         """Bytes an element takes in memory (a bool takes one)."""
         return self.numpy.itemsize
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return as_dtype, (self.name,)
 
     def __repr__(self) -> str:
         return self.name

@@ -123,7 +123,8 @@ def jit(function: Callable[..., Any]) -> JitFunction:
 
     The function must not depend on the value of a tensor: ``.item()``, ``bool()`` and printing one are errors at the
     user's line. Tensors it returns have no history. A gradient left in ``.grad`` by a jitted function cannot be read
-    outside; return it instead.
+    outside; return it instead. Tensors from outside are those that the trace saw: change them with ``assign`` or in
+    place, do not bind their names to others.
     """
     return JitFunction(function)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 
 import numpy as np
@@ -50,6 +51,7 @@ def test_names_and_numpy_types() -> None:
     assert as_dtype("bfloat16") is bfloat16
     assert as_dtype(np.dtype(np.float64)) is float32
     assert as_dtype(np.int64) is int32
+    assert copy.deepcopy(bfloat16) is bfloat16
     with pytest.raises(DTypeError, match=r"unknown element type 'float8'; known: float32, bfloat16, int8, int32, bool"):
         as_dtype("float8")
     with pytest.raises(DTypeError, match="unknown element type"):
