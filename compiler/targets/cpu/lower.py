@@ -26,7 +26,8 @@ Kind = Literal["input", "output", "constant", "temporary"]
 
 @dataclass(frozen=True)
 class Buffer:
-    """Memory of one value: its kind, its number among those of that kind, and bytes."""
+    """Memory of one value: its kind, its number among the inputs, results or constants (0 for a temporary), and
+    bytes."""
 
     kind: Kind
     number: int
@@ -88,8 +89,7 @@ class _Lowering:
 
     def _temporary(self, shape: Shape, dtype: str) -> Window:
         size = math.prod(shape) * DTYPES[dtype].itemsize
-        number = sum(b.kind == "temporary" for b in self.buffers)
-        return Window(self._buffer("temporary", number, size), dtype, shape, contiguous(shape))
+        return Window(self._buffer("temporary", 0, size), dtype, shape, contiguous(shape))
 
     def _target(self, i: int) -> Window:
         """New memory for node `i`: that of the first result that hands it out, if there is one."""

@@ -127,6 +127,17 @@ def test_a_thread_budget_beyond_the_cores_is_refused() -> None:
         CpuDevice(threads=0)
 
 
+def test_the_accelerators_precision_is_there_for_the_asking() -> None:
+    b = GraphBuilder()
+    x = b.input("x", (1, 1), "float32")
+    y = b.apply("matmul", x, x, transpose_a=False, transpose_b=False, accumulate="float32")
+    graph, value = b.build({"y": y}), {"x": np.array([[1 + 2**-9]], np.float32)}
+    assert CpuDevice().compile(graph)(value).outputs["y"] > 1
+    assert CpuDevice(precision="bf16").compile(graph)(value).outputs["y"] == 1
+    with pytest.raises(DeviceError, match=r"cpu: precision is 'own' or 'bf16', not 'int4'"):
+        CpuDevice(precision="int4")
+
+
 def test_the_number_of_blas_threads_is_put_back() -> None:
     import threadpoolctl
 

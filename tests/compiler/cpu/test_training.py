@@ -40,7 +40,7 @@ def test_ten_steps_go_as_the_reference_goes(graph: Graph) -> None:
 
 
 def test_a_step_needs_little_memory_and_few_loops() -> None:
-    """Bounds on fusion and planning: 17 KiB of activations and gradients would need five times as much apart."""
+    """Bounds that only fusion and reuse of memory can meet: a value of its own for each node would break both."""
     graph = mlp_step((20, 33, 17, 10), 13)
     run = CpuDevice().compile(graph)
     temporaries = sum(n.size * n.dtype.itemsize for n in graph.nodes if n.op not in ("input", "constant"))
