@@ -166,7 +166,7 @@ def execute(memory: Memory, room: Room, dim: int, table: Ints, pc: Ints, address
     for n in order:
         fields = table[pc[n]]
         opcode = fields[0]
-        if opcode == LOAD or opcode == STORE:
+        if opcode in (LOAD, STORE):
             _transfer(memory, fields, address[n, 0], address[n, 1], opcode == LOAD)
             continue
         for slot in range(4):

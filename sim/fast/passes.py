@@ -122,7 +122,7 @@ def _results(memory: Memory, fields: Ints, base: int, row: int, rows: int, x: Wo
         offset = base + inner * fields[_D_STRIDE] + outer * fields[_D_STRIDE + 1]
         if reduce == NONE:
             _write(memory, kind, offset, lanes, x, at)
-        elif reduce == LANE_SUM or reduce == LANE_MAX:
+        elif reduce in (LANE_SUM, LANE_MAX):
             reduce_lanes(reduce == LANE_MAX, x, at, lanes)
             _write(memory, kind, offset, 1, x, at)
         else:
