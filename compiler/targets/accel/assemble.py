@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from compiler.targets.accel.loops import flatten
-from compiler.targets.accel.schedule import interleave
+from compiler.targets.accel.schedule import hoisted, interleave
 from compiler.targets.accel.sync import edges, masked, masks
 from compiler.targets.accel.tasks import Task
 from isa.encoding import Instruction, make
@@ -34,6 +34,7 @@ def assemble(
     meta: Mapping[str, Any],
 ) -> Program:
     """The program that does ``tasks`` in an order equivalent to the one given, its code at ``entry``."""
+    tasks = hoisted(tasks, edges(tasks))
     waits = edges(tasks)
     wait, post = masks(tasks, waits)
     code: list[Instruction] = []

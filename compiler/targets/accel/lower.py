@@ -13,6 +13,7 @@ from compiler.targets.accel.emit import Builder
 from compiler.targets.accel.groups import Grouper
 from compiler.targets.accel.kernel import Kernel
 from compiler.targets.accel.memory import NoSpace, Space
+from compiler.targets.accel.order import ordered
 from compiler.targets.accel.placement import Placement, Placer
 from compiler.targets.accel.plans import plans
 from compiler.targets.accel.walk import Walk
@@ -93,7 +94,10 @@ def lower(
     while True:
         grouper = Grouper(graph, set(graph.results), apart)
         groups = grouper.run()
+        updates = {grouper.stored(i): graph.input_names[state] for state, i in graph.updates}
         kernels = [kernel_of(grouper, group) for group in groups]
+        sequence = ordered(kernels, updates)
+        kernels, groups = [kernels[k] for k in sequence], [groups[k] for k in sequence]
         placement = Placer(grouper, kernels, machine, evicted).run()
         try:
             builder = _Emission(machine, placement, choice or Choice()).run()

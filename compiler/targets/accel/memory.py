@@ -64,16 +64,17 @@ class Arena:
         return sum(s.end - s.start for bank in self._segments for s in bank if s.freed != _IN_USE)
 
     def allocate(self, size: int, avoid: Collection[int] = ()) -> Space:
-        """Space for ``size`` bytes in one bank, not in one of ``avoid`` if that can be. Raises NoSpace."""
+        """Space for ``size`` bytes in the bank that ``avoid`` names least often. Raises NoSpace."""
         size = self.rounded(size)
-        best: tuple[tuple[bool, int, int, int], int, int] | None = None
+        best: tuple[tuple[int, int, int], int, int] | None = None
+        named = [sum(1 for a in avoid if a == bank) for bank in range(self.banks)]
         for bank, segments in enumerate(self._segments):
             for first in range(len(segments)):
                 start, newest, last = segments[first].start, -1, first
                 while last < len(segments) and segments[last].freed != _IN_USE:
                     newest = max(newest, segments[last].freed)
                     if segments[last].end >= start + size:
-                        cost = (bank in avoid, newest, avoid_count(avoid, bank), start)
+                        cost = (named[bank], newest, start)
                         if best is None or cost < best[0]:
                             best = (cost, bank, start)
                         break
@@ -114,7 +115,3 @@ class Arena:
                 merged.append(s)
         self._segments[bank] = merged
 
-
-def avoid_count(avoid: Collection[int], bank: int) -> int:
-    """How often a bank is named."""
-    return sum(1 for b in avoid if b == bank)

@@ -129,7 +129,12 @@ class _Packer:
             ways = self._ways(arg, made) if self.folds[arg] else []
             ways.append(replace(made, x=arg))
         else:
-            ways = self._ways(index, Pass(index, micro.role))
+            made = Pass(index, micro.role)
+            ways = self._ways(index, made)
+            if micro.kind == "un" and micro.op == "identity" and self.folds[micro.args[0]]:
+                (arg,) = micro.args  # a conversion happens as the result is written
+                if self.micros[arg].role == micro.role:
+                    ways = [*self._ways(arg, made), *ways]
         return next(p for p in ways if self._one_immediate(p))
 
 

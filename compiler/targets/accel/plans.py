@@ -1,4 +1,8 @@
-"""Tile sizes: candidate plans for a kernel, the most promising first."""
+"""Tile sizes: candidate plans for a kernel, the most promising first.
+
+A plan's time is estimated as that of a pipeline of tiles: the busiest unit works throughout, and the others' work on one
+tile comes on top. Plans that let two tiles be on chip at once go before those that do not.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +10,16 @@ import math
 from collections.abc import Iterator, Mapping
 
 from compiler.targets.accel.arrays import Array
-from compiler.targets.accel.kernel import Kernel
-from compiler.targets.accel.micro import COL, STORAGE
+from compiler.targets.accel.kernel import TILE, Kernel
+from compiler.targets.accel.micro import COL, FULL, STORAGE
 from compiler.targets.accel.walk import Plan
+from isa.fields import INSTRUCTION_BYTES
 from isa.machine import Machine
+
+_TRANSFER_GAP = 6  # cycles of the bus that a transfer of its own costs beyond its beats
+_TILE_START = 30  # cycles from one block of matrix tiles to the next that depends on other units
+_SWEEP_INSTRUCTIONS = 14
+_DISPATCH = 8  # cycles that an instruction costs on the whole: its fetch competes with data
 
 
 def row_quantum(machine: Machine, kernel: Kernel, arrays: Mapping[int, Array]) -> int:
@@ -38,22 +48,20 @@ def _sizes(extent: int, quantum: int, largest: int) -> list[int]:
 
 
 def plans(machine: Machine, kernel: Kernel, arrays: Mapping[int, Array], share: float = 0.5) -> Iterator[Plan]:
-    """Plans from the largest tiles that let two of them be on chip at once, down to the smallest there can be.
-
-    ``share``: the part of the accumulator that one tile and its temporaries should take.
-    """
+    """Every sensible plan, best estimate first. ``share``: the part of each memory that one tile should take."""
     dim, bank = machine.dim, machine.accumulator.bank_bytes // 4
     live, pad_bytes, _ = kernel.peak()
     quantum = row_quantum(machine, kernel, arrays)
     widths = [kernel.cols] if kernel.whole_rows else _sizes(kernel.cols, dim, max(dim, bank))
-    budget = machine.accumulator.bytes * share
-    pad_budget = machine.scratchpad.bytes * share
     ranked: list[tuple[tuple[float, ...], Plan]] = []
     for cols in widths:
         padded = -(-cols // dim) * dim
-        for rows in _sizes(kernel.rows, quantum, max(quantum, min(4096, bank // padded if padded <= bank else 1))):
-            size = rows * padded * 4
-            fits = live * size <= budget and pad_bytes * rows * padded <= pad_budget
+        most = bank // padded if padded <= bank else 1
+        if live == 0:  # nothing in the accumulator
+            most = max(1, machine.scratchpad.bank_bytes // padded)
+        for rows in _sizes(kernel.rows, quantum, max(quantum, min(4096, most))):
+            fits = live * rows * padded * 4 <= machine.accumulator.bytes * share
+            fits &= pad_bytes * rows * padded <= machine.scratchpad.bytes * share
             for plan in _shared(machine, kernel, arrays, rows, cols, live):
                 ranked.append((_score(machine, kernel, arrays, plan, fits), plan))
     ranked.sort(key=lambda item: item[0])
@@ -77,33 +85,62 @@ def _shared(
         return
     dim = machine.dim
     size = rows * -(-cols // dim) * machine.row_bytes
-    depths = sorted({min(kernel.product.k, max(dim, d)) for d in (dim, 4 * dim, 8 * dim, 16 * dim, 1 << 20)}, reverse=True)
+    depths = {min(kernel.product.k, max(dim, d)) for d in (dim, 4 * dim, 8 * dim, 16 * dim, 1 << 20)}
     for across in (1, 2, 4):
         for down in (1, 2, 4):
             enough = (across - 1) * cols < kernel.cols and (down - 1) * rows < kernel.rows
             if enough and (across * down + live - 1) * size <= machine.accumulator.bytes:
-                for depth in depths:
+                for depth in sorted(depths, reverse=True):
                     yield Plan(rows, cols, down, across, depth)
 
 
-def _score(machine: Machine, kernel: Kernel, arrays: Mapping[int, Array], plan: Plan, fits: bool) -> tuple[float, ...]:
-    """Lower is better: first whether double buffering fits, then estimated cycles."""
+def _transfers(machine: Machine, kernel: Kernel, arrays: Mapping[int, Array], plan: Plan) -> tuple[float, int]:
+    """Bus cycles and instructions of one tile's loads and stores."""
+    moved = [arrays[m.value] for m in kernel.micros if m.kind == "leaf" and m.role == FULL]
+    moved += [arrays[v] for i, v in kernel.outputs.items() if kernel.micros[i].role == FULL]
+    sizes = [plan.rows * plan.cols * a.element_bytes / machine.bus.bytes for a in moved if a.local is None]
+    return sum(sizes) + _TRANSFER_GAP * len(sizes), len(sizes)
+
+
+def _score(
+    machine: Machine, kernel: Kernel, arrays: Mapping[int, Array], plan: Plan, fits: bool
+) -> tuple[float, ...]:
+    """Lower is better: first what does not fit twice, then estimated cycles."""
     dim = machine.dim
     tiles = math.ceil(kernel.rows / plan.rows) * math.ceil(kernel.cols / plan.cols)
-    overhead = tiles * 60.0
-    if kernel.product is None:
-        return (0 if fits else 1, overhead - plan.cols / 1e6)
-    k = kernel.product.k
-    matrix = tiles * max(plan.rows, dim) * math.ceil(plan.cols / dim) * math.ceil(k / dim)
-    size = 1 if kernel.product.dtype == "int8" else 2
-    high, wide = plan.rows * plan.down, plan.cols * plan.across
-    bands = math.ceil(kernel.rows / high) * math.ceil(kernel.cols / wide)
-    a_streams, w_streams = _streamed(kernel, arrays)
-    high, wide = min(high, kernel.rows) * a_streams, min(wide, kernel.cols) * w_streams
-    beats = bands * k * (high + wide) * size / machine.bus.bytes
-    chunks = math.ceil(k / plan.depth)
-    pieces = plan.depth * (high + wide) * size
-    crowded = 1 if pieces * (1 if chunks * bands == 1 else 2) > machine.scratchpad.bytes else 0
-    overhead += bands * chunks * 20 + tiles * chunks * 40
-    first = pieces / machine.bus.bytes
-    return (0 if fits else 1, crowded, max(matrix, beats) + overhead + first)
+    blocks = math.ceil(plan.cols / dim)
+    vector, instructions = 0.0, 0
+    depth = machine.pipeline.vector + 4
+    for made in kernel.by_phase[TILE]:
+        stages = 1 if made.reduce == "none" or not made.reduce.startswith("lane") or blocks == 1 else 3
+        rows = plan.rows * blocks if made.over == FULL else math.ceil(plan.rows / dim)
+        vector += rows + depth * stages + (plan.rows * (stages - 1) / 2)
+        instructions += stages
+    beats, transfers = _transfers(machine, kernel, arrays, plan)
+    instructions += transfers
+    matrix, crowded = 0.0, 0
+    if kernel.product is not None:
+        product = kernel.product
+        matrix = max(plan.rows, dim) * blocks * math.ceil(product.k / dim) + _TILE_START
+        size = 1 if product.dtype == "int8" else 2
+        streams = _streamed(kernel, arrays)
+        high, wide = (min(plan.rows * plan.down, kernel.rows), min(plan.cols * plan.across, kernel.cols))
+        high, wide = high * streams[0], wide * streams[1]
+        shared = plan.down * plan.across
+        beats += product.k * (high + wide) * size / machine.bus.bytes / shared
+        chunks = math.ceil(product.k / plan.depth)
+        pieces = plan.depth * (high + wide) * size
+        bands = math.ceil(tiles / shared)
+        crowded = 1 if pieces * (1 if chunks * bands == 1 else 2) > machine.scratchpad.bytes * 3 // 4 else 0
+        matrix += 8 * chunks
+        instructions += _SWEEP_INSTRUCTIONS * chunks + 2 * chunks
+    beats += instructions * INSTRUCTION_BYTES / machine.bus.bytes
+    each = (matrix, vector, beats)
+    if kernel.product is not None and plan.depth < kernel.product.k:
+        first = plan.depth / kernel.product.k * beats
+        fill = vector + first + (beats if matrix >= beats else matrix)
+    else:
+        fill = sum(each) - max(each)
+    # Of equals: tall tiles of a product, which ask for less of w at once; whole rows of anything else.
+    shape = plan.cols if kernel.product is not None else -plan.cols
+    return (0 if fits else 1, crowded, tiles * max(each) + fill + _DISPATCH * tiles * instructions, shape)

@@ -7,7 +7,8 @@ by a simulation with estimated times: a task is put where a slot of its queue is
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 
 from compiler.targets.accel.sync import Edges
 from compiler.targets.accel.tasks import Task
@@ -53,40 +54,111 @@ def latency(task: Task) -> int:
     return by_unit[task.unit]
 
 
-def _estimate(tasks: Sequence[Task], waits: Edges) -> tuple[list[int], list[int]]:
-    """Start of every task and the end of its busy time, in estimated cycles."""
+@dataclass
+class _Clock:
+    """Estimated time: when units and the bus are free, and when tasks start, end their busy time, and are done."""
+
+    free: dict[str, int] = field(default_factory=lambda: dict.fromkeys(UNITS, 0))
+    bus: int = 0
+    start: dict[int, int] = field(default_factory=dict)
+    end: dict[int, int] = field(default_factory=dict)
+    done: dict[int, int] = field(default_factory=dict)
+
+    def ready(self, unit: str, after: Iterable[int]) -> int | None:
+        """When a task that waits for others could start; None if one of those has not run yet."""
+        times = [self.free[unit]]
+        for index in after:
+            if index not in self.done:
+                return None
+            times.append(self.done[index] + 1)
+        return max(times)
+
+    def run(self, index: int, task: Task, at: int) -> None:
+        """Let a task start."""
+        self.start[index] = at
+        if task.unit in ("load", "store"):
+            self.bus = max(self.bus, at) + busy_cycles(task)
+            self.end[index] = self.bus
+            self.done[index] = self.bus + latency(task)
+            # The load unit asks ahead of the data: it is free again before they have arrived.
+            early = max(at + 1, self.bus - task.machine.dram.latency)
+            self.free[task.unit] = early if task.unit == "load" else self.done[index] + 1
+        else:
+            self.free[task.unit] = self.end[index] = at + busy_cycles(task)
+            self.done[index] = self.end[index] + latency(task)
+
+
+def _estimate(tasks: Sequence[Task], waits: Edges) -> _Clock:
+    """The run with every unit taking its tasks in order."""
     queues: dict[str, deque[int]] = {unit: deque() for unit in UNITS}
     for index, task in enumerate(tasks):
         queues[task.unit].append(index)
-    free = dict.fromkeys(UNITS, 0)
-    bus = 0
-    start, end, done = [0] * len(tasks), [0] * len(tasks), [-1] * len(tasks)
+    clock = _Clock()
     while any(queues.values()):
-        best: tuple[int, str] | None = None
-        for unit, queue in queues.items():
-            if queue and all(done[i] >= 0 for i in waits[queue[0]].values()):
-                ready = max([free[unit], *(done[i] + 1 for i in waits[queue[0]].values())])
-                best = min(best, (ready, unit)) if best else (ready, unit)
-        assert best is not None, "waits point backwards"
-        at, unit = best
+        heads = [(clock.ready(unit, waits[queue[0]].values()), unit) for unit, queue in queues.items() if queue]
+        at, unit = min((at, unit) for at, unit in heads if at is not None)
         index = queues[unit].popleft()
-        task = tasks[index]
-        start[index] = at
-        if unit in ("load", "store"):
-            bus = max(bus, at) + busy_cycles(task)
-            end[index] = bus
-            done[index] = bus + latency(task)
-            # The load unit asks ahead of the data: it is free again before they have arrived.
-            free[unit] = max(at + 1, bus - task.machine.dram.latency) if unit == "load" else done[index] + 1
+        clock.run(index, tasks[index], at)
+    return clock
+
+
+def _latest_conflicts(tasks: Sequence[Task]) -> dict[int, tuple[int, ...]]:
+    """For each load the latest task of each unit that must come before it."""
+    history: dict[str, list[int]] = {unit: [] for unit in UNITS}
+    result: dict[int, tuple[int, ...]] = {}
+    for index, task in enumerate(tasks):
+        if task.unit == "load":
+            found = []
+            for past in history.values():
+                hits = (i for i in reversed(past) if any(a.conflicts(b) for a in task.regions for b in tasks[i].regions))
+                found += [next(hits, -1)]
+            result[index] = tuple(i for i in found if i >= 0)
+        history[task.unit].append(index)
+    return result
+
+
+def hoisted(tasks: Sequence[Task], waits: Edges, window: int = 16) -> list[Task]:
+    """The tasks with loads that could start moved in front of up to ``window`` loads that still have to wait."""
+    conflicts = _latest_conflicts(tasks)
+    limit = {index: max(before, default=-1) for index, before in conflicts.items()}
+    queues: dict[str, deque[int]] = {unit: deque() for unit in UNITS if unit != "load"}
+    pending: list[int] = []
+    for index, task in enumerate(tasks):
+        (pending if task.unit == "load" else queues[task.unit]).append(index)
+    clock = _Clock()
+    order: list[int] = []
+    while pending or any(queues.values()):
+        best: tuple[int, int, str, int] | None = None
+        for unit, queue in queues.items():
+            at = clock.ready(unit, waits[queue[0]].values()) if queue else None
+            if at is not None and (best is None or (at, 0) < best[:2]):
+                best = (at, 0, unit, queue[0])
+        for place, index in enumerate(pending[:window]):
+            if limit[index] < pending[0]:
+                at = clock.ready("load", conflicts[index])
+                if at is not None and (best is None or (at, place) < best[:2]):
+                    best = (at, place, "load", index)
+        assert best is not None, "waits point backwards"
+        at, _, unit, index = best
+        clock.run(index, tasks[index], at)
+        if unit == "load":
+            pending.remove(index)
+            order.append(index)
         else:
-            free[unit] = end[index] = at + busy_cycles(task)
-            done[index] = end[index] + latency(task)
-    return start, end
+            queues[unit].popleft()
+    keys = {index: (index, 1) for index in range(len(tasks))}
+    last = -1
+    for index in order:
+        last = max(last, limit[index])
+        keys[index] = (last, 2)
+    places = {index: place for place, index in enumerate(order)}
+    return [tasks[i] for i in sorted(keys, key=lambda i: (*keys[i], places.get(i, 0)))]
 
 
 def interleave(machine: Machine, tasks: Sequence[Task], waits: Edges) -> list[int]:
     """An order of the tasks that keeps each unit's own order and every task behind those it waits for."""
-    start, end = _estimate(tasks, waits)
+    clock = _estimate(tasks, waits)
+    start, end = clock.start, clock.end
     issued: dict[str, deque[int]] = {
         unit: deque([0] * getattr(machine.queues, unit), getattr(machine.queues, unit)) for unit in UNITS
     }

@@ -37,6 +37,10 @@ class Walk:
         self.index = -1
         self.strip_held: dict[int, dict[int, tuple[Block, Space | None]]] = {}
         self.last_banks: set[int] = set()
+        # The array holds a bank's ports while it fills it, so what it fills and what passes work on lie apart.
+        half = b.machine.accumulator.banks // 2
+        self.product_banks = range(half)
+        self.vector_banks = range(half, b.machine.accumulator.banks)
 
     def run(self) -> None:
         """Emit everything. Raises NoSpace if the tiles are too large."""
@@ -95,7 +99,7 @@ class Walk:
         banks: set[int] = set()
         for extent in tiles:
             pitch = local_pitch(b.machine, "float32", extent.cols)
-            space = b.allocate("accumulator", extent.rows * pitch, banks | self.last_banks)
+            space = b.allocate("accumulator", extent.rows * pitch, [*banks, *self.last_banks, *self.vector_banks])
             banks.add(space.bank)
             filled[extent] = (Block(FULL, "word", space.local, pitch, space.bank), space)
         self.last_banks = banks if len(tiles) == 1 else set()
@@ -153,7 +157,8 @@ class Walk:
         pitch = local_pitch(self.b.machine, self.kernel.micros[micro].dtype, extent.cols)
         whole = {FULL: extent.rows * pitch, ROW: pitch, ONE: self.b.machine.dim * size,
                  COL: local_pitch(self.b.machine, self.kernel.micros[micro].dtype, extent.rows)}[role]
-        space = self.b.allocate(memory, whole, self._live_banks())
+        avoid = [*self._live_banks(), *(self.product_banks if memory == "accumulator" else ())]
+        space = self.b.allocate(memory, whole, avoid)
         block = Block(role, element, space.local, pitch, space.bank)
         self.held[scope][micro] = (block, space)
         return block
@@ -196,15 +201,31 @@ class Walk:
         )
         return block
 
-    def _target(self, micro: int, extent: Extent, scope: int) -> Block:
-        """Where a pass writes: into the value's resident array, or fresh space."""
+    def _target(self, made: Pass, extent: Extent, scope: int) -> Block:
+        """Where a pass writes: into the value's resident array, over an operand that nobody reads again, or fresh space."""
+        micro = made.out
         value = self.kernel.micros[micro]
         array = self.arrays[self.kernel.outputs[micro]] if micro in self.kernel.outputs else None
         if array is None or array.local is None:
-            return self._new(micro, extent, scope, value.role)
+            over = self._overwritable(made) if scope == TILE and value.role == FULL else None
+            if over is None:
+                return self._new(micro, extent, scope, value.role)
+            self.held[TILE][micro] = self.held[TILE].pop(over)
+            return self.held[TILE][micro][0]
         block = Block(value.role, STORAGE[value.dtype][1], array.at(extent.row, extent.col), array.pitch, array.bank)
         self.held[scope][micro] = (block, None)
         return block
+
+    def _overwritable(self, made: Pass) -> int | None:
+        """An operand whose space the result can take: of the same form, read here for the last time, not being stored."""
+        element = STORAGE[self.kernel.micros[made.out].dtype][1]
+        for operand in made.operands:
+            block, space = self.held[TILE].get(operand, (None, None))
+            if block is None or space is None or block.role != FULL or block.element != element:
+                continue
+            if self.kernel.last_use[operand] == self.index and operand not in self.kernel.outputs:
+                return operand
+        return None
 
     def _store_output(self, micro: int, extent: Extent) -> None:
         """Store a value that leaves the kernel, after whatever it overwrites has been read."""
@@ -240,7 +261,7 @@ class Walk:
             length = extent.rows if made.over == COL else extent.cols
             if made.reduce == "none":
                 scope = {BEGIN: BEGIN, STRIP_BEGIN: STRIP_BEGIN, TILE: TILE}.get(phase, _SCOPE[value.role])
-                block = self._target(made.out, extent, scope)
+                block = self._target(made, extent, scope)
                 elementwise(self.b, operations, operands, block, made.over, extent.rows, length)
                 self._store_output(made.out, extent)
                 return
@@ -250,7 +271,7 @@ class Walk:
             part = block
             spare: Space | None = None
             if not first:
-                spare = self.b.allocate("accumulator", local_pitch(self.b.machine, "float32", extent.cols))
+                spare = self.b.allocate("accumulator", local_pitch(self.b.machine, "float32", extent.cols), self.product_banks)
                 part = replace(block, address=spare.local, bank=spare.bank)
             if value.role == ROW:
                 over_rows(self.b, operations, operands, part, extent.rows, extent.cols)
