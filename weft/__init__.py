@@ -1,6 +1,6 @@
 """The front door: everything a user or a lab needs, from one import, loaded when it is first used.
 
-It reads like PyTorch: ``weft.Tensor``, ``weft.nn``, ``weft.optim``, ``weft.jit``, ``weft.get_device("accel")``.
+It reads like PyTorch: ``weft.Tensor``, ``weft.nn``, ``weft.optim``, ``weft.jit``, ``weft.device("accel", machine="edu")``.
 """
 
 from __future__ import annotations
@@ -17,12 +17,20 @@ _OTHERS = {
     "Program": "isa.program",
     "get_engine": "sim.engines",
     "verify": "sim.verify",
-    "compile": "compiler.targets.accel.compile",
-    "profile": "reports.profile",
+    "compile": "weft.inspection",
+    "profile": "weft.inspection",
+    "device": "framework.device",
+    "load_program": "isa.container",
+    "save_program": "isa.container",
+    "assemble": "isa.assembler",
+    "disassemble": "isa.disassembler",
+    "WeftError": "isa.errors",
+    "CompileError": "compiler.errors",
 }
-"""Public names that do not come from ``framework``, and their modules (``load_machine`` is ``isa.machine.load``)."""
+"""Public names that do not come from ``framework``, and their modules."""
 
-_RENAMED = {"load_machine": "load"}
+_RENAMED = {"load_machine": "load", "device": "get_device", "load_program": "load", "save_program": "save"}
+"""Those of them that have another name in their module."""
 
 
 def __getattr__(name: str) -> Any:

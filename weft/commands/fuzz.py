@@ -28,7 +28,6 @@ def command(
     """Verify random programs; exit 3 at the first that engines disagree on."""
     from isa.container import save
     from sim.fuzz import random_program
-
     from sim.verify import report, verify
     from weft.progress import track
 

@@ -20,7 +20,6 @@ def command(program: Path, engine: str, machine: str | None, max_cycles: int | N
     from isa.checker import check
     from isa.container import check_machine, load
     from isa.validator import validate
-
     from weft.commands.options import machine_of
     from weft.figures import describe, figures
 

@@ -1,0 +1,27 @@
+"""``weft compile``: a named model's step or inference as a program file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from weft.commands.options import machine_options, seed_option
+
+
+@click.command("compile")
+@click.argument("model")
+@machine_options()
+@click.option("--inference", is_flag=True, help="Compile inference instead of a training step.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="The program file to write.")
+@seed_option
+def command(
+    model: str, machine: str, settings: tuple[tuple[str, int], ...], inference: bool, output: Path, seed: int
+) -> None:
+    """Compile MODEL for a machine, with its first batch and initial state as data, so that `weft sim` can run it."""
+    from isa.container import save
+    from weft.programs import named_program, with_image
+
+    program, image = named_program(model, machine, settings, inference, seed)
+    save(with_image(program, image), output)
+    click.echo(f"{output}: {len(program.instructions)} instructions for machine {program.machine.name}", err=True)

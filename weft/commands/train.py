@@ -1,0 +1,69 @@
+"""``weft train``: train a named model, with figures at the end."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from weft.commands.options import engine_option, json_option, machine_options, print_json, seed_option
+
+
+@click.command("train")
+@click.argument("model")
+@click.option("--device", type=click.Choice(["accel", "cpu", "numpy"]), default="accel", show_default=True)
+@machine_options()
+@engine_option()
+@click.option("--epochs", type=click.IntRange(min=1), default=None, help="Passes over the data [default: the model's].")
+@click.option("-o", "--output", type=click.Path(path_type=Path), default=None, help="Save a checkpoint here.")
+@seed_option
+@json_option
+def command(
+    model: str,
+    device: str,
+    machine: str,
+    settings: tuple[tuple[str, int], ...],
+    engine: str,
+    epochs: int | None,
+    output: Path | None,
+    seed: int,
+    as_json: bool,
+) -> None:
+    """Train MODEL (digits-mlp, digits-logistic). On cpu and accel its products take bf16 and sum in fp32."""
+    from framework import checkpoint
+    from weft.devices import device_of
+    from weft.models import recipe
+    from weft.progress import Bar
+    from weft.training import Session, describe, train
+
+    chosen = recipe(model)
+    session = Session(chosen, device_of(device, machine, settings, engine), seed)
+    with Bar(f"training on {session.device}") as bar:
+        outcome = train(session, epochs or chosen.epochs, bar.step)
+    if output is not None:
+        checkpoint.save(output, session.model.state_dict(), {"model": model})
+    result = describe(session, outcome)
+    if as_json:
+        print_json(result)
+    else:
+        click.echo(text(result))
+
+
+def text(result: dict[str, Any]) -> str:
+    """The result as lines for people."""
+    lines = [
+        f"{result['model']} on {result['device']}: {result['epochs']} epochs, {result['steps']} steps, "
+        f"{result['seconds']:.1f} s",
+        f"test accuracy      {result['test_accuracy']:.2%}",
+        f"final loss         {result['final_loss']:.4f}",
+    ]
+    if "cycles_per_step" in result:
+        lines.append(f"cycles per step    {result['cycles_per_step']:,} on {result['machine']}, engine {result['engine']}")
+        lines.append(f"utilisation        {result['utilisation']:.1%} useful multiply-accumulates")
+        if result["stalls"]:
+            name, cycles = next(iter(result["stalls"].items()))
+            lines.append(f"largest stall      {name}, {cycles:,} cycles")
+        if result["simulated_cycles_per_second"]:
+            lines.append(f"simulation speed   {result['simulated_cycles_per_second']:,.0f} cycles/s")
+    return "\n".join(lines)

@@ -1,0 +1,49 @@
+"""``weft verify``: the engines agree on every cycle and every bit, or it says where they first differ."""
+
+from __future__ import annotations
+
+import click
+
+from weft.commands.options import engine_of, json_option, machine_options, print_json, seed_option
+
+
+@click.command("verify")
+@click.argument("target")
+@machine_options(None)
+@click.option("--engines", default="fast,rtl,interp", show_default=True, help="Engines; the first against each.")
+@click.option("--max-cycles", type=click.IntRange(min=1), default=None, help="Give up after so many cycles.")
+@seed_option
+@json_option
+def command(
+    target: str,
+    machine: str | None,
+    settings: tuple[tuple[str, int], ...],
+    engines: str,
+    max_cycles: int | None,
+    seed: int,
+    as_json: bool,
+) -> None:
+    """Verify TARGET: a model's training step and inference, or any program file. Exit 3 if engines differ."""
+    from isa.checker import check
+    from isa.validator import validate
+    from sim.verify import report, verify
+    from weft.programs import programs
+    from weft.progress import track
+
+    runners = [engine_of(name.strip()) for name in engines.split(",")]
+    comparisons = []
+    for name, program, image in track(programs(target, machine, settings, seed), "verifying"):
+        validate(program)
+        check(program)
+        comparisons.append(verify(program, runners, image, name, max_cycles))
+    result = report(comparisons)
+    if as_json:
+        print_json(result)
+    else:
+        for one in comparisons:
+            cycles = ", ".join(f"{engine} {count:,}" for engine, count in one.cycles.items())
+            click.echo(f"{one.name}: {'equal' if one.equal else 'DIFFERS'} (cycles: {cycles})")
+            for text in one.differences[:10]:
+                click.echo(f"  {text}")
+    if not result["equal"]:
+        raise click.exceptions.Exit(3)
