@@ -54,6 +54,11 @@ class DramModel:
         """Whether no burst is being served."""
         return not self._reads and not self._writes
 
+    @property
+    def lacks_data(self) -> bool:
+        """Whether a write has been accepted whose beats have not all come."""
+        return any(burst.moved < burst.beats for burst in self._writes)
+
     def _serve(self, id: int, address: int, beats: int, cycle: int) -> _Burst:
         begin = max(cycle + self.machine.dram.latency, self._free)
         self._free = begin + beats * self.machine.dram.beat_cycles
