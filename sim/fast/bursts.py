@@ -30,10 +30,10 @@ def most_bursts(shape: Shape, fields: Ints) -> int:
 
 
 @inline
-def begin_row(shape: Shape, fields: Ints, base: int, row: int, walk: Ints) -> None:
-    """Put ``walk`` (a ``core`` array) before the first burst of row ``row`` of a transfer from DRAM byte ``base``."""
+def begin_row(shape: Shape, fields: Ints, base: int, walk: Ints) -> None:
+    """Put ``walk`` (a ``core`` array) before the first burst of its row of a transfer from DRAM byte ``base``."""
+    row = walk[ROW]
     outer = row // fields[_COUNT0]
-    walk[ROW] = row
     walk[ADDRESS] = (
         base
         + row % fields[_COUNT0] * fields[_STRIDE0]
@@ -50,7 +50,8 @@ def next_burst(shape: Shape, fields: Ints, base: int, walk: Ints) -> int:
     walk[ADDRESS] += beats * shape.bus
     walk[LEFT] -= beats
     if walk[LEFT] == 0:
-        begin_row(shape, fields, base, walk[ROW] + 1, walk)
+        walk[ROW] += 1
+        begin_row(shape, fields, base, walk)
     return beats
 
 
@@ -61,7 +62,8 @@ def plan_store(shape: Shape, fields: Ints, base: int, start: int, walk: Ints, se
     Returns the number of bursts and the last cycle that reads on-chip memory.
     """
     rows = transfer_rows(fields)
-    begin_row(shape, fields, base, 0, walk)
+    walk[ROW] = 0
+    begin_row(shape, fields, base, walk)
     count, read_end, sent_end, sent_end_before = 0, start + 1, 0, 0
     while walk[ROW] < rows:
         beats = next_burst(shape, fields, base, walk)

@@ -13,9 +13,10 @@ from isa.errors import DeadlockError, ProgramError
 from isa.program import Program
 from isa.validator import validate
 from sim.fast.numerics import Room, execute, memory_of, room_of
+from sim.fast.passes import Loops, loops_of
 from sim.fast.plan import Timing, time_program
 from sim.fast.shape import shape_of
-from sim.fast.stream import Stream, expand
+from sim.fast.stream import VECTOR, Stream, expand
 from sim.run import DEFAULT_MAX_CYCLES, Run
 
 _KEPT = 64
@@ -29,6 +30,7 @@ class _Plan:
     stream: Stream
     timing: Timing
     room: Room
+    calls: Loops
 
 
 class FastEngine:
@@ -48,7 +50,9 @@ class FastEngine:
             validate(program)
             stream = expand(program)
             timing = time_program(program, shape_of(program.machine), stream, max_cycles)
-            plan = self._plans[program.digest] = _Plan(stream, timing, room_of(program.machine))
+            plan = self._plans[program.digest] = _Plan(
+                stream, timing, room_of(program.machine), loops_of(stream.table[stream.table[:, 0] == VECTOR])
+            )
             if len(self._plans) > _KEPT:
                 self._plans.popitem(last=False)
         self._plans.move_to_end(program.digest)
@@ -81,7 +85,9 @@ class FastEngine:
                 f"the program needs a DRAM image of {program.dram_bytes} bytes; given {dram.dtype}{list(dram.shape)}"
             )
         memory = memory_of(program.image() if dram is None else np.array(dram, order="C"), program.machine)
-        execute(memory, plan.room, program.machine.dim, stream.table, stream.pc, stream.address, timing.order)
+        execute(
+            memory, plan.room, plan.calls, program.machine.dim, stream.table, stream.pc, stream.address, timing.order
+        )
         return Run(
             engine=self.name,
             cycles=timing.cycles,

@@ -16,7 +16,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 @cache
-def _sources() -> str:
+def sources() -> str:
+    """A digest of every file whose content is compiled into kernels."""
     paths = sorted(Path(__file__).parent.glob("*.py"))
     paths += [Path(timing.__file__).with_name(name) for name in ("timing.py", "instructions.py", "vector_ops.py")]
     h = hashlib.sha256()
@@ -34,7 +35,7 @@ def kernel(function: F) -> F:
     compiled: Any = numba.njit(cache=True)(function)
     file: Any = getattr(getattr(compiled, "_cache", None), "_cache_file", None)
     if hasattr(file, "_source_stamp"):
-        file._source_stamp = (file._source_stamp, _sources())
+        file._source_stamp = (file._source_stamp, sources())
     return compiled  # type: ignore[no-any-return]
 
 

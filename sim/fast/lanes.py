@@ -1,201 +1,90 @@
-"""The operations of a vector pass over rows of words: one loop an operation, so that the host's vector unit runs it."""
+"""The operations of a vector pass over rows of words: one compiled loop an operation, compiled when a program uses it.
+
+A loop over one operation runs on the host's vector unit. Kernels call it by its address, so that none has to contain
+every operation.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache
+from types import FunctionType
+from typing import Any
+
+import numba
 import numpy as np
 import numpy.typing as npt
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
 
-from isa.vector_ops import BINARY, REDUCTIONS, ROW_PARTIALS, UNARY
-from sim.fast.jit import inline, kernel
-from sim.fast.scalar import (
-    bit_and,
-    bit_andn,
-    bit_or,
-    bit_xor,
-    exp2,
-    f2i,
-    fabs,
-    fadd,
-    feq,
-    fle,
-    flt,
-    fmax,
-    fmin,
-    fmul,
-    fne,
-    fneg,
-    frsub,
-    fsub,
-    i2f,
-    iadd,
-    ieq,
-    ile,
-    ilt,
-    imax,
-    imin,
-    imul,
-    ine,
-    isub,
-    log2,
-    reciprocal,
-    relu,
-    shl,
-    shr,
-    ushr,
-)
+from isa.vector_ops import BINARY, ROW_PARTIALS, VectorOp
+from sim.fast import scalar
+from sim.fast.jit import inline, kernel, sources
+from sim.fast.records import Ints
+from sim.fast.scalar import fadd, fmax
 from sim.fast.words import Word
 
 Words = npt.NDArray[np.uint32]
 
-_BINARY_ORDER = (
-    "first", "second", "fadd", "fsub", "frsub", "fmul", "fmin", "fmax", "feq", "fne", "flt", "fle", "iadd", "isub",
-    "imul", "imin", "imax", "ieq", "ine", "ilt", "ile", "and", "or", "xor", "andn", "shl", "shr", "ushr",
-)  # fmt: skip
-(
-    FIRST, SECOND, _FADD, _FSUB, _FRSUB, _FMUL, _FMIN, _FMAX, _FEQ, _FNE, _FLT, _FLE, _IADD, _ISUB,
-    _IMUL, _IMIN, _IMAX, _IEQ, _INE, _ILT, _ILE, _AND, _OR, _XOR, _ANDN, _SHL, _SHR, _USHR,
-) = range(len(_BINARY_ORDER))  # fmt: skip
-_UNARY_ORDER = ("identity", "relu", "fabs", "fneg", "exp2", "log2", "reciprocal", "i2f", "f2i")
-IDENTITY, _RELU, _FABS, _FNEG, _EXP2, _LOG2, _RECIPROCAL, _I2F, _F2I = range(len(_UNARY_ORDER))
-_REDUCTION_ORDER = ("none", "lane_fsum", "lane_fmax", "row_fsum", "row_fmax")
-NONE, LANE_SUM, LANE_MAX, ROW_SUM, ROW_MAX = range(len(_REDUCTION_ORDER))
-for _order, _table in ((_BINARY_ORDER, BINARY), (_UNARY_ORDER, UNARY), (_REDUCTION_ORDER, REDUCTIONS)):
-    assert _order == tuple(op.name for op in _table if op.built), (
-        "sim/fast/lanes.py is not in step with isa/vector_ops.py"
-    )
+_NOTHING = ("first", "identity")
+"""Operations that leave their operand as it is, and so need no loop."""
+
+_WORDS: Any = types.CPointer(types.uint32)  # type: ignore[no-untyped-call]
+_LOOP = types.void(_WORDS, _WORDS, types.int64)
 
 
-@kernel
-def _float_binary(op: int, x: Words, y: Words, n: int) -> None:
-    if op == _FADD:
-        for i in range(n):
-            x[i] = fadd(x[i], y[i])
-    elif op == _FSUB:
-        for i in range(n):
-            x[i] = fsub(x[i], y[i])
-    elif op == _FRSUB:
-        for i in range(n):
-            x[i] = frsub(x[i], y[i])
-    elif op == _FMUL:
-        for i in range(n):
-            x[i] = fmul(x[i], y[i])
-    elif op == _FMIN:
-        for i in range(n):
-            x[i] = fmin(x[i], y[i])
-    elif op == _FMAX:
-        for i in range(n):
-            x[i] = fmax(x[i], y[i])
-    elif op == _FEQ:
-        for i in range(n):
-            x[i] = feq(x[i], y[i])
-    elif op == _FNE:
-        for i in range(n):
-            x[i] = fne(x[i], y[i])
-    elif op == _FLT:
-        for i in range(n):
-            x[i] = flt(x[i], y[i])
-    else:
-        for i in range(n):
-            x[i] = fle(x[i], y[i])
+def _of_two(x: Any, y: Any, n: int) -> None:
+    for i in range(n):
+        x[i] = operation(x[i], y[i])  # type: ignore[name-defined]  # noqa: F821
 
 
-@kernel
-def _integer_binary(op: int, x: Words, y: Words, n: int) -> None:
-    if op == _IADD:
-        for i in range(n):
-            x[i] = iadd(x[i], y[i])
-    elif op == _ISUB:
-        for i in range(n):
-            x[i] = isub(x[i], y[i])
-    elif op == _IMUL:
-        for i in range(n):
-            x[i] = imul(x[i], y[i])
-    elif op == _IMIN:
-        for i in range(n):
-            x[i] = imin(x[i], y[i])
-    elif op == _IMAX:
-        for i in range(n):
-            x[i] = imax(x[i], y[i])
-    elif op == _IEQ:
-        for i in range(n):
-            x[i] = ieq(x[i], y[i])
-    elif op == _INE:
-        for i in range(n):
-            x[i] = ine(x[i], y[i])
-    elif op == _ILT:
-        for i in range(n):
-            x[i] = ilt(x[i], y[i])
-    else:
-        for i in range(n):
-            x[i] = ile(x[i], y[i])
+def _of_one(x: Any, y: Any, n: int) -> None:
+    for i in range(n):
+        x[i] = operation(x[i])  # type: ignore[name-defined]  # noqa: F821
 
 
-@kernel
-def _bit_binary(op: int, x: Words, y: Words, n: int) -> None:
-    if op == SECOND:
-        for i in range(n):
-            x[i] = y[i]
-    elif op == _AND:
-        for i in range(n):
-            x[i] = bit_and(x[i], y[i])
-    elif op == _OR:
-        for i in range(n):
-            x[i] = bit_or(x[i], y[i])
-    elif op == _XOR:
-        for i in range(n):
-            x[i] = bit_xor(x[i], y[i])
-    elif op == _ANDN:
-        for i in range(n):
-            x[i] = bit_andn(x[i], y[i])
-    elif op == _SHL:
-        for i in range(n):
-            x[i] = shl(x[i], y[i])
-    elif op == _SHR:
-        for i in range(n):
-            x[i] = shr(x[i], y[i])
-    elif op == _USHR:
-        for i in range(n):
-            x[i] = ushr(x[i], y[i])
+@cache
+def _address(name: str, binary: bool) -> int:
+    """The address of the compiled loop of an operation."""
+    template: Any = _of_two if binary else _of_one
+    operation: Callable[..., Any] = (scalar.BINARY if binary else scalar.UNARY)[name]
+    # numba keeps machine code by a function's name and source: each operation needs a name of its own.
+    unique = f"loop_{name}_{sources()[:8]}"
+    code = template.__code__.replace(co_name=unique, co_qualname=unique)
+    function = FunctionType(code, {"operation": operation, "__name__": __name__}, unique)
+    compiled: Any = numba.cfunc(_LOOP, cache=True)(function)
+    return int(compiled.address)
 
 
-@kernel
-def binary(op: int, x: Words, y: Words, n: int) -> None:
-    """``x[i] = x[i] OP y[i]`` for ``i < n``; ``op`` is a place in ``isa.vector_ops.BINARY``."""
-    if _FADD <= op <= _FLE:
-        _float_binary(op, x, y, n)
-    elif _IADD <= op <= _ILE:
-        _integer_binary(op, x, y, n)
-    elif op != FIRST:
-        _bit_binary(op, x, y, n)
+def loops(ops: tuple[VectorOp, ...], used: Ints) -> Ints:
+    """The addresses of the loops of the operations ``used``, places in ``ops`` (BINARY or UNARY); else 0."""
+    table = np.zeros(len(ops), np.int64)
+    for place in np.unique(used):
+        if ops[place].name not in _NOTHING:
+            table[place] = _address(ops[place].name, ops is BINARY)
+    return table
 
 
-@kernel
-def unary(op: int, x: Words, n: int) -> None:
-    """``x[i] = OP(x[i])`` for ``i < n``; ``op`` is a place in ``isa.vector_ops.UNARY``."""
-    if op == _RELU:
-        for i in range(n):
-            x[i] = relu(x[i])
-    elif op == _FABS:
-        for i in range(n):
-            x[i] = fabs(x[i])
-    elif op == _FNEG:
-        for i in range(n):
-            x[i] = fneg(x[i])
-    elif op == _EXP2:
-        for i in range(n):
-            x[i] = exp2(x[i])
-    elif op == _LOG2:
-        for i in range(n):
-            x[i] = log2(x[i])
-    elif op == _RECIPROCAL:
-        for i in range(n):
-            x[i] = reciprocal(x[i])
-    elif op == _I2F:
-        for i in range(n):
-            x[i] = i2f(x[i])
-    elif op == _F2I:
-        for i in range(n):
-            x[i] = f2i(x[i])
+def _calling(typing_context: Any, address: Any, x: Any, y: Any, n: Any) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        word, count = ir.IntType(32).as_pointer(), ir.IntType(64)
+        loop = ir.FunctionType(ir.VoidType(), [word, word, count]).as_pointer()
+        place, first, second, number = arguments
+        target = builder.inttoptr(place, loop)
+        builder.call(target, [builder.inttoptr(first, word), builder.inttoptr(second, word), number])
+        return context.get_dummy_value()
+
+    return types.void(types.int64, types.int64, types.int64, types.int64), generate
+
+
+_call: Any = intrinsic(_calling)
+
+
+@inline
+def apply(loop: int, x: Words, y: Words, n: int) -> None:
+    """``x[i] = x[i] OP y[i]`` (or ``OP(x[i])``) for ``i < n``; ``loop``: from ``loops``."""
+    _call(loop, x.ctypes.data, y.ctypes.data, n)
 
 
 @inline
@@ -213,7 +102,8 @@ def reduce_lanes(largest: bool, x: Words, at: int, lanes: int) -> Word:
         if lanes % 2:
             x[at + half] = x[at + lanes - 1]
         lanes = half + lanes % 2
-    return x[at]
+    total: Word = x[at]
+    return total
 
 
 @kernel

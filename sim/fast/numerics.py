@@ -15,7 +15,8 @@ from isa.encoding import columns
 from isa.instructions import ACCUMULATOR_BIT, MATMUL_TYPES
 from isa.machine import Machine
 from sim.fast.jit import inline, kernel
-from sim.fast.passes import Memory, Words, pass_room, run_pass
+from sim.fast.lanes import Words
+from sim.fast.passes import Loops, Memory, pass_room, run_pass
 from sim.fast.records import Ints
 from sim.fast.scalar import bf2f, fadd, i8_to_i32
 from sim.fast.stream import LOAD, MATMUL, STORE, VECTOR
@@ -108,11 +109,12 @@ def _weights(memory: Memory, fields: Ints, base: int, bf16: bool, w: Words) -> N
 def _row(fields: Ints, stride: int, row: int) -> int:
     """Byte offset of a tile's row; ``stride``: the column of the innermost of its three strides."""
     outer = row // fields[_ROWS0]
-    return (
+    offset: int = (
         row % fields[_ROWS0] * fields[stride]
         + outer % fields[_ROWS1] * fields[stride + 1]
         + outer // fields[_ROWS1] * fields[stride + 2]
     )
+    return offset
 
 
 @kernel
@@ -157,7 +159,9 @@ def _tile(memory: Memory, room: Room, fields: Ints, a: int, w: int, d: int) -> N
 
 
 @kernel
-def execute(memory: Memory, room: Room, dim: int, table: Ints, pc: Ints, address: Ints, order: Ints) -> None:
+def execute(
+    memory: Memory, room: Room, calls: Loops, dim: int, table: Ints, pc: Ints, address: Ints, order: Ints
+) -> None:
     """Execute the instructions ``order``, positions in the dynamic stream (``sim.fast.stream``), on ``memory``.
 
     The program must be valid: nothing here checks where operands lie.
@@ -174,4 +178,4 @@ def execute(memory: Memory, room: Room, dim: int, table: Ints, pc: Ints, address
         if opcode == MATMUL:
             _tile(memory, room, fields, offset[0], offset[1], offset[2])
         elif opcode == VECTOR:
-            run_pass(memory, dim, fields, offset, room.rows)
+            run_pass(memory, calls, dim, fields, offset, room.rows)

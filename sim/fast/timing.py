@@ -289,7 +289,8 @@ def simulate(
                     bursts, last = plan_store(shape, fields, run[n, DRAM], t, walk, sends)
                     hold[run[n, CLAIM] >> 3, STORING] = last
                 elif unit == LOAD:
-                    begin_row(shape, fields, run[n, DRAM], 0, core)
+                    core[ROW] = 0
+                    begin_row(shape, fields, run[n, DRAM], core)
             units[unit, WHY] = why
         halted = core[NEXT] == len(run)
         following = t + 1 if core[MOVED] else _next_time(run, queue, units, wake)
