@@ -22,7 +22,7 @@ Labels = npt.NDArray[Any]
 class Recipe:
     """How a named model is built and trained.
 
-    ``network``: a new module from a generator. ``loss``: scalar of (module's output, labels). ``targets``: the labels in
+    ``network``: a new module from a generator. ``loss``: scalar of (module, images, labels). ``targets``: the labels in
     the form that ``loss`` takes. ``predict``: class numbers from the module's output, on the host.
     """
 
@@ -40,9 +40,7 @@ class Recipe:
 
 
 def _mlp(generator: Generator) -> nn.Module:
-    return nn.Sequential(
-        nn.Linear(64, 128, generator=generator), nn.ReLU(), nn.Linear(128, 10, generator=generator)
-    )
+    return nn.Sequential(nn.Linear(64, 128, generator=generator), nn.ReLU(), nn.Linear(128, 10, generator=generator))
 
 
 def _cross_entropy(module: nn.Module, images: Tensor, labels: Tensor) -> Tensor:

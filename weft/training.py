@@ -57,7 +57,7 @@ class Session:
         self.step, self.infer = jit(step), jit(infer)
 
     def train(self, epochs: int, progress: Progress | None = None) -> list[float]:
-        """Train; the loss of every batch in order. Batches are drawn by ``seed``; the ragged last one is trained too."""
+        """Train; the loss of every batch in order. ``seed`` draws the batches; the ragged last one is trained too."""
         split = self.recipe.data()
         dataset = TensorDataset(split.train_images, self.recipe.targets(split.train_labels))
         loader = DataLoader(dataset, self.recipe.batch, shuffle=True, generator=Generator(self.seed + 1))

@@ -45,7 +45,8 @@ def command(
             outcomes[device] = train(session, epochs or chosen.epochs, bar.step)
         results[device] = describe(session, outcomes[device])
     accel = outcomes["accel"]
-    assert accel.step is not None and accel.run is not None
+    assert accel.step is not None
+    assert accel.run is not None
     figures, step = results["accel"], profile(accel.step, accel.run)
     stall = next(iter(figures["stalls"].items()), ("none", 0))
     summary = [
@@ -58,7 +59,8 @@ def command(
         ("largest stall", f"{stall[0]} {stall[1]:,}"),
         ("simulation speed", f"{(figures['simulated_cycles_per_second'] or 0) / 1e6:.1f} M cycles/s"),
     ]
-    curves = {f"{device} ({name})": outcomes[device].losses for device, name in (("accel", step.machine), ("cpu", "host"))}
+    names = {"accel": f"accel ({step.machine})", "cpu": "cpu"}
+    curves = {name: outcomes[device].losses for device, name in names.items()}
     title = f"weft: {chosen.name} trained on {step.machine}, seed {seed}"
     write(output, render(title, step, summary, curves, len(accel.losses) // accel.epochs))
     if as_json:

@@ -47,4 +47,6 @@ def command(
     click.echo(f"{model} on {session.device}: test accuracy {result['test_accuracy']:.2%}")
     if "cycles_per_batch" in result:
         batch = session.recipe.batch
-        click.echo(f"a batch of {batch}: {result['cycles_per_batch']:,} cycles, utilisation {result['utilisation']:.1%}")
+        click.echo(
+            f"a batch of {batch}: {result['cycles_per_batch']:,} cycles, utilisation {result['utilisation']:.1%}"
+        )

@@ -59,7 +59,9 @@ def text(result: dict[str, Any]) -> str:
         f"final loss         {result['final_loss']:.4f}",
     ]
     if "cycles_per_step" in result:
-        lines.append(f"cycles per step    {result['cycles_per_step']:,} on {result['machine']}, engine {result['engine']}")
+        lines.append(
+            f"cycles per step    {result['cycles_per_step']:,} on {result['machine']}, engine {result['engine']}"
+        )
         lines.append(f"utilisation        {result['utilisation']:.1%} useful multiply-accumulates")
         if result["stalls"]:
             name, cycles = next(iter(result["stalls"].items()))

@@ -1,0 +1,98 @@
+"""Benchmarks of the accelerator and its simulators: utilisation in simulated cycles, speed side by side in one run."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import tempfile
+import time
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from compiler.targets.accel.compile import compile
+from framework.builder import GraphBuilder
+from isa.errors import MissingToolError
+from isa.machine import Machine
+from isa.program import Program
+from sim.engines import get_engine
+
+TRANSPOSITIONS = {"NN": (False, False), "NT": (False, True), "TN": (True, False), "TT": (True, True)}
+"""Name → which operand of the product lies transposed in DRAM."""
+
+
+def gemm(machine: Machine, m: int, n: int, k: int, dtype: str, transposition: str = "NN") -> Program:
+    """A program for c[m, n] = a[m, k] · b[k, n], from DRAM to DRAM: bf16 into fp32, or int8 into int32."""
+    transpose_a, transpose_b = TRANSPOSITIONS[transposition]
+    builder = GraphBuilder()
+    a = builder.input("a", (k, m) if transpose_a else (m, k), dtype)
+    b = builder.input("b", (n, k) if transpose_b else (k, n), dtype)
+    accumulate = "int32" if dtype == "int8" else "float32"
+    flags = {"transpose_a": transpose_a, "transpose_b": transpose_b}
+    c = builder.apply("matmul", a, b, accumulate=accumulate, **flags)
+    return compile(builder.build({"c": c}), machine, name=f"gemm {m}x{n}x{k} {dtype} {transposition}")
+
+
+def gemm_utilisation(machine: Machine, size: int = 256) -> list[dict[str, Any]]:
+    """Cycles and useful-MAC utilisation of square products, both types, NN, NT and TN."""
+    engine = get_engine("fast")
+    rows = []
+    for dtype in ("bfloat16", "int8"):
+        for transposition in ("NN", "NT", "TN"):
+            run = engine.run(gemm(machine, size, size, size, dtype, transposition), trace=False)
+            share = size**3 / (run.cycles * machine.dim**2)
+            rows.append(
+                {"size": size, "type": dtype, "form": transposition, "cycles": run.cycles, "utilisation": share}
+            )
+    return rows
+
+
+def engine_speed(program: Program, image: npt.NDArray[np.uint8], rounds: int = 5, batch: int = 20) -> dict[str, Any]:
+    """Simulated cycles per second of the fast engine and of the RTL on one program, by turns in one run.
+
+    The fast engine's first run, which also works out the timing, is given apart: later runs reuse it.
+    """
+    fast, rtl = get_engine("fast"), get_engine("rtl")
+    result: dict[str, Any] = {"reason": None}
+    fast.run(program, image)  # compiles the kernels
+    began = time.perf_counter()
+    cycles = get_engine("fast").run(program, image).cycles
+    result |= {"cycles": cycles, "fast_first_run": cycles / (time.perf_counter() - began)}
+    try:
+        rtl.run(program, image)
+    except MissingToolError as error:
+        return result | {"reason": str(error), "fast": None, "rtl": None, "ratio": None}
+    speeds: dict[str, list[float]] = {"fast": [], "rtl": []}
+    for _ in range(rounds):
+        for name, engine, times in (("fast", fast, batch), ("rtl", rtl, 1)):
+            began = time.perf_counter()
+            for _ in range(times):
+                engine.run(program, image)
+            speeds[name].append(cycles * times / (time.perf_counter() - began))
+    result |= {name: statistics.median(values) for name, values in speeds.items()}
+    result["ratio"] = result["fast"] / result["rtl"]
+    return result
+
+
+def rtl_build(machine: Machine) -> dict[str, Any]:
+    """Seconds to build the RTL model of ``machine`` with an empty cache, and again with a full one."""
+    from sim.rtl.build import build
+
+    before = os.environ.get("WEFT_CACHE")
+    result: dict[str, Any] = {"machine": machine.name, "reason": None}
+    with tempfile.TemporaryDirectory(prefix="weft-bench-") as folder:
+        os.environ["WEFT_CACHE"] = folder
+        try:
+            for name in ("cold_seconds", "cached_seconds"):
+                began = time.perf_counter()
+                build(machine)
+                result[name] = time.perf_counter() - began
+        except MissingToolError as error:
+            result |= {"reason": str(error), "cold_seconds": None, "cached_seconds": None}
+        finally:
+            if before is None:
+                del os.environ["WEFT_CACHE"]
+            else:
+                os.environ["WEFT_CACHE"] = before
+    return result
