@@ -124,14 +124,16 @@ def jit(function: Callable[..., Any]) -> JitFunction:
     The function must not depend on the value of a tensor: ``.item()``, ``bool()`` and printing one are errors at the
     user's line. Tensors it returns have no history. A gradient left in ``.grad`` by a jitted function cannot be read
     outside; return it instead. Tensors from outside are those that the trace saw: change them with ``assign`` or in
-    place, do not bind their names to others.
+    place, do not bind their names to others. A module, or any other object that can be called, is taken as well.
     """
+    if not hasattr(function, "__code__") and not isinstance(function, functools.partial):
+        function = functools.partial(type(function).__call__, function)
     return JitFunction(function)
 
 
 def trace(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Graph:
     """The graph of one call of ``function``, jitted or not, with such arguments; nothing is computed."""
-    jitted = function if isinstance(function, JitFunction) else JitFunction(function)
+    jitted = function if isinstance(function, JitFunction) else jit(function)
     return jitted.lower(*args, **kwargs)
 
 

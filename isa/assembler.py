@@ -159,11 +159,16 @@ class _Assembly:
             raise AssemblyError(f".data {form}: a value is not one of {form}") from None
 
     def add_meta(self, line: str) -> None:
+        decode = json.JSONDecoder().raw_decode
         try:
-            key, end = json.JSONDecoder().raw_decode(line) if line.startswith('"') else (line.split()[0], 0)
-            self.meta[key] = json.loads(line[end or len(key) :])
-        except ValueError as error:
+            key, end = decode(line) if line.startswith('"') else (line.split()[0], len(line.split()[0]))
+            rest = line[end:].lstrip()
+            value, end = decode(rest)
+        except (ValueError, IndexError) as error:
             raise AssemblyError(f".meta: needs a key and valid JSON: {error}") from None
+        if tokens(rest[end:]):
+            raise AssemblyError(f".meta: '{rest[end:].strip()}': after the JSON only a comment")
+        self.meta[key] = value
 
     def line(self, line: str, where: str) -> None:
         """Take in one line."""

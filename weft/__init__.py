@@ -1,6 +1,6 @@
 """The front door: everything a user or a lab needs, from one import, loaded when it is first used.
 
-It reads like PyTorch: ``weft.Tensor``, ``weft.nn``, ``weft.optim``, ``weft.jit``, ``weft.device("accel", machine="edu")``.
+It reads like PyTorch: ``weft.Tensor``, ``weft.nn``, ``weft.optim``, ``weft.jit``, ``weft.device("accel")``.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from typing import Any
 from compiler.targets.accel.device import AccelDevice
 from framework.device import Device, compiled, get_device
 from framework.graph import Graph
-from framework.jit import JitFunction
+from framework.jit import JitFunction, jit
 from isa.machine import Machine
 from isa.machine import load as load_machine
 from isa.program import Program
@@ -66,4 +66,4 @@ def profile(
 
 
 def _jitted(step: Step) -> JitFunction:
-    return step if isinstance(step, JitFunction) else JitFunction(step)
+    return step if isinstance(step, JitFunction) else jit(step)

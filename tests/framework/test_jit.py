@@ -221,6 +221,13 @@ def test_moving_the_model_retraces() -> None:
     np.testing.assert_array_equal(before.numpy(), after.numpy())
 
 
+def test_a_module_is_taken_as_a_function() -> None:
+    model = nn.Sequential(nn.Linear(3, 2))
+    predict = jit(model)
+    np.testing.assert_array_equal(predict(X).numpy(), jit(lambda x: model(x))(X).numpy())
+    assert [name for name, _ in predict.trace(X).states] == ["self.0.weight", "self.0.bias"]
+
+
 def test_an_argument_that_cannot_be_a_key() -> None:
     with pytest.raises(TraceError, match="a jitted function cannot take a set; give tensors, arrays, numbers"):
         jit(lambda s: 1)({1, 2})

@@ -24,7 +24,7 @@ EXAMPLE = """\
 .data 0x2000 float32 1.0 -2.5 nan
 .data + int32 7
 .data 0x2100 hex 3f 80
-.meta model "an mlp; with # in it"
+.meta model "an mlp; with # in it"  ; a comment
 loop count=4  ; a comment
   load dram=0x2000 local=sp[0x40] bytes=32 dram_inc0=32 post=s0
   matmul d=acc[0x40] a=sp[0x0] w=sp[0x2000] count0=64 k=8 type=bf16 accumulate=yes a_inc0=16 wait=s0 post=s2,s3
@@ -116,6 +116,7 @@ def test_every_field_kind_has_a_text() -> None:
         (".data 0 hex 0", ".data hex: must be pairs of hexadecimal digits"),
         (".data 0 int8 300", ".data int8: a value is not one of int8"),
         (".meta a {", ".meta: needs a key and valid JSON"),
+        (".meta a 1 2", ".meta: '2': after the JSON only a comment"),
         (".machine edu dim=9", ".machine: dim = 9: must be a power of two"),
         (".machine eduu", "no machine 'eduu'"),
         ('.buffer "x', "a double quote is never closed"),

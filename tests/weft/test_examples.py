@@ -1,0 +1,102 @@
+"""The examples run as their first lines say, on the CPU and on the accelerator, and reach what they promise."""
+
+from __future__ import annotations
+
+import ast
+import re
+import runpy
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import weft
+from isa.checker import check
+from isa.validator import validate
+from weft.cli import main
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+SCRIPTS = sorted(EXAMPLES.glob("*.py"))
+
+
+def run(script: str, arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> str:
+    """What a script prints."""
+    monkeypatch.setattr(sys, "argv", [script, *arguments])
+    runpy.run_path(str(EXAMPLES / script), run_name="__main__")
+    return capsys.readouterr().out
+
+
+@pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.stem)
+def test_an_example_is_short_and_uses_the_front_door_only(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert 20 <= text.count("\n") <= 100
+    nodes = list(ast.walk(ast.parse(text)))
+    modules = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    modules |= {str(node.module) for node in nodes if isinstance(node, ast.ImportFrom)}
+    assert modules - set(sys.stdlib_module_names) == {"weft"}
+    assert f"python examples/{path.name}" in text
+    assert "--device" in text
+
+
+@pytest.mark.parametrize("device", ["cpu", "accel"])
+@pytest.mark.parametrize(
+    ("script", "epochs", "reached"), [("mlp_digits.py", 1, 75), ("logistic_regression.py", 20, 80)]
+)
+def test_training(
+    script: str,
+    epochs: int,
+    reached: float,
+    device: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    printed = run(script, ["--device", device, "--epochs", str(epochs)], monkeypatch, capsys)
+    accuracy = re.search(rf"test accuracy on {device}: ([\d.]+)%", printed)
+    assert accuracy, printed
+    assert float(accuracy[1]) >= reached
+
+
+def test_both_devices_tell_the_same_story(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    losses = []
+    for device in ("cpu", "accel"):
+        printed = run("logistic_regression.py", ["--device", device, "--epochs", "20"], monkeypatch, capsys)
+        losses.append([float(loss) for loss in re.findall(r"loss ([\d.]+)", printed)])
+    assert len(losses[0]) == 3
+    np.testing.assert_allclose(losses[0], losses[1], rtol=0.01)
+
+
+@pytest.mark.parametrize("device", ["cpu", "accel"])
+def test_inspecting_a_step(device: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    printed = run("inspect_program.py", ["--device", device, "--machine", "nano"], monkeypatch, capsys)
+    assert re.search(r"\d+ instructions for 'nano'", printed)
+    assert re.search(r"[\d,]+ cycles, [\d.]+% of the array's multiply-accumulates useful", printed)
+    assert "matmul" in printed
+    for unit in ("dispatch", "load", "matrix", "vector", "store"):
+        assert re.search(rf"^{unit} +[\d.]+%   \w+: [\d,]+ cycles", printed, re.MULTILINE), unit
+
+
+def test_the_assembly_example_multiplies_any_matrices_and_hides_its_loads() -> None:
+    program = weft.assemble((EXAMPLES / "gemm.s").read_text(encoding="utf-8"), "gemm.s")
+    validate(program)
+    check(program)
+    rng = np.random.default_rng(0)
+    image = program.image()
+    a, b = (rng.integers(-8, 9, program.buffer(name).shape).astype(np.float32) for name in "AB")
+    program.buffer("A").write(image, a.astype(weft.bfloat16.numpy))
+    program.buffer("B").write(image, b.astype(weft.bfloat16.numpy))
+    outcome = weft.get_engine("fast").run(program, image)
+    np.testing.assert_array_equal(program.buffer("C").read(outcome.dram), a @ b)
+    assert program.meta["useful_macs"] == a.shape[0] * a.shape[1] * b.shape[1]
+    assert weft.profile(program, run=outcome).utilisation > 0.75
+
+
+def test_the_assembly_example_on_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    target = str(tmp_path / "gemm.weft")
+    for arguments in (["asm", str(EXAMPLES / "gemm.s"), "-o", target], ["sim", target, "--show", "C"]):
+        with pytest.raises(SystemExit) as stop:
+            main(arguments)
+        assert stop.value.code == 0
+    printed = capsys.readouterr().out
+    assert "C, float32[64, 32]:" in printed
+    assert re.search(r"30\. +70\. +110\.", printed), printed
