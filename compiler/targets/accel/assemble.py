@@ -32,9 +32,11 @@ def assemble(
     data: Mapping[int, bytes],
     entry: int,
     meta: Mapping[str, Any],
+    window: int = 16,
 ) -> Program:
-    """The program that does ``tasks`` in an order equivalent to the one given, its code at ``entry``."""
-    tasks = hoisted(tasks, edges(tasks))
+    """The program that does ``tasks`` in an order equivalent to the one given, its code at ``entry``. ``window``: see ``schedule.hoisted``."""
+    if window:
+        tasks = hoisted(tasks, edges(tasks), window)
     waits = edges(tasks)
     wait, post = masks(tasks, waits)
     code: list[Instruction] = []

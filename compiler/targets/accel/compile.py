@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from compiler.passes import pipeline
-from compiler.targets.accel.lower import lower
+from compiler.targets.accel.lower import Choice, lower
 from compiler.targets.accel.views import is_view
 from framework.graph import Graph
 from isa.machine import Machine
 from isa.program import Program
+from sim.fast.plan import timing
 
 
 def prepared(graph: Graph) -> Graph:
@@ -17,17 +18,30 @@ def prepared(graph: Graph) -> Graph:
     return pipeline.run(graph, "accel")
 
 
-def compile(graph: Graph, machine: Machine, *, name: str = "graph", keep: Iterable[int] | str = ()) -> Program:
+CHOICES = tuple(Choice(share, recent) for share in (0.5, 0.25) for recent in (4, 2))
+"""What ``tune`` tries; the first is the default."""
+_LONGEST_TUNED = 4000
+
+
+def compile(
+    graph: Graph, machine: Machine, *, name: str = "graph", keep: Iterable[int] | str = (), tune: bool = False
+) -> Program:
     """A program that computes ``graph`` on ``machine``.
 
     Buffers: every input and state by its name, every output by its name; an updated state is rewritten in place. A bool
     is an int8 of -1 or 0. ``keep="all"`` makes the value of every node of ``prepared(graph)`` an output called
-    ``%index`` (those that merely read others in another way excepted), ``keep`` otherwise those of the nodes it lists. Raises CompileError.
+    ``%index`` (those that merely read others in another way excepted), ``keep`` otherwise those of the nodes it lists. ``tune``: try several ways of lowering and keep the one that the exact timing
+    finds fastest (programs of more than 4,000 instructions excepted). Raises CompileError.
     """
     graph = prepared(graph)
     if keep == "all":
         keep = [i for i in range(len(graph.nodes)) if i in graph.live and _computes(graph, i)]
-    return lower(graph, machine, name, tuple(int(i) for i in keep))
+    kept = tuple(int(i) for i in keep)
+    best = lower(graph, machine, name, kept, CHOICES[0])
+    if tune and len(best.instructions) <= _LONGEST_TUNED:
+        rivals = [best, *(lower(graph, machine, name, kept, choice) for choice in CHOICES[1:])]
+        best = min(rivals, key=lambda program: timing(program).cycles)
+    return best
 
 
 def _computes(graph: Graph, index: int) -> bool:

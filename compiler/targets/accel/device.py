@@ -58,16 +58,16 @@ class AccelDevice:
     """Runs graphs on a simulated machine.
 
     machine: a preset's name, a TOML file's path, or a Machine. engine: "fast", "rtl", "pysim" or "interp". trace: whether
-    runs keep when each instruction started and retired. After a run ``last_program`` and ``last_run`` hold it for figures;
+    runs keep when each instruction started and retired. tune: see ``compile``. After a run ``last_program`` and ``last_run`` hold it for figures;
     ``total_cycles`` adds up over runs.
     """
 
     name = "accel"
 
-    def __init__(self, machine: str | Path | Machine = "edu", engine: str = "fast", trace: bool = True) -> None:
+    def __init__(self, machine: str | Path | Machine = "edu", engine: str = "fast", trace: bool = True, tune: bool = True) -> None:
         self.machine = machine if isinstance(machine, Machine) else load(machine)
         self.engine = get_engine(engine)
-        self.trace = trace
+        self.trace, self.tune = trace, tune
         self.last_program: Program | None = None
         self.last_run: Run | None = None
         self.total_cycles = 0
@@ -77,7 +77,7 @@ class AccelDevice:
         """The executable of ``graph``, compiled once for equal graphs. Raises CompileError."""
         key = graph.digest()
         if key not in self._compiled:
-            self._compiled[key] = AccelExecutable(self, graph, compile(graph, self.machine))
+            self._compiled[key] = AccelExecutable(self, graph, compile(graph, self.machine, tune=self.tune))
         return self._compiled[key]
 
     def __repr__(self) -> str:

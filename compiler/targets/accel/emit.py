@@ -47,6 +47,7 @@ class Builder:
     """What kernels write into: the tasks so far, and the state of on-chip memory."""
 
     machine: Machine
+    recent: int = 4
     accumulator: Arena = field(init=False)
     scratchpad: Arena = field(init=False)
     tasks: list[Task] = field(default_factory=list)
@@ -55,16 +56,16 @@ class Builder:
     _clock: int = 0
 
     def __post_init__(self) -> None:
-        self.accumulator = Arena("accumulator", self.machine)
-        self.scratchpad = Arena("scratchpad", self.machine)
+        self.accumulator = Arena("accumulator", self.machine, self.recent)
+        self.scratchpad = Arena("scratchpad", self.machine, self.recent)
 
     def arena(self, memory: str) -> Arena:
         """The memory called ``memory``."""
         return self.accumulator if memory == "accumulator" else self.scratchpad
 
-    def allocate(self, memory: str, size: int, avoid: Collection[int] = ()) -> Space:
-        """Space on chip; raises NoSpace."""
-        return self.arena(memory).allocate(size, avoid)
+    def allocate(self, memory: str, size: int, avoid: Collection[int] = (), newest: bool = False) -> Space:
+        """Space on chip (see ``Arena.allocate``); raises NoSpace."""
+        return self.arena(memory).allocate(size, avoid, newest)
 
     def release(self, space: Space) -> None:
         """Give space back: whatever is emitted from now on may use it."""

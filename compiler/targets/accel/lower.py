@@ -33,9 +33,16 @@ class _DoesNotFit(Exception):
 
 @dataclass(frozen=True)
 class Choice:
-    """What a search may vary. ``share``: part of the memories that one tile of a kernel should take."""
+    """What a search may vary; no choice changes what is computed, but for the order of sums over tiles.
+
+    share: part of the memories that one tile of a kernel should take. recent: see ``memory.Arena``. window: see
+    ``schedule.hoisted``. early: whether kernels that nobody reads run early (``order``).
+    """
 
     share: float = 0.5
+    recent: int = 4
+    window: int = 16
+    early: bool = True
 
 
 class _Emission:
@@ -43,7 +50,7 @@ class _Emission:
 
     def __init__(self, machine: Machine, placement: Placement, choice: Choice) -> None:
         self.machine, self.placement, self.choice = machine, placement, choice
-        self.builder = Builder(machine)
+        self.builder = Builder(machine, choice.recent)
 
     def run(self) -> Builder:
         """Emit. Raises _DoesNotFit."""
@@ -89,6 +96,7 @@ def lower(
         extra = tuple((f"%{i}", i) for i in keep if f"%{i}" not in names)
         graph = Graph(graph.nodes, (*graph.outputs, *extra), graph.updates)
     _check_types(graph, machine)
+    choice = choice or Choice()
     evicted: set[int] = set()
     apart: set[int] = set()
     while True:
@@ -96,11 +104,11 @@ def lower(
         groups = grouper.run()
         updates = {grouper.stored(i): graph.input_names[state] for state, i in graph.updates}
         kernels = [kernel_of(grouper, group) for group in groups]
-        sequence = ordered(kernels, updates)
+        sequence = ordered(kernels, updates) if choice.early else list(range(len(kernels)))
         kernels, groups = [kernels[k] for k in sequence], [groups[k] for k in sequence]
         placement = Placer(grouper, kernels, machine, evicted).run()
         try:
-            builder = _Emission(machine, placement, choice or Choice()).run()
+            builder = _Emission(machine, placement, choice).run()
             break
         except _DoesNotFit as failure:
             at = failure.index
@@ -115,7 +123,7 @@ def lower(
     entry = -(-placement.end // machine.line_bytes) * machine.line_bytes
     operators = [Operator(k.label, k.nodes, k.macs) for k in placement.kernels]
     program = assemble(
-        machine, builder.tasks, operators, placement.buffers, placement.data, entry, {"name": name}
+        machine, builder.tasks, operators, placement.buffers, placement.data, entry, {"name": name}, choice.window
     )
     if program.dram_bytes > machine.dram.bytes:
         raise CompileError(

@@ -12,6 +12,7 @@ from isa.instructions import ACCUMULATOR_BIT
 from isa.machine import Machine
 
 _IN_USE = 1 << 62
+_SMALL = 32  # what is at most one part in so many of a bank goes to the last quarter of the last bank, if it can
 
 
 @dataclass(frozen=True)
@@ -45,14 +46,18 @@ class _Segment:
 
 
 class Arena:
-    """One on-chip memory. ``granule`` is what all sizes are rounded up to."""
+    """One on-chip memory. ``granule`` is what all sizes are rounded up to; ``recent``: number of releases for which space
+    counts as likely still being used."""
 
-    def __init__(self, memory: str, machine: Machine) -> None:
+    def __init__(self, memory: str, machine: Machine, recent: int = 4) -> None:
         chip = machine.accumulator if memory == "accumulator" else machine.scratchpad
         self.memory = memory
         self.banks = chip.banks
         self.bank_bytes = chip.bank_bytes
         self.granule = machine.row_bytes if memory == "accumulator" else max(machine.word_bytes, machine.bus.bytes)
+        self.pool = self.bank_bytes * 3 // 4 // self.granule * self.granule
+        self._clock = 0
+        self._recent = recent
         self._segments = [[_Segment(0, chip.bank_bytes, -1)] for _ in range(chip.banks)]
 
     def rounded(self, size: int) -> int:
@@ -63,18 +68,24 @@ class Arena:
         """Bytes not in use, over all banks."""
         return sum(s.end - s.start for bank in self._segments for s in bank if s.freed != _IN_USE)
 
-    def allocate(self, size: int, avoid: Collection[int] = ()) -> Space:
-        """Space for ``size`` bytes in the bank that ``avoid`` names least often. Raises NoSpace."""
+    def allocate(self, size: int, avoid: Collection[int] = (), newest: bool = False) -> Space:
+        """Space for ``size`` bytes in the bank that ``avoid`` names least often: there what was freed longest ago, or,
+        for what only passes touch and need not wait for, what was freed last. Raises NoSpace."""
         size = self.rounded(size)
-        best: tuple[tuple[int, int, int], int, int] | None = None
+        small = size * _SMALL <= self.bank_bytes
+        best: tuple[tuple[int, bool, int, int], int, int] | None = None
         named = [sum(1 for a in avoid if a == bank) for bank in range(self.banks)]
         for bank, segments in enumerate(self._segments):
             for first in range(len(segments)):
-                start, newest, last = segments[first].start, -1, first
+                start, latest, last = segments[first].start, -1, first
+                if small and bank == self.banks - 1 and start < self.pool < segments[first].end:
+                    start = self.pool
                 while last < len(segments) and segments[last].freed != _IN_USE:
-                    newest = max(newest, segments[last].freed)
+                    latest = max(latest, segments[last].freed)
                     if segments[last].end >= start + size:
-                        cost = (named[bank], newest, start)
+                        pooled = bank == self.banks - 1 and start + size > self.pool
+                        recent = 0 if newest or latest < self._clock - self._recent else 1
+                        cost = (named[bank] + recent, pooled != small, -latest if newest else latest, start)
                         if best is None or cost < best[0]:
                             best = (cost, bank, start)
                         break
@@ -93,6 +104,7 @@ class Arena:
     def release(self, space: Space, when: int) -> None:
         """Give space back; ``when`` grows from call to call."""
         start = space.base - space.bank * self.bank_bytes
+        self._clock = max(self._clock, when)
         self._mark(space.bank, start, start + space.size, when)
 
     def _mark(self, bank: int, start: int, end: int, freed: int) -> None:

@@ -48,7 +48,7 @@ def over_lanes(
         b.vector(operations, operands, ("word", out.address, 4, 0), (rows, 1), length, over)
         return
     pitch = blocks(count, dim) * b.machine.row_bytes
-    space = b.allocate("accumulator", rows * pitch, range(b.machine.accumulator.banks // 2))
+    space = b.allocate("accumulator", rows * pitch, range(b.machine.accumulator.banks // 2), True)
     b.vector(operations, operands, ("word", space.local, pitch, 4), (rows, full), dim, over)
     if ragged:
         b.vector(operations, operands, ("word", space.local + full * 4, pitch, 0), (rows, 1), ragged, over, full)

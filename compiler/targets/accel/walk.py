@@ -158,7 +158,8 @@ class Walk:
         whole = {FULL: extent.rows * pitch, ROW: pitch, ONE: self.b.machine.dim * size,
                  COL: local_pitch(self.b.machine, self.kernel.micros[micro].dtype, extent.rows)}[role]
         avoid = [*self._live_banks(), *(self.product_banks if memory == "accumulator" else ())]
-        space = self.b.allocate(memory, whole, avoid)
+        passing = self.kernel.micros[micro].kind != "leaf" and micro not in self.kernel.outputs
+        space = self.b.allocate(memory, whole, avoid, passing)
         block = Block(role, element, space.local, pitch, space.bank)
         self.held[scope][micro] = (block, space)
         return block
@@ -271,7 +272,7 @@ class Walk:
             part = block
             spare: Space | None = None
             if not first:
-                spare = self.b.allocate("accumulator", local_pitch(self.b.machine, "float32", extent.cols), self.product_banks)
+                spare = self.b.allocate("accumulator", local_pitch(self.b.machine, "float32", extent.cols), self.product_banks, True)
                 part = replace(block, address=spare.local, bank=spare.bank)
             if value.role == ROW:
                 over_rows(self.b, operations, operands, part, extent.rows, extent.cols)
