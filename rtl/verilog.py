@@ -76,11 +76,11 @@ def _plain(text: str) -> str:
     def rename(match: re.Match[str]) -> str:
         given = match[1]
         if given not in names:
-            plain = "weft_" + re.sub(r"\$\d+", "", given).replace(".", "_")
+            plain = re.sub(r"\$\d+", "", given.replace(f"{TOP}.", "weft_")).replace(".", "_")
             names[given] = plain if plain not in names.values() else f"{plain}_{len(names)}"
         return names[given] + " "
 
-    text = re.sub(rf"\\{TOP}\.([\w.$]+) ", rename, text)
+    text = re.sub(r"\\(weft_\w+\.[\w.$]+) ", rename, text)
     text = re.sub(r"^\(\* (?:generator|top) =.*\*\)\n", "", text, flags=re.MULTILINE)
     return re.sub(r"  initial begin\n(?:    (\w+)\[\d+\] = \d+'h0+;\n)+  end\n", _zeros, text)
 
@@ -100,7 +100,7 @@ def export(machine: Machine) -> str:
     """
     try:
         text = verilog.convert(Core(machine, instances=True), name=TOP, emit_src=False, strip_internal_attrs=True)
-    except ImportError as error:
-        raise MissingToolError("Verilog export needs Amaranth with Yosys: pip install 'weft[rtl]'") from error
+    except verilog.YosysError as error:
+        raise MissingToolError(f"Verilog export needs Yosys: pip install 'weft[rtl]' ({error})") from error
     waivers = "".join(f"// {why}\n/* verilator lint_off {name} */\n" for name, why in WAIVERS.items())
     return waivers + _plain(text) + "".join(_plain(cell_verilog(cell, machine)) for cell in CELLS)
