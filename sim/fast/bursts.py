@@ -46,7 +46,7 @@ def begin_row(shape: Shape, fields: Ints, base: int, walk: Ints) -> None:
 @kernel
 def next_burst(shape: Shape, fields: Ints, base: int, walk: Ints) -> int:
     """Beats of the next burst; ``walk`` moves past it, to row ``transfer_rows`` after the last."""
-    beats: int = min(walk[LEFT], shape.burst, (PAGE - walk[ADDRESS] % PAGE) // shape.bus)
+    beats: int = min(walk[LEFT], shape.burst, -(-(PAGE - walk[ADDRESS] % PAGE) // shape.bus))
     walk[ADDRESS] += beats * shape.bus
     walk[LEFT] -= beats
     if walk[LEFT] == 0:

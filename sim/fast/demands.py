@@ -10,6 +10,7 @@ import numpy as np
 
 from isa import timing
 from isa.encoding import columns
+from isa.errors import ProgramError
 from isa.instructions import ACCUMULATOR_BIT
 from isa.vector_ops import BINARY, REDUCTIONS, SOURCES, index_of
 from sim.fast.records import (
@@ -49,8 +50,12 @@ _PLACE = [_M[name] for name in ("d_stride0", "d_stride1", "d_stride2", "count0",
 def _port(shape: Shape, address: Ints, write: int) -> Ints:
     accumulator = (address & ACCUMULATOR_BIT) != 0
     offset = address & (ACCUMULATOR_BIT - 1)
-    bank = np.where(accumulator, BANKS + offset // shape.accumulator_bank, offset // shape.scratchpad_bank)
-    return bank * 2 + write
+    bank = offset // np.where(accumulator, shape.accumulator_bank, shape.scratchpad_bank)
+    if (bank >= BANKS).any():
+        outside = int(address[bank >= BANKS][0])
+        raise ProgramError(f"local address {outside:#x}, reached by an operand, is outside the on-chip memories")
+    port: Ints = (bank + BANKS * accumulator) * 2 + write
+    return port
 
 
 def _claim(run: Ints, rows: Ints, claim: int, port: Ints, stream: int, span: Ints | int) -> None:

@@ -149,5 +149,8 @@ def time_program(program: Program, shape: Shape, stream: Stream, max_cycles: int
 
 
 def timing(program: Program, max_cycles: int = 1 << 62) -> Timing:
-    """The exact timing of ``program`` on its machine, without numerics (see :class:`Timing` and ``time_program``)."""
+    """The exact timing of ``program`` on its machine, without numerics (see :class:`Timing` and ``time_program``).
+
+    Loops and local addresses are checked; that the program is valid otherwise (``isa.validator``) is the caller's part.
+    """
     return time_program(program, shape_of(program.machine), expand(program), max_cycles)

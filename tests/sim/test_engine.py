@@ -122,6 +122,10 @@ def test_an_invalid_program() -> None:
             r"instruction 0 \(loop\): 33 instructions .*queues.loop = 32",
         ),
         ([make("halt"), copy()], "must end with its first 'halt'"),
+        (
+            [make("load", dram=4096, local=1 << 20, bytes=8)],
+            "local address 0x100000, reached by an operand",
+        ),
     ],
 )
 def test_timing_refuses_broken_structure(instructions: list[Instruction], message: str) -> None:

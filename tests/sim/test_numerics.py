@@ -5,9 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from isa.machine import load
+from isa.encoding import make
+from isa.instructions import ACCUMULATOR_BIT
+from isa.machine import Machine, load
 from isa.program import Program
 from sim.fast.engine import FastEngine
+from sim.fast.passes import CHUNK
 from sim.fast.stream import ADDRESSES, expand
 from sim.fuzz import random_program
 from tests.sim.slow_numerics import EXECUTE, Memories
@@ -27,13 +30,31 @@ def compare(engine: FastEngine, program: Program, note: str) -> None:
         assert not len(different), f"{note}: {memory} differs at {different[:4]}"
 
 
-MACHINES = {"nano": 60, "edu": 6, "edge-int8": 3}
-"""Presets, and how many seeds of each."""
+MACHINES = [
+    (load("nano"), 50),
+    (load("edu"), 5),
+    (load("edge-int8"), 2),
+    (load("nano", {"dim": 2, "types": ["bf16"]}), 15),  # type: ignore[dict-item]
+    (load("edu", {"dim": 32, "accumulator.bytes": 131072}), 2),
+]
+"""Machines, and how many seeds of each."""
 
 
-@pytest.mark.parametrize("name", MACHINES)
-def test_random_programs(name: str) -> None:
-    machine = load(name)
+@pytest.mark.parametrize(("machine", "seeds"), MACHINES, ids=lambda value: getattr(value, "dim", None))
+def test_random_programs(machine: Machine, seeds: int) -> None:
     engine = FastEngine()
-    for seed in range(MACHINES[name]):
-        compare(engine, random_program(machine, seed), f"{name} seed {seed}")
+    for seed in range(seeds):
+        compare(engine, random_program(machine, seed), f"dim {machine.dim} seed {seed}")
+
+
+def test_vectors_longer_than_a_chunk() -> None:
+    machine = load("nano")
+    rows = CHUNK // machine.dim + 9
+    word = {"x_source": "row", "x_type": "word", "x": ACCUMULATOR_BIT, "x_stride0": 0, "d": 0, "d_type": "int8"}
+    instructions = (
+        make("vector", x_source="lane", pre="first", then="iadd", z_source="imm", imm=3, d=ACCUMULATOR_BIT, lanes=4),
+        make("vector", pre="iadd", y_source="lane", count0=3, count1=rows // 3, d_stride0=0, d_stride1=4, lanes=4,
+             post=1, **word),
+        make("vector", reduce="row_fmax", pre="first", count0=rows, lanes=4, **{**word, "d": 4096}),
+    )  # fmt: skip
+    compare(FastEngine(), Program(machine, (*instructions, make("halt"))), "long pass")
