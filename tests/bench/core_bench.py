@@ -21,7 +21,8 @@ OFFSET = {register.name: register.offset for register in REGISTERS}
 async def execute(dut: Any, stall: float, seed: int) -> None:
     """Reset, load, start through the control registers, wait for the halt, compare DRAM with what was expected."""
     program = load(os.environ["WEFT_BENCH_PROGRAM"])
-    expected = np.load(os.environ["WEFT_BENCH_EXPECTED"])
+    with np.load(os.environ["WEFT_BENCH_EXPECTED"]) as file:
+        expected = dict(file)
     rng = random.Random(seed)
     cocotb.start_soon(Clock(dut.clk, 10, "ns").start())
     dut.rst.value = 1
