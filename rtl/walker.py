@@ -45,7 +45,7 @@ class RowCounter(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        ended = None
+        ended: Signal | None = None
         for i, width in enumerate(self.widths):
             count, left = Signal(width, name=f"count{i}"), Signal(width, name=f"left{i}")
             with m.If(self.load):
@@ -55,8 +55,9 @@ class RowCounter(wiring.Component):
                     m.d.sync += left.eq(count)
                 with m.Else():
                     m.d.sync += left.eq(left - 1)
-            ended = self.ends[i]
-            m.d.comb += ended.eq((left == 0) & self.ends[i - 1] if i else left == 0)
+            here = (left == 0) if ended is None else (left == 0) & ended
+            ended = Signal(name=f"ended{i}")  # bits of ``ends`` in terms of each other would look like a loop to tools
+            m.d.comb += [ended.eq(here), self.ends[i].eq(ended)]
         m.d.comb += self.last.eq(self.ends[-1])
         return m
 
