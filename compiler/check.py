@@ -45,17 +45,17 @@ class NodeError:
 
 def _magnitude(graph: Graph, index: int, inputs: list[Array]) -> Array:
     """The node computed on absolute values."""
-    return reference_node(graph, index, [np.abs(x.astype(np.float64)) for x in inputs])
+    return np.asarray(reference_node(graph, index, [np.abs(x.astype(np.float64)) for x in inputs]))
 
 
 def _sum(graph: Graph, index: int, inputs: list[Array], result: Array) -> Array:
     count = inputs[0].size // max(1, result.size)
-    return (count - 1) * V * _magnitude(graph, index, inputs)
+    return np.asarray((count - 1) * V * _magnitude(graph, index, inputs))
 
 
 def _matmul(graph: Graph, index: int, inputs: list[Array], result: Array) -> Array:
     depth = inputs[0].shape[-2 if graph.nodes[index].attr("transpose_a") else -1]
-    return 2 * depth * V * _magnitude(graph, index, inputs)
+    return np.asarray(2 * depth * V * _magnitude(graph, index, inputs))
 
 
 def _relative(units: Callable[[Array], Array | float]) -> Callable[[Graph, int, list[Array], Array], Array]:
@@ -95,7 +95,8 @@ def _judge(graph: Graph, index: int, node: Node, inputs: list[Array], value: Arr
             ratio = np.asarray(error / bound(graph, index, inputs, expected))
         largest = float(np.finfo(np.float32).max)
         same = (np.isnan(expected) & np.isnan(value)) | (value == expected)
-        same |= np.isinf(value.astype(np.float64)) & (np.abs(expected) >= largest) & (np.sign(value) == np.sign(expected))
+        overflown = np.isinf(value.astype(np.float64)) & (np.abs(expected) >= largest)
+        same |= overflown & (np.sign(value) == np.sign(expected))
         ratio = np.where(same, 0.0, np.where(np.isnan(ratio), math.inf, ratio))
     else:
         expected = reference_node(graph, index, inputs)
@@ -112,8 +113,11 @@ def _judge(graph: Graph, index: int, node: Node, inputs: list[Array], value: Arr
 
 
 def check_nodes(graph: Graph, values: Mapping[int, Array]) -> list[NodeError]:
-    """Every node of ``values`` that is beyond its bound. ``values``: what the target computed for nodes by index, inputs
-    included; values of constants, index grids and movements may be left out. Nodes without all operands are skipped."""
+    """Every node of ``values`` that is beyond its bound.
+
+    values: what the target computed for nodes by index, inputs included; constants, index grids and movements may be
+    left out. Nodes without all operands are skipped.
+    """
     known = {i: np.asarray(value) for i, value in values.items()}
     found: list[NodeError] = []
     for index, node in enumerate(graph.nodes):

@@ -10,8 +10,10 @@ from isa.machine import Machine
 
 @dataclass(frozen=True)
 class Array:
-    """[rows, cols] elements of a dtype, row-major, ``pitch`` bytes from row to row, at byte ``address`` of DRAM, or in the
-    scratchpad at local address ``local`` of ``bank`` if that is not None."""
+    """[rows, cols] elements of a dtype, row-major, ``pitch`` bytes from row to row, at byte ``address`` of DRAM.
+
+    If ``local`` is not None they lie in the scratchpad instead, at that local address, in ``bank``.
+    """
 
     dtype: str
     rows: int

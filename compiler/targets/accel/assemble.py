@@ -34,7 +34,10 @@ def assemble(
     meta: Mapping[str, Any],
     window: int = 16,
 ) -> Program:
-    """The program that does ``tasks`` in an order equivalent to the one given, its code at ``entry``. ``window``: see ``schedule.hoisted``."""
+    """The program that does ``tasks`` in an order equivalent to the one given, its code at ``entry``.
+
+    window: see ``schedule.hoisted`` (0: no load is moved).
+    """
     if window:
         tasks = hoisted(tasks, edges(tasks), window)
     waits = edges(tasks)

@@ -74,9 +74,10 @@ class _Build:
             return CASTS[kind, KINDS[node.dtype.name]](w, args, node.dtype.name)
         expansion = ELEMENTWISE.get((node.op, kind))
         if expansion is None:
-            raise unsupported(self.graph, index, f"the vector unit has no {node.op} of {node.dtype}", "float32 operands")
+            reason = f"the vector unit has no {node.op} of {node.dtype}"
+            raise unsupported(self.graph, index, reason, "float32 operands, elementwise")
         if node.op in _WRAPS and node.dtype.name == "int8":
-            raise unsupported(self.graph, index, "int8 results saturate where they should wrap", "a cast to int32 first")
+            raise unsupported(self.graph, index, "int8 results would saturate, not wrap", "a cast to int32 first")
         return expansion(w, args, node.dtype.name)
 
     def _iota(self, index: int, node: Node, role: str) -> int:
@@ -104,7 +105,7 @@ class _Build:
         if role == FULL:
             return w.un("identity", arg, node.dtype.name)
         if node.dtype.name != "float32":
-            raise unsupported(self.graph, index, f"the vector unit sums and compares {node.dtype} not", "float32")
+            raise unsupported(self.graph, index, f"the vector unit reduces no {node.dtype}", "a cast to float32 first")
         if w.micros[arg].role != base:
             w.role = base
             arg = w.un("identity", arg)

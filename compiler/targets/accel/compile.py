@@ -26,12 +26,15 @@ _LONGEST_TUNED = 4000
 def compile(
     graph: Graph, machine: Machine, *, name: str = "graph", keep: Iterable[int] | str = (), tune: bool = False
 ) -> Program:
-    """A program that computes ``graph`` on ``machine``.
+    """A program that computes ``graph`` on ``machine``. Raises CompileError.
 
     Buffers: every input and state by its name, every output by its name; an updated state is rewritten in place. A bool
-    is an int8 of -1 or 0. ``keep="all"`` makes the value of every node of ``prepared(graph)`` an output called
-    ``%index`` (those that merely read others in another way excepted), ``keep`` otherwise those of the nodes it lists. ``tune``: try several ways of lowering and keep the one that the exact timing
-    finds fastest (programs of more than 4,000 instructions excepted). Raises CompileError.
+    is an int8 of -1 or 0.
+
+    keep: "all" makes the value of every node of ``prepared(graph)`` an output called ``%index`` (those that merely read
+        others in another way excepted); otherwise the nodes whose values do.
+    tune: try several ways of lowering and keep the one that the exact timing finds fastest (programs of more than 4,000
+        instructions excepted).
     """
     graph = prepared(graph)
     if keep == "all":

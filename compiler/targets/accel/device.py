@@ -57,14 +57,17 @@ class AccelExecutable:
 class AccelDevice:
     """Runs graphs on a simulated machine.
 
-    machine: a preset's name, a TOML file's path, or a Machine. engine: "fast", "rtl", "pysim" or "interp". trace: whether
-    runs keep when each instruction started and retired. tune: see ``compile``. After a run ``last_program`` and ``last_run`` hold it for figures;
-    ``total_cycles`` adds up over runs.
+    machine: a preset's name, a TOML file's path, or a Machine. engine: "fast", "rtl", "pysim" or "interp". trace:
+    whether runs keep when each instruction started and retired. tune: see ``compile``.
+
+    After a run ``last_program`` and ``last_run`` hold it for figures; ``total_cycles`` adds up over runs.
     """
 
     name = "accel"
 
-    def __init__(self, machine: str | Path | Machine = "edu", engine: str = "fast", trace: bool = True, tune: bool = True) -> None:
+    def __init__(
+        self, machine: str | Path | Machine = "edu", engine: str = "fast", trace: bool = True, tune: bool = True
+    ) -> None:
         self.machine = machine if isinstance(machine, Machine) else load(machine)
         self.engine = get_engine(engine)
         self.trace, self.tune = trace, tune

@@ -62,7 +62,7 @@ def _swapped(op: str) -> Expansion:
 
 def _maximum(w: Writer, a: tuple[int, ...], d: str) -> int:
     zero = next((i for i in (0, 1) if w.micros[a[i]].kind == "imm" and w.micros[a[i]].imm == 0), None)
-    return w.bin("fmax", *a, d) if zero is None else w.un("relu", a[1 - zero], d)
+    return w.bin("fmax", a[0], a[1], d) if zero is None else w.un("relu", a[1 - zero], d)
 
 
 def _zero(w: Writer, index: int) -> bool:

@@ -1,8 +1,8 @@
 """Grouping: nodes of a graph gathered into kernels, each over one space of elements.
 
 Nodes are taken in order. A matrix product opens a group; any other node joins the latest group among those of its
-operands if that can compute it in the same walk, and opens a group otherwise. Groups run in the order in which they were
-opened. Nodes that only depend on the graph's inputs wait until a group needs them.
+operands if that can compute it in the same walk, and opens a group otherwise. Groups run in the order in which they
+were opened. Nodes that only depend on the graph's inputs wait until a group needs them.
 """
 
 from __future__ import annotations
@@ -44,14 +44,15 @@ def reduction(graph: Graph, index: int) -> tuple[Space, str]:
     if axes == wide - {len(shape) - 1}:
         return space, ROW
     raise unsupported(
-        graph, index, f"it reduces axes {sorted(axes)} of {list(shape)}", "the last axis, all the others, or all of them"
+        graph, index, f"it reduces axes {sorted(axes)} of {list(shape)}", "the last axis, all the others, or all axes"
     )
 
 
 class Grouper:
-    """Gathers a graph's nodes. ``kept``: nodes whose value must be stored even if nothing outside their group reads it.
+    """Gathers a graph's nodes.
 
-    ``apart``: nodes that open a group of their own, for kernels that would not fit otherwise.
+    kept: nodes whose value must be stored even if nothing outside their group reads it.
+    apart: nodes that open a group of their own, for kernels that would not fit otherwise.
     """
 
     def __init__(self, graph: Graph, kept: Collection[int], apart: Collection[int] = ()) -> None:

@@ -10,8 +10,8 @@ from compiler.targets.accel.micro import COL, FULL, ONE, ROW, STORAGE, Micro, Pa
 from compiler.targets.accel.product import Product
 
 BEGIN, STRIP_BEGIN, TILE, STRIP_END, END = range(5)
-"""When a pass runs: once at first, once for each strip of columns, for each tile, when a strip's rows are all done (sums
-over rows are then complete), when everything is done."""
+"""When a pass runs: once at first, once for each strip of columns, for each tile, when a strip's rows are all done
+(sums over rows are then complete), when everything is done."""
 
 
 @dataclass(frozen=True)
@@ -91,17 +91,17 @@ class Kernel:
         """Useful multiply-accumulates."""
         return self.rows * self.cols * self.product.k if self.product else 0
 
-    def peak(self) -> tuple[int, int, int]:
-        """Most FULL tiles alive at once: 4-byte ones in the accumulator; bytes an element in the scratchpad; and leaves and
-        outputs among them all (what double buffering adds)."""
+    def peak(self) -> tuple[int, int]:
+        """Most FULL tiles alive at once: how many in the accumulator, and bytes for each element in the scratchpad."""
         alive: set[int] = {self.product_micro} if self.product_micro is not None else set()
         most, most_pad = len(alive), 0
         for index, made in enumerate(self.by_phase[TILE]):
-            alive |= {o for o in (*made.operands, made.out) if self.micros[o].role == FULL}
-            alive -= {o for o in alive if self.micros[o].kind in ("imm", "iota")}
-            sizes = [STORAGE[self.micros[o].dtype] for o in alive if self.micros[o].kind not in ("imm", "iota")]
+            alive |= {
+                o for o in (*made.operands, made.out)
+                if self.micros[o].role == FULL and self.micros[o].kind not in ("imm", "iota")
+            }  # fmt: skip
+            sizes = [STORAGE[self.micros[o].dtype] for o in alive]
             most = max(most, sum(1 for s in sizes if s[0] == "accumulator"))
             most_pad = max(most_pad, sum(s[2] for s in sizes if s[0] == "scratchpad"))
             alive -= {o for o in alive if self.last_use.get(o, -1) <= index}
-        traffic = sum(1 for i, m in enumerate(self.micros) if m.role == FULL and (m.kind == "leaf" or i in self.outputs))
-        return most, most_pad, traffic
+        return most, most_pad

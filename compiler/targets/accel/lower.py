@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 from collections.abc import Collection
 from dataclasses import dataclass
 
@@ -67,8 +68,8 @@ class _Emission:
 
     def _kernel(self, index: int, kernel: Kernel) -> None:
         problem: NoSpace | None = None
-        tried = 0
-        for plan in plans(self.machine, kernel, self.placement.arrays, self.choice.share):
+        every = plans(self.machine, kernel, self.placement.arrays, self.choice.share)
+        for plan in itertools.islice(every, _MOST_PLANS):
             saved = copy.deepcopy((self.builder.accumulator, self.builder.scratchpad)), len(self.builder.tasks)
             try:
                 Walk(self.builder, kernel, self.placement.arrays, plan).run()
@@ -77,9 +78,6 @@ class _Emission:
                 problem = error
                 (self.builder.accumulator, self.builder.scratchpad), count = saved
                 del self.builder.tasks[count:]
-            tried += 1
-            if tried >= _MOST_PLANS:
-                break
         raise _DoesNotFit(index, problem)
 
 
@@ -107,6 +105,11 @@ def lower(
         sequence = ordered(kernels, updates) if choice.early else list(range(len(kernels)))
         kernels, groups = [kernels[k] for k in sequence], [groups[k] for k in sequence]
         placement = Placer(grouper, kernels, machine, evicted).run()
+        if placement.end > machine.dram.bytes:
+            raise CompileError(
+                f"{name}: inputs, state and values between kernels need {placement.end} bytes of DRAM; "
+                f"'{machine.name}' has {machine.dram.bytes} (dram.bytes)"
+            )
         try:
             builder = _Emission(machine, placement, choice).run()
             break
@@ -122,15 +125,9 @@ def lower(
                 raise _error(machine, placement.kernels[at], failure) from None
     entry = -(-placement.end // machine.line_bytes) * machine.line_bytes
     operators = [Operator(k.label, k.nodes, k.macs) for k in placement.kernels]
-    program = assemble(
+    return assemble(
         machine, builder.tasks, operators, placement.buffers, placement.data, entry, {"name": name}, choice.window
     )
-    if program.dram_bytes > machine.dram.bytes:
-        raise CompileError(
-            f"{name}: inputs, state, values between kernels and code need {program.dram_bytes} bytes of DRAM; "
-            f"'{machine.name}' has {machine.dram.bytes} (dram.bytes)"
-        )
-    return program
 
 
 def _check_types(graph: Graph, machine: Machine) -> None:

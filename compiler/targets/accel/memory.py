@@ -46,8 +46,10 @@ class _Segment:
 
 
 class Arena:
-    """One on-chip memory. ``granule`` is what all sizes are rounded up to; ``recent``: number of releases for which space
-    counts as likely still being used."""
+    """One on-chip memory. ``granule`` is what all sizes are rounded up to.
+
+    recent: number of releases for which space counts as likely still being used.
+    """
 
     def __init__(self, memory: str, machine: Machine, recent: int = 4) -> None:
         chip = machine.accumulator if memory == "accumulator" else machine.scratchpad

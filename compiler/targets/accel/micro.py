@@ -33,8 +33,8 @@ SWAPPED = {
 class Micro:
     """One micro-operation, or a value that is there already.
 
-    kind: ``leaf`` (graph value ``value``), ``product`` (the kernel's matrix product), ``imm`` (the bits ``imm``), ``iota``
-    (the index along the axis that the role leaves), ``bin``, ``un``, ``reduce`` (of the operand's role to this one's).
+    kind: ``leaf`` (graph value ``value``), ``product`` (the kernel's matrix product), ``imm`` (the bits ``imm``),
+    ``iota`` (the index along the axis that the role leaves), ``bin``, ``un``, ``reduce`` (operand's role to its own).
     op: the vector unit's name for it. args: earlier micro-operations. label: the graph node it comes from.
     """
 

@@ -122,13 +122,14 @@ class Placer:
             raw = -raw.astype(np.int8)
         rows = raw.reshape(array.rows, array.cols)
         padded = np.zeros((array.rows, array.pitch), np.uint8)
-        padded[:, : array.cols * array.element_bytes] = np.ascontiguousarray(rows).view(np.uint8).reshape(array.rows, -1)
+        packed = np.ascontiguousarray(rows).view(np.uint8).reshape(array.rows, -1)
+        padded[:, : packed.shape[1]] = packed
         self.placement.data[array.address] = padded.tobytes()
         return array
 
     def _in_place(self, state: int, value: int, outputs: Mapping[str, int]) -> bool:
-        """Whether the kernel that makes ``value`` may write it over ``state``: nothing reads the old value later, and it
-        reads it itself, if at all, element by element in the place of the new one."""
+        """Whether the kernel that makes ``value`` may write it over ``state``: nothing reads the old value later, and
+        the kernel reads it, if at all, element by element in the place of the new one."""
         if value not in self.made_in or state in outputs.values():
             return False
         number = self.made_in[value]

@@ -1,7 +1,7 @@
 """Tile sizes: candidate plans for a kernel, the most promising first.
 
-A plan's time is estimated as that of a pipeline of tiles: the busiest unit works throughout, and the others' work on one
-tile comes on top. Plans that let two tiles be on chip at once go before those that do not.
+A plan's time is estimated as that of a pipeline of tiles: the busiest unit works throughout, and the others' work on
+one tile comes on top. Plans that let two tiles be on chip at once go before those that do not.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def _sizes(extent: int, quantum: int, largest: int) -> list[int]:
 def plans(machine: Machine, kernel: Kernel, arrays: Mapping[int, Array], share: float = 0.5) -> Iterator[Plan]:
     """Every sensible plan, best estimate first. ``share``: the part of each memory that one tile should take."""
     dim, bank = machine.dim, machine.accumulator.bank_bytes // 4
-    live, pad_bytes, _ = kernel.peak()
+    live, pad_bytes = kernel.peak()
     quantum = row_quantum(machine, kernel, arrays)
     widths = [kernel.cols] if kernel.whole_rows else _sizes(kernel.cols, dim, max(dim, bank))
     ranked: list[tuple[tuple[float, ...], Plan]] = []

@@ -17,8 +17,10 @@ def blocks(length: int, dim: int) -> int:
 def elementwise(
     b: Builder, operations: Operations, operands: dict[str, Block], out: Block, over: str, rows: int, length: int
 ) -> None:
-    """A pass that writes every element: ``rows`` rows of ``length`` (packed roles: one row). The last block is written in
-    full; what lies beyond ``length`` has no meaning."""
+    """A pass that writes every element: ``rows`` rows of ``length`` (packed roles: one row).
+
+    The last block is written in full; what lies beyond ``length`` has no meaning.
+    """
     dim, size = b.machine.dim, ELEMENT_BYTES[out.element]
     if over == ONE:
         # One element would need a row of its own at its address: all lanes are written.
@@ -30,7 +32,9 @@ def elementwise(
     b.vector(operations, operands, (out.element, out.address, stride0, dim * size), shape, dim, over)
 
 
-def over_rows(b: Builder, operations: Operations, operands: dict[str, Block], out: Block, rows: int, length: int) -> None:
+def over_rows(
+    b: Builder, operations: Operations, operands: dict[str, Block], out: Block, rows: int, length: int
+) -> None:
     """A reduction of ``rows`` rows to one, block by block."""
     dim = b.machine.dim
     b.vector(operations, operands, ("word", out.address, 0, dim * 4), (rows, blocks(length, dim)), dim, FULL)

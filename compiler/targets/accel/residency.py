@@ -13,8 +13,10 @@ KEPT_FREE = 8
 
 @dataclass(frozen=True)
 class Tenant:
-    """A value that could stay: its size in bytes and the first and last kernel that need it; ``partners``: values that the
-    array reads together with it, which should lie in other banks."""
+    """A value that could stay: its size in bytes and the first and last kernel that need it.
+
+    partners: values that the array reads together with it, which should lie in other banks.
+    """
 
     value: int
     size: int

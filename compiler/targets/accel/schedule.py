@@ -102,6 +102,10 @@ def _estimate(tasks: Sequence[Task], waits: Edges) -> _Clock:
     return clock
 
 
+def _conflict(a: Task, b: Task) -> bool:
+    return any(mine.conflicts(other) for mine in a.regions for other in b.regions)
+
+
 def _latest_conflicts(tasks: Sequence[Task]) -> dict[int, tuple[int, ...]]:
     """For each load the latest task of each unit that must come before it."""
     history: dict[str, list[int]] = {unit: [] for unit in UNITS}
@@ -110,8 +114,7 @@ def _latest_conflicts(tasks: Sequence[Task]) -> dict[int, tuple[int, ...]]:
         if task.unit == "load":
             found = []
             for past in history.values():
-                hits = (i for i in reversed(past) if any(a.conflicts(b) for a in task.regions for b in tasks[i].regions))
-                found += [next(hits, -1)]
+                found.append(next((i for i in reversed(past) if _conflict(task, tasks[i])), -1))
             result[index] = tuple(i for i in found if i >= 0)
         history[task.unit].append(index)
     return result
@@ -162,7 +165,7 @@ def interleave(machine: Machine, tasks: Sequence[Task], waits: Edges) -> list[in
     issued: dict[str, deque[int]] = {
         unit: deque([0] * getattr(machine.queues, unit), getattr(machine.queues, unit)) for unit in UNITS
     }
-    last = defaultdict(int)
+    last: dict[str, int] = defaultdict(int)
     keys = [0] * len(tasks)
     for index, task in enumerate(tasks):
         starts = issued[task.unit]

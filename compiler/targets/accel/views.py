@@ -65,7 +65,8 @@ def is_view(graph: Graph, index: int) -> bool:
         source = graph.nodes[node.inputs[0]].shape
         if _broadcast_role(source, node.shape) is None:
             raise unsupported(
-                graph, index, f"{list(source)} repeated to {list(node.shape)} is neither whole rows nor one value a row",
+                graph, index,
+                f"{list(source)} repeated to {list(node.shape)} is neither whole rows nor one value a row",
                 "a broadcast of a scalar, of the last axis, or of all axes but the last",
             )
         return True

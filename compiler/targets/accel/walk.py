@@ -19,7 +19,7 @@ _COMBINE = {"lane_fsum": "fadd", "lane_fmax": "fmax", "row_fsum": "fadd", "row_f
 
 @dataclass(frozen=True)
 class Plan:
-    """Tile sizes: a tile is ``rows`` × ``cols``; ``down`` × ``across`` tiles share operand pieces of depth ``depth``."""
+    """A tile is ``rows`` × ``cols``; ``down`` × ``across`` tiles share operand pieces of depth ``depth``."""
 
     rows: int
     cols: int
@@ -187,7 +187,8 @@ class Walk:
             block = self._new(micro, extent, scope, value.role)
             length, start = (extent.cols, extent.col) if value.role == ROW else (extent.rows, extent.row)
             lane, base = Block(value.role, "lane", 0), Block(ONE, "word", 0, imm=start)
-            elementwise(self.b, ("iadd", "identity", "first", "none"), {"x": lane, "y": base}, block, value.role, 1, length)
+            count = ("iadd", "identity", "first", "none")
+            elementwise(self.b, count, {"x": lane, "y": base}, block, value.role, 1, length)
             return block
         assert value.kind == "leaf", f"{value} is read before it is made"
         array = self.arrays[value.value]
@@ -203,7 +204,7 @@ class Walk:
         return block
 
     def _target(self, made: Pass, extent: Extent, scope: int) -> Block:
-        """Where a pass writes: into the value's resident array, over an operand that nobody reads again, or fresh space."""
+        """Where a pass writes: into a resident array, over an operand that nobody reads again, or fresh space."""
         micro = made.out
         value = self.kernel.micros[micro]
         array = self.arrays[self.kernel.outputs[micro]] if micro in self.kernel.outputs else None
@@ -218,7 +219,7 @@ class Walk:
         return block
 
     def _overwritable(self, made: Pass) -> int | None:
-        """An operand whose space the result can take: of the same form, read here for the last time, not being stored."""
+        """An operand whose space the result can take: of the same form, read for the last time, not being stored."""
         element = STORAGE[self.kernel.micros[made.out].dtype][1]
         for operand in made.operands:
             block, space = self.held[TILE].get(operand, (None, None))
@@ -254,7 +255,7 @@ class Walk:
 
     def _run(self, made: Pass, extent: Extent, phase: int) -> None:
         """One pass: elementwise, or a reduction that may go on over tiles."""
-        kernel, value = self.kernel, self.kernel.micros[made.out]
+        value = self.kernel.micros[made.out]
         with self.b.labelled(value.label or self.b.label):
             letters = {"x": made.x, "y": made.y, "z": made.z}
             operands = {k: self._operand(o, extent) for k, o in letters.items() if o is not None}
@@ -272,7 +273,8 @@ class Walk:
             part = block
             spare: Space | None = None
             if not first:
-                spare = self.b.allocate("accumulator", local_pitch(self.b.machine, "float32", extent.cols), self.product_banks, True)
+                size = local_pitch(self.b.machine, "float32", extent.cols)
+                spare = self.b.allocate("accumulator", size, self.product_banks, True)
                 part = replace(block, address=spare.local, bank=spare.bank)
             if value.role == ROW:
                 over_rows(self.b, operations, operands, part, extent.rows, extent.cols)

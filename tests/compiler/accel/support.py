@@ -15,7 +15,6 @@ from isa.checker import check
 from isa.machine import Machine
 from isa.program import Program
 from isa.validator import validate
-
 from sim.fast.engine import FastEngine
 from sim.run import Engine
 
@@ -43,7 +42,9 @@ def sound(program: Program) -> Program:
     return program
 
 
-def observe(graph: Graph, machine: Machine, values: Mapping[str, Array], engine: Engine | None = None) -> dict[int, Array]:
+def observe(
+    graph: Graph, machine: Machine, values: Mapping[str, Array], engine: Engine | None = None
+) -> dict[int, Array]:
     """The value of every node of the prepared graph that is computed, by index, inputs included."""
     program = sound(compile(graph, machine, keep="all"))
     run = (engine or fast()).run(program, image(program, values), trace=False)
