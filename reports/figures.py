@@ -14,7 +14,7 @@ from reports.profile import Profile
 INK = "#7d8590"
 """Lines and text: readable on white and on near-black."""
 PALETTE = ("#2f81f7", "#d29922", "#3fb950", "#f85149", "#a371f7", "#39c5cf", "#db61a2", "#8b949e")
-_STYLE: dict[str, Any] = {
+_STYLE: Any = {  # matplotlib types its keys one by one
     "svg.fonttype": "none",
     "svg.hashsalt": "weft",
     "font.family": "sans-serif",

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from isa.events import EVENTS
 from isa.program import Program
-from sim.run import Engine, Run
+from sim.run import DEFAULT_MAX_CYCLES, Engine, Run
 
 SCHEMA = 1
 
@@ -137,11 +137,10 @@ def verify(
     engines: Sequence[Engine],
     dram: npt.NDArray[np.uint8] | None = None,
     name: str = "program",
-    max_cycles: int | None = None,
+    max_cycles: int = DEFAULT_MAX_CYCLES,
 ) -> Comparison:
     """Run ``program`` on every engine from the same DRAM image and compare (see :func:`compare`)."""
-    limit = {} if max_cycles is None else {"max_cycles": max_cycles}
-    return compare(program, [engine.run(program, dram, **limit) for engine in engines], name)
+    return compare(program, [engine.run(program, dram, max_cycles=max_cycles) for engine in engines], name)
 
 
 def report(comparisons: Sequence[Comparison]) -> dict[str, Any]:

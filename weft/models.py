@@ -44,13 +44,15 @@ def _mlp(generator: Generator) -> nn.Module:
 
 
 def _cross_entropy(module: nn.Module, images: Tensor, labels: Tensor) -> Tensor:
-    return functional.cross_entropy(module(images), labels)
+    loss: Tensor = functional.cross_entropy(module(images), labels)
+    return loss
 
 
 def _logistic_with_l2(module: nn.Module, images: Tensor, odd: Tensor) -> Tensor:
     loss = functional.binary_cross_entropy_with_logits(module(images), odd)
     assert isinstance(module, nn.Linear)
-    return loss + 0.001 * (module.weight * module.weight).sum()
+    total: Tensor = loss + 0.001 * (module.weight * module.weight).sum()
+    return total
 
 
 RECIPES = {

@@ -60,8 +60,15 @@ def _environment(root: Path) -> dict[str, str]:
 
 def run(command: Sequence[str], what: str, environment: dict[str, str] | None = None, cwd: Path | None = None) -> str:
     """Run a tool and return what it printed; raise MissingToolError with its last lines if it fails."""
-    output = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
-    done = subprocess.run(list(command), env=environment, cwd=cwd, check=False, **output)  # type: ignore[call-overload]
+    done = subprocess.run(
+        list(command),
+        env=environment,
+        cwd=cwd,
+        check=False,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
     if done.returncode:
         tail = "\n".join(done.stdout.splitlines()[-15:])
         raise MissingToolError(f"{what} failed (exit {done.returncode}):\n{tail}")
