@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -27,11 +28,18 @@ def save(path: str | Path, state: Mapping[str, Any], metadata: Mapping[str, str]
     arrays = {name: np.ascontiguousarray(v.numpy() if isinstance(v, Tensor) else v) for name, v in state.items()}
     target = Path(path)
     partial = target.with_name(target.name + ".partial")
+    content = encode(arrays, dict(metadata) if metadata else None)
     try:
-        partial.write_bytes(encode(arrays, dict(metadata) if metadata else None))
+        if target.exists() and not target.is_file():  # a device or a pipe is written to, never replaced
+            target.write_bytes(content)
+            return
+        partial.write_bytes(content)
         partial.replace(target)
     except OSError as error:
         raise CheckpointError(f"{target}: cannot write the checkpoint: {error.strerror or error}") from None
+    finally:
+        with contextlib.suppress(OSError):
+            partial.unlink()
 
 
 def load(path: str | Path) -> dict[str, Array]:

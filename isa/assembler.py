@@ -229,5 +229,6 @@ def assemble_file(path: Path | str, machine: Machine | None = None) -> Program:
     try:
         text = Path(path).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise AssemblyError(f"{path}: cannot be read as text: {error}") from error
+        reason = f"{error.reason} at byte {error.start}" if isinstance(error, UnicodeDecodeError) else error.strerror
+        raise AssemblyError(f"{path}: cannot be read as text: {reason}") from error
     return assemble(text, str(path), machine)

@@ -68,11 +68,14 @@ def to_bytes(program: Program) -> bytes:
 
 
 def save(program: Program, path: Path | str) -> None:
-    """Write the program's file; another program never sees it half written. Raises ProgramError."""
+    """Write the program's file; nobody ever sees it half written. Raises ProgramError."""
     target = Path(path)
     content = to_bytes(program)
     temporary = ""
     try:
+        if target.exists() and not target.is_file():  # a device or a pipe is written to, never replaced
+            target.write_bytes(content)
+            return
         with tempfile.NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}.", delete=False) as file:
             temporary = file.name
             file.write(content)

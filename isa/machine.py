@@ -13,6 +13,7 @@ from typing import Any
 
 from isa.errors import MachineError
 from isa.fields import INSTRUCTION_BYTES
+from isa.text import suggestion
 
 PRESETS = Path(__file__).parent / "machines"
 
@@ -168,7 +169,9 @@ def _integer(where: str, key: str, value: object, meta: Mapping[str, Any]) -> in
     if not meta["low"] <= value <= meta["high"]:
         raise MachineError(f"{where}: {key} = {value}: must be from {meta['low']} to {meta['high']}")
     if meta["power"] and value & (value - 1):
-        raise MachineError(f"{where}: {key} = {value}: must be a power of two")
+        below = 1 << value.bit_length() - 1
+        nearest = " or ".join(str(near) for near in (below, 2 * below) if meta["low"] <= near <= meta["high"])
+        raise MachineError(f"{where}: {key} = {value}: must be a power of two, such as {nearest}")
     return value
 
 
@@ -178,7 +181,7 @@ def from_dict(data: Mapping[str, Any], where: str = "machine") -> Machine:
     for key in data:
         if key not in _TOP and key not in _SECTIONS:
             known = ", ".join((*_TOP, *_SECTIONS))
-            raise MachineError(f"{where}: unknown key '{key}'; known keys: {known}")
+            raise MachineError(f"{where}: unknown key '{key}'; known keys: {known}{suggestion(key, (*_TOP, *_SECTIONS))}")
     for key in _TOP:
         if key not in data:
             raise MachineError(f"{where}: missing key '{key}'")
@@ -196,7 +199,9 @@ def from_dict(data: Mapping[str, Any], where: str = "machine") -> Machine:
         metas = {f.name: f for f in dataclasses.fields(cls)}
         for key in given:
             if key not in metas:
-                raise MachineError(f"{where}: unknown key '{section}.{key}'; known keys: {', '.join(metas)}")
+                raise MachineError(
+                    f"{where}: unknown key '{section}.{key}'; known keys: {', '.join(metas)}{suggestion(key, metas)}"
+                )
         for name, f in metas.items():
             if name not in given and f.default is dataclasses.MISSING:
                 raise MachineError(f"{where}: missing key '{section}.{name}' ({f.metadata['doc']})")
@@ -219,7 +224,9 @@ def load(source: str | Path, overrides: Mapping[str, int] | None = None) -> Mach
     name = str(source)
     path = PRESETS / f"{name}.toml" if name in presets() else Path(name)
     if not path.is_file():
-        raise MachineError(f"no machine '{name}': not a file, and the presets are {', '.join(presets())}")
+        raise MachineError(
+            f"no machine '{name}': not a file, and the presets are {', '.join(presets())}{suggestion(name, presets())}"
+        )
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

@@ -39,6 +39,9 @@ def render(
 def write(path: Path, html: str) -> None:
     """Put the page where it belongs, whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    if path.exists() and not path.is_file():  # a device or a pipe is written to, never replaced
+        path.write_text(html, encoding="utf-8")
+        return
     partial = path.with_name(path.name + ".part")
     try:
         partial.write_text(html, encoding="utf-8")

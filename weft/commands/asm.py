@@ -6,10 +6,12 @@ from pathlib import Path
 
 import click
 
+from weft.commands.options import OUTPUT
+
 
 @click.command("asm")
 @click.argument("source", type=click.Path(path_type=Path))
-@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="The program file to write.")
+@click.option("-o", "--output", type=OUTPUT, required=True, help="The program file to write.")
 def command(source: Path, output: Path) -> None:
     """Assemble SOURCE into a program file, after checking it as the simulators would."""
     from isa.assembler import assemble_file

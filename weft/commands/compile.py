@@ -6,14 +6,14 @@ from pathlib import Path
 
 import click
 
-from weft.commands.options import machine_options, seed_option
+from weft.commands.options import OUTPUT, machine_options, seed_option
 
 
 @click.command("compile")
 @click.argument("model")
 @machine_options()
 @click.option("--inference", is_flag=True, help="Compile inference instead of a training step.")
-@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="The program file to write.")
+@click.option("-o", "--output", type=OUTPUT, required=True, help="The program file to write.")
 @seed_option
 def command(
     model: str, machine: str, settings: tuple[tuple[str, int], ...], inference: bool, output: Path, seed: int

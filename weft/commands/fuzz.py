@@ -6,14 +6,14 @@ from pathlib import Path
 
 import click
 
-from weft.commands.options import engine_of, json_option, machine_of, machine_options, print_json, seed_option
+from weft.commands.options import OUTPUT, engines_of, json_option, machine_of, machine_options, print_json, seed_option
 
 
 @click.command("fuzz")
 @machine_options("nano")
 @click.option("-n", "--count", type=click.IntRange(min=1), default=20, show_default=True, help="How many programs.")
 @click.option("--engines", default="fast,rtl,interp", show_default=True, help="Engines; the first against each.")
-@click.option("--keep", type=click.Path(path_type=Path), default=None, help="Write the first program that fails here.")
+@click.option("--keep", type=OUTPUT, default=None, help="Write the first program that fails here.")
 @seed_option
 @json_option
 def command(
@@ -32,7 +32,7 @@ def command(
     from weft.progress import track
 
     chosen = machine_of(machine, settings)
-    runners = [engine_of(name.strip()) for name in engines.split(",")]
+    runners = engines_of(engines)
     comparisons = []
     for number in track(range(seed, seed + count), "fuzzing"):
         program = random_program(chosen, number)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import Any, TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from isa.errors import WeftError
 from isa.machine import Machine
 from sim.run import Engine
 
@@ -16,7 +18,14 @@ F = TypeVar("F", bound=Callable[..., Any])
 ENGINES = ("fast", "rtl", "pysim", "interp")
 
 
-class _Setting(click.ParamType):
+if TYPE_CHECKING:
+    _SettingType = click.ParamType[tuple[str, int]]
+    _PathType = click.ParamType[Path]
+else:
+    _SettingType = _PathType = click.ParamType
+
+
+class _Setting(_SettingType):
     name = "key=value"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, int]:
@@ -27,6 +36,22 @@ class _Setting(click.ParamType):
             return key.strip(), int(number, 0)
         except ValueError:
             self.fail(f"'{value}' is not key=integer, such as dram.latency=37", param, ctx)
+
+
+class _Output(_PathType):
+    name = "file"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        from weft.files import obstacle
+
+        path = Path(value)
+        if (reason := obstacle(path)) is not None:
+            self.fail(reason, param, ctx)
+        return path
+
+
+OUTPUT = _Output()
+"""The type of an option that names a file to write: refused before any work is done for it."""
 
 
 def machine_options(default: str | None = "edu") -> Callable[[F], F]:
@@ -78,3 +103,11 @@ def engine_of(name: str) -> Engine:
     from sim.engines import get_engine
 
     return get_engine(name)
+
+
+def engines_of(names: str) -> list[Engine]:
+    """The engines of a list such as ``fast,rtl``; a comparison needs two. Raises WeftError."""
+    chosen = [engine_of(name.strip()) for name in names.split(",")]
+    if len(chosen) < 2:
+        raise WeftError(f"--engines {names}: one engine alone is compared with nothing; give two, such as fast,rtl")
+    return chosen

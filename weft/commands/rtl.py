@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from weft.commands.options import machine_of, machine_options
+from weft.commands.options import OUTPUT, machine_of, machine_options
 
 
 @click.group("rtl")
@@ -16,14 +16,15 @@ def command() -> None:
 
 @command.command("verilog")
 @machine_options()
-@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="The Verilog file to write.")
+@click.option("-o", "--output", type=OUTPUT, required=True, help="The Verilog file to write.")
 @click.option("--lint", is_flag=True, help="Let Verilator lint the result.")
 def verilog(machine: str, settings: tuple[tuple[str, int], ...], output: Path, lint: bool) -> None:
     """Write the design for a machine as one Verilog file."""
     from rtl.verilog import export
+    from weft.files import write_text
 
     text = export(machine_of(machine, settings))
-    output.write_text(text, encoding="utf-8")
+    write_text(output, text)
     click.echo(f"{output}: {text.count(chr(10))} lines, {text.count('endmodule')} modules", err=True)
     if lint:
         from sim.rtl.toolchain import lint as run_lint

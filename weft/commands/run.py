@@ -27,13 +27,18 @@ def command(
 ) -> None:
     """Classify the test images with MODEL from a checkpoint; on the accelerator, with the cycles of a batch."""
     from framework import checkpoint as files
+    from framework.errors import CheckpointError
     from weft.devices import device_of
     from weft.figures import utilisation
     from weft.models import recipe
     from weft.training import Session
 
     session = Session(recipe(model), device_of(device, machine, settings, engine))
-    session.model.load_state_dict(files.load(checkpoint))
+    state = files.load(checkpoint)
+    try:
+        session.model.load_state_dict(state)
+    except CheckpointError as problem:
+        raise CheckpointError(f"{checkpoint}: {problem}; `weft train {model} -o FILE` writes one for {model}") from None
     result = {"schema": 1, "model": model, "device": device, "test_accuracy": session.accuracy()}
     engine_used = getattr(session.device, "engine", None)
     if engine_used is not None:

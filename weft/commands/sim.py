@@ -23,6 +23,7 @@ def command(
     from isa.checker import check
     from isa.container import check_machine, load
     from isa.validator import validate
+    from sim.run import DEFAULT_MAX_CYCLES
     from weft.commands.options import machine_of
     from weft.figures import describe, figures
 
@@ -32,8 +33,7 @@ def command(
     validate(loaded)
     check(loaded)
     shown = [loaded.buffer(name) for name in show]
-    limit = {} if max_cycles is None else {"max_cycles": max_cycles}
-    run = engine_of(engine).run(loaded, **limit)
+    run = engine_of(engine).run(loaded, max_cycles=max_cycles or DEFAULT_MAX_CYCLES)
     result = figures(loaded, run)
     if as_json:
         if show:

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from weft.commands.options import engine_option, json_option, machine_options, print_json, seed_option
+from weft.commands.options import OUTPUT, engine_option, json_option, machine_options, print_json, seed_option
 
 
 @click.command("train")
@@ -16,7 +16,7 @@ from weft.commands.options import engine_option, json_option, machine_options, p
 @machine_options()
 @engine_option()
 @click.option("--epochs", type=click.IntRange(min=1), default=None, help="Passes over the data [default: the model's].")
-@click.option("-o", "--output", type=click.Path(path_type=Path), default=None, help="Save a checkpoint here.")
+@click.option("-o", "--output", type=OUTPUT, default=None, help="Save a checkpoint here.")
 @seed_option
 @json_option
 def command(

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import click
 
-from weft.commands.options import engine_of, json_option, machine_options, print_json, seed_option
+from sim.run import DEFAULT_MAX_CYCLES
+from weft.commands.options import engines_of, json_option, machine_options, print_json, seed_option
 
 
 @click.command("verify")
 @click.argument("target")
 @machine_options(None)
 @click.option("--engines", default="fast,rtl,interp", show_default=True, help="Engines; the first against each.")
-@click.option("--max-cycles", type=click.IntRange(min=1), default=None, help="Give up after so many cycles.")
+@click.option("--max-cycles", type=click.IntRange(min=1), default=DEFAULT_MAX_CYCLES, help="Give up after so many.")
 @seed_option
 @json_option
 def command(
@@ -19,7 +20,7 @@ def command(
     machine: str | None,
     settings: tuple[tuple[str, int], ...],
     engines: str,
-    max_cycles: int | None,
+    max_cycles: int,
     seed: int,
     as_json: bool,
 ) -> None:
@@ -30,7 +31,7 @@ def command(
     from weft.programs import programs
     from weft.progress import track
 
-    runners = [engine_of(name.strip()) for name in engines.split(",")]
+    runners = engines_of(engines)
     comparisons = []
     for name, program, image in track(programs(target, machine, settings, seed), "verifying"):
         validate(program)

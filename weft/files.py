@@ -1,0 +1,35 @@
+"""The files that the command line writes: refused before the work if they cannot be written, then all or nothing."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+
+def obstacle(path: Path) -> str | None:
+    """Why ``path`` cannot be written, and what to do about it; None if nothing speaks against it."""
+    folder = path.absolute().parent
+    if path.is_dir():
+        return f"{path} is a directory; give the name of a file"
+    if not folder.exists():
+        return f"the directory {folder} does not exist; make it first, or give another"
+    if not folder.is_dir():
+        return f"{folder} is not a directory; give another"
+    if not os.access(path if path.exists() else folder, os.W_OK):
+        return f"{path} may not be written (permission denied); choose another place"
+    return None
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write ``text`` to ``path``, all or nothing; a device or a pipe is written to as it is. Raises OSError."""
+    try:
+        if path.exists() and not path.is_file():
+            path.write_text(text, encoding="utf-8")
+            return
+        with tempfile.TemporaryDirectory(dir=path.absolute().parent, prefix=f".{path.name}.") as folder:
+            whole = Path(folder, path.name)
+            whole.write_text(text, encoding="utf-8")
+            os.replace(whole, path)
+    except OSError as problem:
+        raise OSError(problem.errno, problem.strerror, str(path)) from problem
