@@ -13,6 +13,11 @@ from compiler.targets.accel.views import is_view, stored, unsupported, where
 from framework.graph import Graph, Node
 
 _WRAPS = ("add", "sub", "mul", "neg")
+_INSTEAD = {
+    "argmax": "return the values, and take .numpy().argmax() on the host",
+    "slice": "give each part as an input of its own",
+}
+"""What to write instead of an operation that has no near form."""
 
 
 def label_of(graph: Graph, index: int) -> str:
@@ -74,8 +79,8 @@ class _Build:
             return CASTS[kind, KINDS[node.dtype.name]](w, args, node.dtype.name)
         expansion = ELEMENTWISE.get((node.op, kind))
         if expansion is None:
-            reason = f"the vector unit has no {node.op} of {node.dtype}"
-            raise unsupported(self.graph, index, reason, "float32 operands, elementwise")
+            reason = f"the vector unit has no {node.op} of {self.graph.nodes[node.inputs[0]].dtype}"
+            raise unsupported(self.graph, index, reason, _INSTEAD.get(node.op, "float32 operands, elementwise"))
         if node.op in _WRAPS and node.dtype.name == "int8":
             raise unsupported(self.graph, index, "int8 results would saturate, not wrap", "a cast to int32 first")
         return expansion(w, args, node.dtype.name)

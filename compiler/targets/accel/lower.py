@@ -106,10 +106,7 @@ def lower(
         kernels, groups = [kernels[k] for k in sequence], [groups[k] for k in sequence]
         placement = Placer(grouper, kernels, machine, evicted).run()
         if placement.end > machine.dram.bytes:
-            raise CompileError(
-                f"{name}: inputs, state and values between kernels need {placement.end} bytes of DRAM; "
-                f"'{machine.name}' has {machine.dram.bytes} (dram.bytes)"
-            )
+            raise _dram_error(name, machine, placement)
         try:
             builder = _Emission(machine, placement, choice).run()
             break
@@ -127,6 +124,17 @@ def lower(
     operators = [Operator(k.label, k.nodes, k.macs) for k in placement.kernels]
     return assemble(
         machine, builder.tasks, operators, placement.buffers, placement.data, entry, {"name": name}, choice.window
+    )
+
+
+def _dram_error(name: str, machine: Machine, placement: Placement) -> CompileError:
+    largest = sorted(placement.buffers, key=lambda buffer: -buffer.bytes)[:3]
+    parts = [f"{b.name} {b.dtype}{list(b.shape)} {b.bytes}" for b in largest]
+    between = placement.end - sum(buffer.bytes for buffer in placement.buffers)
+    parts.append(f"values between kernels {between}")
+    return CompileError(
+        f"{name}: does not fit: it needs {placement.end} bytes of DRAM (the largest: {', '.join(parts)}); "
+        f"'{machine.name}' has {machine.dram.bytes} (dram.bytes)"
     )
 
 

@@ -10,6 +10,7 @@ from collections import defaultdict, deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from compiler.targets.accel.ledger import Ledger
 from compiler.targets.accel.sync import Edges
 from compiler.targets.accel.tasks import Task
 from isa.instructions import UNITS
@@ -102,21 +103,14 @@ def _estimate(tasks: Sequence[Task], waits: Edges) -> _Clock:
     return clock
 
 
-def _conflict(a: Task, b: Task) -> bool:
-    return any(mine.conflicts(other) for mine in a.regions for other in b.regions)
-
-
 def _latest_conflicts(tasks: Sequence[Task]) -> dict[int, tuple[int, ...]]:
     """For each load the latest task of each unit that must come before it."""
-    history: dict[str, list[int]] = {unit: [] for unit in UNITS}
+    ledger = Ledger(tasks[0].machine, tasks)
     result: dict[int, tuple[int, ...]] = {}
     for index, task in enumerate(tasks):
         if task.unit == "load":
-            found = []
-            for past in history.values():
-                found.append(next((i for i in reversed(past) if _conflict(task, tasks[i])), -1))
-            result[index] = tuple(i for i in found if i >= 0)
-        history[task.unit].append(index)
+            result[index] = tuple(int(i) for i in ledger.latest(task) if i >= 0)
+        ledger.note(task, index)
     return result
 
 

@@ -7,11 +7,11 @@ ordered pair of units is therefore enough: waits and posts of a pair pair up one
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
+from compiler.targets.accel.ledger import Ledger
 from compiler.targets.accel.loops import change, peel_first, peel_last
-from compiler.targets.accel.tasks import Region, Task
+from compiler.targets.accel.tasks import Task
 from isa.encoding import Instruction
 from isa.instructions import UNITS
 
@@ -22,33 +22,20 @@ Edges = tuple[Mapping[str, int], ...]
 """For each task: unit → the task of that unit it waits for."""
 
 
-def _conflicting(task: Task, history: list[tuple[int, Region]], known: int) -> int:
-    """The latest task after ``known`` in another unit's history that must come before ``task``; or ``known``."""
-    for index, region in reversed(history):
-        if index <= known:
-            break
-        if any(mine.conflicts(region) for mine in task.regions):
-            return index
-    return known
-
-
 def edges(tasks: Sequence[Task]) -> Edges:
     """The waits that keep every read and write in program order, and no more than it takes.
 
     A vector clock for each unit holds, for every other unit, the latest task it is known to be behind.
     """
-    history: dict[tuple[str, str], list[tuple[int, Region]]] = defaultdict(list)
+    if not tasks:
+        return ()
+    ledger = Ledger(tasks[0].machine, tasks)
     known: dict[str, dict[str, int]] = {unit: dict.fromkeys(UNITS, -1) for unit in UNITS}
     at_start: list[dict[str, int]] = []
     result: list[Mapping[str, int]] = []
     for index, task in enumerate(tasks):
         mine = known[task.unit]
-        memories = {region.access.memory for region in task.regions}
-        wanted = {
-            unit: max((_conflicting(task, history[unit, m], mine[unit]) for m in memories), default=-1)
-            for unit in UNITS
-            if unit != task.unit
-        }
+        wanted = {unit: int(i) for unit, i in zip(UNITS, ledger.latest(task), strict=True) if unit != task.unit}
         waits: dict[str, int] = {}
         for unit, latest in sorted(wanted.items(), key=lambda item: -item[1]):
             if latest <= mine[unit]:
@@ -59,8 +46,7 @@ def edges(tasks: Sequence[Task]) -> Edges:
                 mine[other] = max(mine[other], reached)
         result.append(waits)
         at_start.append(dict(mine))
-        for region in task.regions:
-            history[task.unit, region.access.memory].append((index, region))
+        ledger.note(task, index)
     return tuple(result)
 
 

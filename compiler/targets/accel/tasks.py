@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from compiler.targets.accel.loops import Node, executed, leaves
-from isa.access import Access, accesses, overlap
+from isa.access import Access, accesses
 from isa.encoding import Instruction
 from isa.instructions import BY_NAME
 from isa.machine import Machine
@@ -19,15 +19,6 @@ class Region:
 
     write: bool
     access: Access
-
-    def conflicts(self, other: Region) -> bool:
-        """Whether the order of the two matters: they share a byte and one of them writes it."""
-        a, b = self.access, other.access
-        if not (self.write or other.write) or a.memory != b.memory or a.low >= b.high or b.low >= a.high:
-            return False
-        if not a.levels and not b.levels:
-            return True
-        return overlap(a, b) is not None
 
 
 def _simplified(access: Access, loops: Sequence[tuple[int, int]]) -> Access:

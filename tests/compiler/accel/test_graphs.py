@@ -33,7 +33,7 @@ def _odd() -> Machine:
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize("seed", range(50))
 def test_random_networks_train_right_node_by_node(seed: int) -> None:
     rng = random.Random(seed)
     widths = [rng.randint(1, 70) for _ in range(rng.randint(1, 4) + 1)]
