@@ -1,0 +1,41 @@
+"""The demo's promise: the accelerator learns what the CPU learns from the same graph, seed by seed."""
+
+from __future__ import annotations
+
+import pytest
+
+from weft.devices import device_of
+from weft.models import recipe
+from weft.training import Outcome, Session, describe, train
+
+
+def trained(model: str, device: str, seed: int, epochs: int) -> tuple[Session, Outcome]:
+    """A finished training."""
+    session = Session(recipe(model), device_of(device, "edu", (), "fast"), seed)
+    return session, train(session, epochs)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_digits_mlp_learns_the_same_on_accelerator_and_cpu(seed: int) -> None:
+    session, accel = trained("digits-mlp", "accel", seed, 20)
+    _, cpu = trained("digits-mlp", "cpu", seed, 20)
+    assert accel.accuracy >= 0.96
+    assert abs(accel.accuracy - cpu.accuracy) <= 0.01
+    assert accel.final_loss == pytest.approx(cpu.final_loss, rel=0.05)
+    figures = describe(session, accel)
+    assert {"test_accuracy", "final_loss", "cycles_per_step", "utilisation", "stalls"} <= set(figures)
+
+
+def test_every_step_ran_on_the_accelerator_the_ragged_one_too() -> None:
+    session, accel = trained("digits-mlp", "accel", 0, 1)
+    assert len(accel.losses) == 23  # 1,438 images: 22 batches of 64 and one of 30
+    assert session.step.traces == 2
+    device = session.device
+    assert getattr(device, "total_cycles", 0) > 23 * 10_000
+
+
+def test_logistic_regression_learns_the_same_on_accelerator_and_cpu() -> None:
+    _, accel = trained("digits-logistic", "accel", 0, 5)
+    _, cpu = trained("digits-logistic", "cpu", 0, 5)
+    assert accel.accuracy >= 0.85
+    assert accel.final_loss == pytest.approx(cpu.final_loss, rel=0.01)
