@@ -1,0 +1,69 @@
+"""A profile adds up, and the page it becomes needs nothing from outside."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+
+from isa.instructions import UNITS
+from isa.machine import load
+from reports.accelerator_benchmarks import gemm
+from reports.page import render
+from reports.profile import Profile, covered, profile
+from sim.engines import get_engine
+
+
+@pytest.fixture(scope="module")
+def product() -> Profile:
+    """A ragged product on nano."""
+    program = gemm(load("nano"), 20, 9, 13, "bfloat16")
+    return profile(program, get_engine("fast").run(program))
+
+
+@pytest.mark.parametrize(
+    ("starts", "ends", "cycles"),
+    [
+        ([], [], 0),
+        ([5], [5], 1),
+        ([0, 2], [3, 4], 5),
+        ([0, 10], [3, 12], 7),
+        ([4, 0], [5, 9], 10),
+        ([0, 1, 20], [9, 2, 20], 11),
+    ],
+)
+def test_covered_counts_each_cycle_once(starts: list[int], ends: list[int], cycles: int) -> None:
+    assert covered(np.array(starts, np.int64), np.array(ends, np.int64)) == cycles
+    occupied = {c for s, e in zip(starts, ends, strict=True) for c in range(s, e + 1)}
+    assert len(occupied) == cycles
+
+
+def test_events_of_every_unit_add_up_to_the_cycles(product: Profile) -> None:
+    assert set(product.events) == {"dispatch", *UNITS}
+    for unit, events in product.events.items():
+        assert sum(events.values()) == product.cycles, unit
+
+
+def test_operators_own_the_useful_work(product: Profile) -> None:
+    assert product.macs == 20 * 9 * 13 == sum(op.macs for op in product.operators)
+    assert product.utilisation == pytest.approx(product.macs / (product.cycles * 16))
+    for op in product.operators:
+        assert 0 < op.active <= product.cycles
+        assert op.wasted == pytest.approx(op.active - op.macs / 16)
+
+
+def test_intervals_lie_within_the_run(product: Profile) -> None:
+    for intervals in product.intervals.values():
+        assert (intervals[:, 0] >= 0).all()
+        assert (intervals[:, 0] <= intervals[:, 1]).all()
+        assert (intervals[:, 1] < product.cycles).all()
+
+
+def test_page_is_offline_and_escapes_names(product: Profile) -> None:
+    html = render("<b>title", product, [("cycles", "1")], {"accel": [2.0, 1.0], "cpu": [2.0, 1.0]}, 1)
+    assert "&lt;b&gt;title" in html
+    assert not re.search(r'(?:src|href)="(?!#)', html.replace("xlink:href", "href"))
+    assert not re.search(r"@import|url\((?!#)", html)
+    assert f"{product.cycles:,}" in html
+    assert html.count("<svg") == 3
