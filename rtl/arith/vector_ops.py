@@ -100,7 +100,7 @@ class Binary(wiring.Component):
             "shr": a.as_signed() >> b[:5],
             "ushr": a >> b[:5],
         }
-        results |= {name: condition.replicate(32) for name, condition in conditions.items()}
+        results |= {name: Mux(condition, (1 << 32) - 1, 0) for name, condition in conditions.items()}
         _choose(m, self.op, BINARY, results, self.y)
         return m
 

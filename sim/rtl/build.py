@@ -10,6 +10,7 @@ from importlib import resources
 from pathlib import Path
 
 from isa.machine import Machine
+from sim.rtl.sharing import share
 from sim.rtl.toolchain import Toolchain, cache_directory, compile_all, find_toolchain, run, verilate
 
 PREFIX = "Vweft"
@@ -49,7 +50,7 @@ def build(machine: Machine) -> Path:
     from rtl.verilog import export
 
     tools = find_toolchain()
-    verilog = export(machine)
+    verilog = share(export(machine))
     models = cache_directory() / "models"
     library = models / f"{_key(tools, verilog, machine.bus.bytes)}.so"
     if library.exists():
