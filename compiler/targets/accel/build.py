@@ -9,7 +9,7 @@ from compiler.targets.accel.groups import Group, Grouper, reduction
 from compiler.targets.accel.kernel import Kernel
 from compiler.targets.accel.micro import COL, FULL, ONE, ROW, Micro
 from compiler.targets.accel.product import Product
-from compiler.targets.accel.views import is_view, stored, unsupported, where
+from compiler.targets.accel.views import is_view, stored, unsupported
 from framework.graph import Graph, Node
 
 _WRAPS = ("add", "sub", "mul", "neg")
@@ -67,7 +67,7 @@ class _Build:
             return w.add(Micro("product", "", (), FULL, node.dtype.name, w.label))
         if node.op == "iota":
             return self._iota(index, node, role)
-        seen = self.grouper._seen(index)
+        seen = self.grouper.operand_views(index)
         inner = self.grouper.inner(self.group, index, role)
         args = tuple(self.operand(v.base, r) for v, r in zip(seen, inner, strict=True))
         if node.op in ("sum", "max"):
@@ -166,6 +166,3 @@ def kernel_of(grouper: Grouper, group: Group) -> Kernel:
     return Kernel(
         label_of(graph, named), *group.space, tuple(build.writer.micros), outputs, product, tuple(sorted(group.members))
     )
-
-
-__all__ = ["constant_bits", "kernel_of", "label_of", "where"]

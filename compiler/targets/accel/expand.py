@@ -114,6 +114,3 @@ CASTS: Mapping[tuple[str, str], Expansion] = {
     ("i", "b"): lambda w, a, d: w.bin("ine", a[0], w.imm(0), d),
 }
 """(kind from, kind to) of a cast."""
-
-FUNCTION_ULPS = {"exp": 1, "log": 1, "div": 1, "reciprocal": 1, "sqrt": 1}
-"""Primitives that use an interpolated function, whose own error is below so many units in the last place."""

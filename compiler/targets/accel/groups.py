@@ -158,7 +158,7 @@ class Grouper:
         seen: set[int] = set()
         stack = [index]
         while stack:
-            for operand in self._seen(stack.pop()):
+            for operand in self.operand_views(stack.pop()):
                 if operand.base in self.floating and operand.base not in seen:
                     seen.add(operand.base)
                     stack.append(operand.base)
@@ -210,12 +210,13 @@ class Grouper:
     def _export(self, number: int, added: Collection[int]) -> None:
         """What new members read of other groups, those must store."""
         for node in added:
-            for seen in self._seen(node):
+            for seen in self.operand_views(node):
                 made = self.made_by.get(seen.base)
                 if made is not None and made != number and seen.base not in self.groups[number].members:
                     self.groups[made].outputs.add(seen.base)
 
-    def _seen(self, node: int) -> list[View]:
+    def operand_views(self, node: int) -> list[View]:
+        """What a member reads: its operands behind their views, or, for a view that is stored, what is behind it."""
         return [view(self.graph, node)] if is_view(self.graph, node) else self._operands(node)
 
     def inner(self, group: Group, index: int, role: str) -> list[str]:
@@ -227,7 +228,7 @@ class Grouper:
         else:
             base = role
         result = []
-        for seen in self._seen(index):
+        for seen in self.operand_views(index):
             if base == FULL:
                 result.append(seen.role)
             else:
@@ -246,7 +247,7 @@ class Grouper:
                 return False
             added[node] = wanted
             order.append((node, wanted))
-            for seen, inner in zip(self._seen(node), self.inner(group, node, wanted), strict=True):
+            for seen, inner in zip(self.operand_views(node), self.inner(group, node, wanted), strict=True):
                 have = group.members.get(seen.base)
                 if have is not None:
                     if have != inner:
@@ -260,7 +261,7 @@ class Grouper:
                 elif not self.source(seen.base) and self.made_by[seen.base] >= number:
                     return False
         for node, wanted in sorted(order):
-            operands = [s.base for s in self._seen(node)]
+            operands = [s.base for s in self.operand_views(node)]
             is_late = any(o in group.late or o in late for o in operands)
             if self.graph.nodes[node].op in ("sum", "max") and wanted in (ROW, ONE):
                 is_late = True

@@ -29,19 +29,14 @@ class Layout:
         """Space that others may have before ``begin`` and after ``end``: the lowest address that is free throughout.
         To be called after every ``fixed``."""
         size = self._aligned(max(size, 1))
-        base = self._base
         taken = sorted((a, s) for a, s, b, e in self._scratch if not (e < begin or end < b))
-        address = base
+        address = self.top
         for start, length in taken:
             if address + size <= start:
                 break
             address = max(address, start + length)
         self._scratch.append((address, size, begin, end))
         return address
-
-    @property
-    def _base(self) -> int:
-        return self.top
 
     @property
     def end(self) -> int:

@@ -55,7 +55,8 @@ class Ledger:
         first = access.starts // granule
         last = (access.starts + access.size - 1) // granule
         most = int((last - first).max()) + 1
-        return np.minimum(first[:, None] + np.arange(most), last[:, None]).ravel()
+        cells: npt.NDArray[np.int64] = np.minimum(first[:, None] + np.arange(most), last[:, None]).ravel()
+        return cells
 
     def latest(self, task: Task) -> npt.NDArray[np.int64]:
         """For each unit the latest noted task that must come before ``task`` (-1: none)."""

@@ -31,10 +31,8 @@ def _store(local: int, size: int, dram: int = 4096) -> Task:
 
 
 def _relu(x: int, d: int, rows: int) -> Task:
-    return Task(
-        EDU,
-        (make("vector", f="relu", x_source="row", x=ACC | x, d=ACC | d, x_stride0=32, d_stride0=32, count0=rows, lanes=8),),
-    )  # fmt: skip
+    strides = {"x_stride0": 32, "d_stride0": 32}
+    return Task(EDU, (make("vector", f="relu", x_source="row", x=ACC | x, d=ACC | d, count0=rows, lanes=8, **strides),))
 
 
 def test_a_reader_waits_for_its_writer_and_a_writer_for_the_readers_before_it() -> None:
