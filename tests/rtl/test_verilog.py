@@ -13,6 +13,7 @@ from isa.errors import MissingToolError
 from isa.machine import load, presets
 from rtl.bus import axi_lite_members, axi_members
 from rtl.core import trace_members
+from rtl.fetch import Fetch
 from rtl.verilog import CELLS, TOP, export, memory_map
 from sim.rtl.toolchain import lint
 
@@ -68,6 +69,7 @@ def test_without_yosys_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) 
         raise verilog.YosysError("Could not find an acceptable Yosys binary.")
 
     monkeypatch.setattr(verilog, "find_yosys", absent)
+    monkeypatch.setattr("rtl.verilog.Core", lambda machine, instances: Fetch(machine))  # any small component will do
     with pytest.raises(
         MissingToolError, match=r"^Verilog export needs Yosys: pip install 'weft\[rtl\]' \(Could not find"
     ):
