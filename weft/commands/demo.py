@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from weft.commands.options import engine_option, json_option, machine_options, print_json, seed_option
+from weft.commands.options import OUTPUT, engine_option, json_option, machine_options, print_json, seed_option
 
 
 @click.command("demo")
@@ -14,8 +14,7 @@ from weft.commands.options import engine_option, json_option, machine_options, p
 @engine_option()
 @click.option("--epochs", type=click.IntRange(min=1), default=None, help="Passes over the data [default: the model's].")
 @click.option(
-    "-o", "--output", type=click.Path(path_type=Path), default=Path("weft-demo.html"), show_default=True,
-    help="The page to write.",
+    "-o", "--output", type=OUTPUT, default=Path("weft-demo.html"), show_default=True, help="The page to write.",
 )  # fmt: skip
 @seed_option
 @json_option
