@@ -19,7 +19,8 @@ from isa.machine import Machine
 _TRANSFER_GAP = 6  # cycles of the bus that a transfer of its own costs beyond its beats
 _TILE_START = 30  # cycles from one block of matrix tiles to the next that depends on other units
 _SWEEP_INSTRUCTIONS = 14
-_DISPATCH = 8  # cycles that an instruction costs on the whole: its fetch competes with data
+_DISPATCH = 8  # cycles that a pass or a transfer of a tile costs on the whole: its fetch competes with data
+_CONTENTION = 0.1  # part of the other units' time that comes on top of the busiest one's, for ports and the bus
 
 
 def row_quantum(machine: Machine, kernel: Kernel, arrays: Mapping[int, Array]) -> int:
@@ -118,7 +119,7 @@ def _score(
         instructions += stages
     beats, transfers = _transfers(machine, kernel, arrays, plan)
     instructions += transfers
-    matrix, crowded = 0.0, 0
+    matrix, crowded, passing = 0.0, 0, instructions
     if kernel.product is not None:
         product = kernel.product
         matrix = max(plan.rows, dim) * blocks * math.ceil(product.k / dim) + _TILE_START
@@ -133,6 +134,7 @@ def _score(
         bands = math.ceil(tiles / shared)
         crowded = 1 if pieces * (1 if chunks * bands == 1 else 2) > machine.scratchpad.bytes * 3 // 4 else 0
         matrix += 8 * chunks
+        passing += _SWEEP_INSTRUCTIONS if chunks == 1 else 0  # a product in chunks keeps its queue full
         instructions += _SWEEP_INSTRUCTIONS * chunks + 2 * chunks
     beats += instructions * INSTRUCTION_BYTES / machine.bus.bytes
     each = (matrix, vector, beats)
@@ -143,4 +145,5 @@ def _score(
         fill = sum(each) - max(each)
     # Of equals: tall tiles of a product, which ask for less of w at once; whole rows of anything else.
     shape = plan.cols if kernel.product is not None else -plan.cols
-    return (0 if fits else 1, crowded, tiles * max(each) + fill + _DISPATCH * tiles * instructions, shape)
+    time = tiles * (max(each) + _CONTENTION * (sum(each) - max(each))) + fill + _DISPATCH * tiles * passing
+    return (0 if fits else 1, crowded, time, shape)

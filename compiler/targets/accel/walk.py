@@ -38,9 +38,9 @@ class Walk:
         self.strip_held: dict[int, dict[int, tuple[Block, Space | None]]] = {}
         self.last_banks: set[int] = set()
         # The array holds a bank's ports while it fills it, so what it fills and what passes work on lie apart.
-        half = b.machine.accumulator.banks // 2
+        banks, half = b.machine.accumulator.banks, b.machine.accumulator.banks // 2
         self.product_banks = range(half)
-        self.vector_banks = range(half, b.machine.accumulator.banks)
+        self.vector_banks = range(half if kernel.by_phase[TILE] else banks, banks)
 
     def run(self) -> None:
         """Emit everything. Raises NoSpace if the tiles are too large."""
