@@ -180,8 +180,8 @@ def from_dict(data: Mapping[str, Any], where: str = "machine") -> Machine:
     values: dict[str, Any] = {}
     for key in data:
         if key not in _TOP and key not in _SECTIONS:
-            known = ", ".join((*_TOP, *_SECTIONS))
-            raise MachineError(f"{where}: unknown key '{key}'; known keys: {known}{suggestion(key, (*_TOP, *_SECTIONS))}")
+            known = (*_TOP, *_SECTIONS)
+            raise MachineError(f"{where}: unknown key '{key}'; known keys: {', '.join(known)}{suggestion(key, known)}")
     for key in _TOP:
         if key not in data:
             raise MachineError(f"{where}: missing key '{key}'")

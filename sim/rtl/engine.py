@@ -160,8 +160,8 @@ class RtlEngine:
             raise ProgramError(f"the core stopped with fault '{fault.name}' at instruction {pc}{source}: {fault.doc}")
         if not call.halted:
             raise DeadlockError(
-                f"no halt within {max_cycles:,} cycles: a deadlock, or a limit that is too low; `weft sim --engine fast` "
-                "says which unit waits for what"
+                f"no halt within {max_cycles:,} cycles: a deadlock, or a limit that is too low; "
+                "`weft sim --engine fast` says which unit waits for what"
             )
         run = Run(
             self.name,
