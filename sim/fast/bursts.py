@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from isa.encoding import columns
-from sim.fast.jit import inline, kernel
+from sim.fast.jit import inline
 from sim.fast.records import ADDRESS, CHANNEL, LEFT, ROW, Ints
 from sim.fast.shape import Shape
 
@@ -43,7 +43,7 @@ def begin_row(shape: Shape, fields: Ints, base: int, walk: Ints) -> None:
     walk[LEFT] = -(-fields[_BYTES] // shape.bus)
 
 
-@kernel
+@inline
 def next_burst(shape: Shape, fields: Ints, base: int, walk: Ints) -> int:
     """Beats of the next burst; ``walk`` moves past it, to row ``transfer_rows`` after the last."""
     beats: int = min(walk[LEFT], shape.burst, -(-(PAGE - walk[ADDRESS] % PAGE) // shape.bus))
@@ -55,7 +55,7 @@ def next_burst(shape: Shape, fields: Ints, base: int, walk: Ints) -> int:
     return beats
 
 
-@kernel
+@inline
 def plan_store(shape: Shape, fields: Ints, base: int, start: int, walk: Ints, sends: Ints) -> tuple[int, int]:
     """When a store sends its bursts, with two buffers: fills ``sends`` [burst, (cycle from which sent, beats)].
 

@@ -12,11 +12,13 @@ import numpy.typing as npt
 from isa.errors import DeadlockError, ProgramError
 from isa.program import Program
 from isa.validator import validate
-from sim.fast.numerics import Room, execute, memory_of, room_of
-from sim.fast.passes import Loops, loops_of
+from sim.fast.calls import calls_of
+from sim.fast.numerics import execute
+from sim.fast.places import memory_of, places_in, room_of
 from sim.fast.plan import Timing, time_program
+from sim.fast.records import Ints
 from sim.fast.shape import shape_of
-from sim.fast.stream import VECTOR, Stream, expand
+from sim.fast.stream import Stream, expand
 from sim.run import DEFAULT_MAX_CYCLES, Run
 
 _KEPT = 64
@@ -29,8 +31,9 @@ class _Plan:
 
     stream: Stream
     timing: Timing
-    room: Room
-    calls: Loops
+    calls: Ints
+    room: Ints
+    buffers: npt.NDArray[np.uint32]
 
 
 class FastEngine:
@@ -51,7 +54,7 @@ class FastEngine:
             stream = expand(program)
             timing = time_program(program, shape_of(program.machine), stream, max_cycles)
             plan = self._plans[program.digest] = _Plan(
-                stream, timing, room_of(program.machine), loops_of(stream.table[stream.table[:, 0] == VECTOR])
+                stream, timing, calls_of(stream.table), *room_of(program.machine)
             )
             if len(self._plans) > _KEPT:
                 self._plans.popitem(last=False)
@@ -86,8 +89,9 @@ class FastEngine:
             )
         memory = memory_of(program.image() if dram is None else np.array(dram, order="C"), program.machine)
         execute(
-            memory, plan.room, plan.calls, program.machine.dim, stream.table, stream.pc, stream.address, timing.order
-        )
+            plan.calls, places_in(memory, plan.room), program.machine.dim,
+            stream.table, stream.pc, stream.address, timing.order, np.zeros(4, np.int64),
+        )  # fmt: skip
         return Run(
             engine=self.name,
             cycles=timing.cycles,

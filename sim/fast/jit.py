@@ -1,4 +1,10 @@
-"""How the fast engine compiles: numba without the interpreter, cached on disk, the cache tied to every source used."""
+"""How the fast engine compiles: numba without the interpreter, cached on disk, the cache tied to every source used.
+
+Compiling must be cheap, for a first run waits for it. Everything is compiled without counted references (kernels
+allocate nothing), without checks for division by zero, and without the wrappers that nobody calls. Arithmetic is
+compiled once per operation (``standalone``) and called by address, because numba optimises whatever a kernel calls by
+name again with every caller.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +12,7 @@ import hashlib
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from types import FunctionType
 from typing import Any, TypeVar
 
 import numba
@@ -13,6 +20,9 @@ import numba
 from isa import timing
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+_LEAN: Any = {"error_model": "numpy", "_nrt": False}
+_njit: Any = numba.njit
 
 
 @cache
@@ -27,12 +37,12 @@ def sources() -> str:
 
 
 def kernel(function: F) -> F:
-    """Compile ``function`` when first called and keep the machine code on disk.
+    """Compile ``function`` when first called from Python and keep the machine code on disk.
 
     numba alone looks only at the file a function stands in; here a change of any file of the engine, or of the
     closed forms and tables it compiles in, makes the stored code stale.
     """
-    compiled: Any = numba.njit(cache=True)(function)
+    compiled: Any = _njit(cache=True, no_cfunc_wrapper=True, **_LEAN)(function)
     file: Any = getattr(getattr(compiled, "_cache", None), "_cache_file", None)
     if hasattr(file, "_source_stamp"):
         file._source_stamp = (file._source_stamp, sources())
@@ -40,6 +50,18 @@ def kernel(function: F) -> F:
 
 
 def inline(function: F) -> F:
-    """Compile ``function`` as part of the kernels that call it."""
-    compiled: Any = numba.njit(function)
+    """Compile ``function`` as part of the kernels that call it; Python cannot call it."""
+    compiled: Any = _njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, **_LEAN)(function)
     return compiled  # type: ignore[no-any-return]
+
+
+def standalone(template: Callable[..., Any], signature: Any, name: str, **names: Any) -> Any:
+    """``template`` compiled now, for C's calling convention: the result's ``address`` is for ``sim.fast.raw.call``.
+
+    ``names``: what the template's free global names stand for.
+    """
+    # numba keeps machine code by a function's name and source: each needs a name of its own.
+    unique = f"{name}_{sources()[:8]}"
+    code = template.__code__.replace(co_name=unique, co_qualname=unique)
+    scope = {**template.__globals__, **names}
+    return numba.cfunc(signature, cache=True, **_LEAN)(FunctionType(code, scope, unique))

@@ -70,6 +70,7 @@ class _Arrays:
     queue: Ints
     units: Ints
     core: Ints
+    walk: Ints
     hold: Ints
     arrival: Ints
     order: Ints
@@ -96,6 +97,7 @@ def _arrays(program: Program, shape: Shape, stream: Stream) -> _Arrays:
         queue=np.concatenate(members).astype(np.int64),
         units=units,
         core=np.zeros(CORE_SIZE, np.int64),
+        walk=np.zeros(CORE_SIZE, np.int64),
         hold=np.full((PORTS, STREAMS), -1, np.int64),
         arrival=np.full(len(program.code) // program.machine.line_bytes, FOREVER, np.int64),
         order=np.zeros(sum(len(m) for m in members), np.int64),
@@ -129,8 +131,8 @@ def time_program(program: Program, shape: Shape, stream: Stream, max_cycles: int
     """Time the whole run. Raises DeadlockError if nothing can move, or not enough by ``max_cycles``."""
     state = _arrays(program, shape, stream)
     outcome, cycle, where = simulate(
-        shape, stream.table, state.run, state.queue, state.units, state.core, state.hold, state.arrival,
-        state.order, state.sends, state.events, max_cycles,
+        shape, stream.table, state.run, state.queue, state.units, state.core, state.walk, state.hold,
+        state.arrival, state.order, state.sends, state.events, max_cycles,
     )  # fmt: skip
     if outcome == OVERFLOW:
         pc = int(state.run[where, PC])

@@ -71,8 +71,8 @@ def _executed(program: Program, opcodes: Ints, counts: Ints) -> int:
 
 
 @kernel
-def _expand(opcodes: Ints, counts: Ints, base: Ints, step: Ints, pcs: Ints, address: Ints) -> None:
-    start, left, index = np.zeros(3, np.int64), np.zeros(3, np.int64), np.zeros(3, np.int64)
+def _expand(opcodes: Ints, counts: Ints, base: Ints, step: Ints, pcs: Ints, address: Ints, loops: Ints) -> None:
+    start, left, index = loops[0], loops[1], loops[2]
     depth, pc = 0, 0
     for n in range(len(pcs)):
         pcs[n] = pc
@@ -122,7 +122,7 @@ def expand(program: Program) -> Stream:
     n = _executed(program, opcodes, counts)
     base, step = _operands(table)
     pc, address = np.zeros(n, np.int64), np.zeros((n, SLOTS), np.int64)
-    _expand(opcodes, counts, base, step, pc, address)
+    _expand(opcodes, counts, base, step, pc, address, np.zeros((3, LOOP_LEVELS), np.int64))
     fresh = np.zeros(n, np.bool_)
     fresh[np.unique(pc, return_index=True)[1]] = True
     return Stream(table, unit, pc, address, fresh, opcodes[pc])

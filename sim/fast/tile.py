@@ -8,27 +8,23 @@ to be flushed and the plain IEEE result stands; else the block is done again, st
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils as untyped_cgutils
 from numba.extending import intrinsic
 
-from sim.fast.jit import inline, kernel
-from sim.fast.scalar import bf2f, fma_words
-from sim.fast.words import NAN, SMALLEST, Word, as_float, as_word
+from sim.fast.jit import inline, standalone
+from sim.fast.raw import load, put
+from sim.fast.scalar import fma_words
+from sim.fast.words import NAN, SMALLEST, Word
 
 cgutils: Any = untyped_cgutils
 
 ROWS, COLUMNS = 4, 8
 """Rows and columns of a register block. Operands of a tile are padded to whole blocks."""
-
-Floats = npt.NDArray[np.float32]
-Ints = npt.NDArray[np.int32]
-Words = npt.NDArray[np.uint32]
 
 
 def _block(element: ir.Type) -> Any:
@@ -94,53 +90,43 @@ _int_block: Any = _block(ir.IntType(32))
 
 
 @inline
-def padded(count: int, block: int) -> int:
-    """``count`` rounded up to whole blocks."""
-    return (count + block - 1) // block * block
-
-
-@kernel
-def widen_bf16(source: npt.NDArray[np.uint16], target: Floats) -> None:
-    """bf16 patterns as flushed float32 into the corner of ``target`` (2-D, at least as large); the rest stays."""
-    for i in range(source.shape[0]):
-        for j in range(source.shape[1]):
-            target[i, j] = as_float(bf2f(source[i, j]))
-
-
-@kernel
-def tile_bf16(a: Floats, w: Floats, m: int, n: int, k: int, sums: Words) -> None:
-    """Column sums of a tile: ``sums[i, j]`` (fp32 words) = sum over ``k`` ascending of ``a[i, k] * w[k, j]``.
-
-    All C-contiguous and large enough for whole blocks: ``a`` float32 [padded(m, 4), >= k], ``w`` float32
-    [>= k, padded(n, 8)], ``sums`` uint32 [padded(m, 4), padded(n, 8)] or larger. ``a`` and ``w`` hold bf16 numbers with
-    subnormals flushed (``widen_bf16``). Outside m × n, operands may hold anything and ``sums`` receives anything.
-    """
-    for top in range(0, m, ROWS):
-        for left in range(0, n, COLUMNS):
-            lowest = _float_block(
-                a.ctypes.data + top * a.shape[1] * 4, a.shape[1], w.ctypes.data + left * 4, w.shape[1], k,
-                sums.ctypes.data + (top * sums.shape[1] + left) * 4, sums.shape[1],
-            )  # fmt: skip
-            if lowest < SMALLEST:
-                _again(a, w, top, min(top + ROWS, m), left, min(left + COLUMNS, n), k, sums)
-
-
-@inline
-def _again(a: Floats, w: Floats, top: int, bottom: int, left: int, right: int, k: int, sums: Words) -> None:
-    for i in range(top, bottom):
-        for j in range(left, right):
+def _again(a: int, w: int, sums: int, pitch: int, rows: int, columns: int, k: int) -> None:
+    """A block of at most ROWS x COLUMNS sums, step by exact step."""
+    for i in range(rows):
+        for j in range(columns):
             total = Word(0)
             for step in range(k):
-                total = fma_words(as_word(a[i, step]), as_word(w[step, j]), total)
-            sums[i, j] = total
+                total = fma_words(load(a + i * pitch + 4 * step), load(w + step * pitch + 4 * j), total)
+            put(sums + i * pitch + 4 * j, total)
 
 
-@kernel
-def tile_int8(a: Ints, w: Ints, m: int, n: int, k: int, sums: Words) -> None:
-    """As ``tile_bf16`` for int8 numbers held as int32, wrapping modulo 2^32."""
+def _tile_bf16(a: int, w: int, sums: int, pitch: int, m: int, n: int, k: int) -> None:
+    for top in range(0, m, ROWS):
+        for left in range(0, n, COLUMNS):
+            x, y, z = a + top * pitch, w + 4 * left, sums + top * pitch + 4 * left
+            if _float_block(x, pitch // 4, y, pitch // 4, k, z, pitch // 4) < SMALLEST:
+                _again(x, y, z, pitch, min(ROWS, m - top), min(COLUMNS, n - left), k)
+
+
+def _tile_int8(a: int, w: int, sums: int, pitch: int, m: int, n: int, k: int) -> None:
     for top in range(0, m, ROWS):
         for left in range(0, n, COLUMNS):
             _int_block(
-                a.ctypes.data + top * a.shape[1] * 4, a.shape[1], w.ctypes.data + left * 4, w.shape[1], k,
-                sums.ctypes.data + (top * sums.shape[1] + left) * 4, sums.shape[1],
-            )  # fmt: skip
+                a + top * pitch, pitch // 4, w + 4 * left, pitch // 4, k, sums + top * pitch + 4 * left, pitch // 4
+            )
+
+
+_TILES = {"bf16": _tile_bf16, "int8": _tile_int8}
+
+
+@cache
+def tile(kind: str) -> Any:
+    """The compiled tile of a type in ``isa.instructions.MATMUL_TYPES``: ``address``, and ``ctypes`` to call it by.
+
+    Its arguments, all int64: ``(a, w, sums, pitch, m, n, k)``. At ``sums``, m × n words become, for each row and
+    column, the sum over ``k`` ascending of ``a[i, k] * w[k, j]``. ``a`` (m × k) and ``w`` (k × n) hold words: fp32
+    with bf16 numbers, subnormals flushed; or int32 with int8 numbers, summed modulo 2^32. Rows are ``pitch`` bytes
+    apart. All must have room for whole blocks; outside m × n, operands may hold anything and ``sums`` receives
+    anything.
+    """
+    return standalone(_TILES[kind], types.void(*[types.int64] * 7), f"tile_{kind}")

@@ -78,7 +78,7 @@ _HAZARD, _OUTSTANDING = BY_NAME["matrix.hazard"].index, BY_NAME["load.outstandin
 _FETCH_LATENCY, _LANDING = fetch_latency(), landing_latency()
 
 
-@kernel
+@inline
 def _retire(run: Ints, queue: Ints, units: Ints, core: Ints, t: int) -> int:
     """Post the semaphores of what retired before ``t``; the instruction that overflows one, or -1."""
     for unit in range(len(UNITS)):
@@ -101,7 +101,7 @@ def _last_started(queue: Ints, units: Ints, unit: int) -> int:
     return n
 
 
-@kernel
+@inline
 def _fetch(shape: Shape, core: Ints, arrival: Ints, t: int) -> bool:
     """Ask for a line if one is wanted."""
     line = core[ASKED]
@@ -115,7 +115,7 @@ def _fetch(shape: Shape, core: Ints, arrival: Ints, t: int) -> bool:
     return True
 
 
-@kernel
+@inline
 def _pick(shape: Shape, fields: Ints, run: Ints, n: int, units: Ints, core: Ints, hold: Ints, t: int) -> None:
     """Ask for the next burst of load ``n``."""
     beats = next_burst(shape, fields, run[n, DRAM], core)
@@ -128,7 +128,7 @@ def _pick(shape: Shape, fields: Ints, run: Ints, n: int, units: Ints, core: Ints
         hold[run[n, CLAIM] >> 3, LOADING] = landed
 
 
-@kernel
+@inline
 def _dispatch(run: Ints, units: Ints, core: Ints, arrival: Ints, halt: bool, t: int) -> int:
     """Dispatch the next instruction if it can be; returns the time at which to look again, where it is known."""
     n = core[NEXT]
@@ -170,7 +170,7 @@ def _held_until(run: Ints, n: int, hold: Ints) -> int:
     return last
 
 
-@kernel
+@inline
 def _judge(
     run: Ints, queue: Ints, units: Ints, core: Ints, hold: Ints, outstanding: int, unit: int, t: int
 ) -> tuple[int, int]:
@@ -196,7 +196,7 @@ def _judge(
     return -1, FOREVER
 
 
-@kernel
+@inline
 def _begin(run: Ints, n: int, units: Ints, core: Ints, hold: Ints, order: Ints, unit: int, t: int) -> None:
     """Start ``n``, the head of ``unit``'s queue: semaphores, ports, and the times that are known."""
     for semaphore in range(SEMAPHORES):
@@ -217,7 +217,7 @@ def _begin(run: Ints, n: int, units: Ints, core: Ints, hold: Ints, order: Ints, 
     core[MOVED] = 1
 
 
-@kernel
+@inline
 def _next_time(run: Ints, queue: Ints, units: Ints, wake: int) -> int:
     """The earliest of ``wake`` and the cycles after the oldest retirements."""
     for unit in range(len(UNITS)):
@@ -236,6 +236,7 @@ def simulate(
     queue: Ints,
     units: Ints,
     core: Ints,
+    walk: Ints,
     hold: Ints,
     arrival: Ints,
     order: Ints,
@@ -248,7 +249,6 @@ def simulate(
     ``table`` [static, fields], ``arrival`` [fetch line]: first cycle in which dispatch sees it, FOREVER at first,
     ``order``: filled with instructions by start, ``sends``: room for the bursts of one store, ``events``: counted.
     """
-    walk = core.copy()  # of a store
     burst, bursts = 0, 0
     t = int(np.int64(0))  # a variable to numba: a literal would compile everything twice
     while t < max_cycles:

@@ -10,7 +10,7 @@ from isa.instructions import ACCUMULATOR_BIT
 from isa.machine import Machine, load
 from isa.program import Program
 from sim.fast.engine import FastEngine
-from sim.fast.passes import CHUNK
+from sim.fast.places import CHUNK
 from sim.fast.stream import ADDRESSES, expand
 from sim.fuzz import random_program
 from tests.sim.slow_numerics import EXECUTE, Memories

@@ -11,21 +11,28 @@ from tests import oracle_arith as oracle
 
 SHAPES = ((1, 1, 1), (4, 8, 8), (5, 7, 3), (9, 16, 16), (3, 17, 5))
 Halves = npt.NDArray[np.uint16]
+Words = npt.NDArray[np.uint32]
 
 
-def _sums(a: Halves, w: Halves) -> npt.NDArray[np.uint32]:
+def _sums(kind: str, a: Words, w: Words) -> Words:
+    """The sums of ``a`` [m, k] and ``w`` [k, n], words, through buffers with room for whole blocks."""
     (m, k), n = a.shape, w.shape[1]
-    rows, columns = -m % tile.ROWS + m, -n % tile.COLUMNS + n
-    wide_a, wide_w = np.zeros((rows, k), np.float32), np.zeros((k, columns), np.float32)
-    tile.widen_bf16(a, wide_a)
-    tile.widen_bf16(w, wide_w)
-    sums = np.zeros((rows, columns), np.uint32)
-    tile.tile_bf16(wide_a, wide_w, m, n, k, sums)
+    rows, pitch = -m % tile.ROWS + m, max(-n % tile.COLUMNS + n, k)
+    wide_a, wide_w, sums = (np.zeros((height, pitch), np.uint32) for height in (rows, k, rows))
+    wide_a[:m, :k], wide_w[:, :n] = a, w
+    places = (array.ctypes.data for array in (wide_a, wide_w, sums))
+    tile.tile(kind).ctypes(*places, 4 * pitch, m, n, k)
     return sums[:m, :n]
 
 
+def _widened(halves: Halves) -> Words:
+    """The fp32 words of bf16 patterns, subnormals flushed."""
+    words = halves.astype(np.uint32) << 16
+    return np.where(words & 0x7F800000, words, words & 0x80000000).astype(np.uint32)
+
+
 def _check(a: Halves, w: Halves) -> None:
-    got = _sums(a, w)
+    got = _sums("bf16", _widened(a), _widened(w))
     for i in range(a.shape[0]):
         for j in range(w.shape[1]):
             total = 0
@@ -61,9 +68,6 @@ def test_one_tiny_row_leaves_the_others_alone() -> None:
 @pytest.mark.parametrize(("m", "n", "k"), SHAPES)
 def test_int8(m: int, n: int, k: int) -> None:
     rng = np.random.default_rng(m + n + k)
-    a = np.zeros((-m % tile.ROWS + m, k), np.int32)
-    w = np.zeros((k, -n % tile.COLUMNS + n), np.int32)
-    a[:m], w[:, :n] = rng.integers(-128, 128, (m, k)), rng.integers(-128, 128, (k, n))
-    sums = np.zeros((a.shape[0], w.shape[1]), np.uint32)
-    tile.tile_int8(a, w, m, n, k, sums)
-    assert np.array_equal(sums.view(np.int32)[:m, :n], (a @ w)[:m, :n])
+    a, w = (rng.integers(-128, 128, shape).astype(np.int32) for shape in ((m, k), (k, n)))
+    sums = _sums("int8", a.view(np.uint32), w.view(np.uint32))
+    assert np.array_equal(sums.view(np.int32), a @ w)
