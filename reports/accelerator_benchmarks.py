@@ -11,40 +11,25 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from compiler.targets.accel.compile import compile
-from framework.builder import GraphBuilder
+from compiler.targets.accel.gemm import gemm_program
 from isa.errors import MissingToolError
 from isa.machine import Machine
 from isa.program import Program
 from sim.engines import get_engine
 
-TRANSPOSITIONS = {"NN": (False, False), "NT": (False, True), "TN": (True, False), "TT": (True, True)}
+FORMS = {"NN": (False, False), "NT": (False, True), "TN": (True, False)}
 """Name → which operand of the product lies transposed in DRAM."""
-
-
-def gemm(machine: Machine, m: int, n: int, k: int, dtype: str, transposition: str = "NN") -> Program:
-    """A program for c[m, n] = a[m, k] · b[k, n], from DRAM to DRAM: bf16 into fp32, or int8 into int32."""
-    transpose_a, transpose_b = TRANSPOSITIONS[transposition]
-    builder = GraphBuilder()
-    a = builder.input("a", (k, m) if transpose_a else (m, k), dtype)
-    b = builder.input("b", (n, k) if transpose_b else (k, n), dtype)
-    accumulate = "int32" if dtype == "int8" else "float32"
-    flags = {"transpose_a": transpose_a, "transpose_b": transpose_b}
-    c = builder.apply("matmul", a, b, accumulate=accumulate, **flags)
-    return compile(builder.build({"c": c}), machine, name=f"gemm {m}x{n}x{k} {dtype} {transposition}")
 
 
 def gemm_utilisation(machine: Machine, size: int = 256) -> list[dict[str, Any]]:
     """Cycles and useful-MAC utilisation of square products, both types, NN, NT and TN."""
     engine = get_engine("fast")
     rows = []
-    for dtype in ("bfloat16", "int8"):
-        for transposition in ("NN", "NT", "TN"):
-            run = engine.run(gemm(machine, size, size, size, dtype, transposition), trace=False)
+    for dtype in machine.types:
+        for form, transposed in FORMS.items():
+            run = engine.run(gemm_program(machine, size, size, size, dtype, *transposed), trace=False)
             share = size**3 / (run.cycles * machine.dim**2)
-            rows.append(
-                {"size": size, "type": dtype, "form": transposition, "cycles": run.cycles, "utilisation": share}
-            )
+            rows.append({"size": size, "type": dtype, "form": form, "cycles": run.cycles, "utilisation": share})
     return rows
 
 

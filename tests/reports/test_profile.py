@@ -7,9 +7,9 @@ import re
 import numpy as np
 import pytest
 
+from compiler.targets.accel.gemm import gemm_program
 from isa.instructions import UNITS
 from isa.machine import load
-from reports.accelerator_benchmarks import gemm
 from reports.page import render
 from reports.profile import Profile, covered, profile
 from sim.engines import get_engine
@@ -18,7 +18,7 @@ from sim.engines import get_engine
 @pytest.fixture(scope="module")
 def product() -> Profile:
     """A ragged product on nano."""
-    program = gemm(load("nano"), 20, 9, 13, "bfloat16")
+    program = gemm_program(load("nano"), 20, 9, 13)
     return profile(program, get_engine("fast").run(program))
 
 

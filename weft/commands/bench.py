@@ -51,7 +51,7 @@ def text(result: dict[str, Any]) -> str:
     lines = []
     for row in result.get("gemm", ()):
         lines.append(
-            f"gemm {row['size']}³ {row['type']:8} {row['form']}: {row['cycles']:,} cycles, "
+            f"gemm {row['size']}³ {row['type']:4} {row['form']}: {row['cycles']:,} cycles, "
             f"utilisation {row['utilisation']:.1%}"
         )
     if engines := result.get("engines"):
