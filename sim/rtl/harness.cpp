@@ -78,8 +78,11 @@ struct WeftRun {
   // out
   int64_t counts[9];
   uint64_t cycles;
-  uint32_t halted, fault, bad_address;
+  uint32_t halted, fault, bad_address, stuck;
 };
+
+// With nothing in flight and nothing on the bus for so many cycles, nothing will ever move again.
+constexpr int still_cycles = 16;
 
 Model* weft_new() {
   Model* model = new Model;
@@ -162,7 +165,8 @@ int weft_run(Model* model, WeftRun* run, uint32_t control) {
   uint64_t guard = 0;
   Stream stream[9];
   for (int i = 0; i < 9; ++i) stream[i] = {run->streams[i], run->capacity, 0};
-  run->bad_address = 0;
+  run->bad_address = run->stuck = 0;
+  int still = 0;
   auto inside = [&](uint32_t address, uint64_t bytes) { return address + bytes <= run->dram_bytes; };
 
   top.s_axil_awaddr = control;
@@ -244,7 +248,11 @@ int weft_run(Model* model, WeftRun* run, uint32_t control) {
       WEFT_UNIT(matrix, 3)
       WEFT_UNIT(vector, 5)
       WEFT_UNIT(store, 7)
-      if (cycle + 1 >= run->max_cycles) finished = true;
+      bool moved = top.trace_dispatch_valid || top.trace_load_start || top.trace_matrix_start ||
+                   top.trace_vector_start || top.trace_store_start;
+      still = moved || !reads.empty() || !writes.empty() || !top.trace_quiet ? 0 : still + 1;
+      run->stuck = still > still_cycles ? still : 0;
+      if (run->stuck || cycle + 1 >= run->max_cycles) finished = true;
     }
     model->high();
     if (address_taken) top.s_axil_awvalid = 0;
