@@ -55,13 +55,11 @@ def _column(read: int, places: Ints, source: int, count: int, target: int) -> No
 
 
 @inline
-def _row(fields: Ints, stride: int, row: int) -> int:
-    """Byte offset of a tile's row; ``stride``: the column of the innermost of its three strides."""
+def _row(fields: Ints, strides: Ints, row: int) -> int:
+    """Byte offset of a tile's row; ``strides``: fields from the innermost of its three strides on."""
     outer = row // fields[_ROWS0]
     offset: int = (
-        row % fields[_ROWS0] * fields[stride]
-        + outer % fields[_ROWS1] * fields[stride + 1]
-        + outer // fields[_ROWS1] * fields[stride + 2]
+        row % fields[_ROWS0] * strides[0] + outer % fields[_ROWS1] * strides[1] + outer // fields[_ROWS1] * strides[2]
     )
     return offset
 
@@ -82,7 +80,7 @@ def _operands(read: int, places: Ints, fields: Ints, a: int, w: int, row: int, r
             _column(read, places, a + i * fields[_A_STRIDE] + size * row, rows, places[A] + 4 * i)
     else:
         for r in range(rows):
-            call(read, (places[A] + r * pitch, a + _row(fields, _A_STRIDE, row + r), k))
+            call(read, (places[A] + r * pitch, a + _row(fields, fields[_A_STRIDE:], row + r), k))
 
 
 @inline
@@ -96,7 +94,7 @@ def _tile(calls: Ints, places: Ints, fields: Ints, a: int, w: int, d: int) -> No
         _operands(calls[READ + _ELEMENT[kind]], places, fields, a, w, row, rows, _BYTES_OF[kind])
         call(calls[TILE + kind], (places[A], places[W], places[SUMS], pitch, rows, n, fields[_K]))
         for r in range(rows):
-            target, sums = d + _row(fields, _D_STRIDE, row + r), places[SUMS] + r * pitch
+            target, sums = d + _row(fields, fields[_D_STRIDE:], row + r), places[SUMS] + r * pitch
             if fields[_ACCUMULATE]:
                 call(calls[ADD + kind], (target, sums, n))
             else:

@@ -12,7 +12,6 @@ from isa.errors import ProgramError
 from isa.fields import LOOP_LEVELS
 from isa.instructions import BY_NAME, UNITS
 from isa.program import Program
-from sim.fast.jit import kernel
 
 Ints = npt.NDArray[np.int64]
 
@@ -41,58 +40,54 @@ class Stream:
     opcode: Ints
 
 
-def _executed(program: Program, opcodes: Ints, counts: Ints) -> int:
-    """Number of executed instructions. Raises ProgramError for loops that do not nest as the machine allows."""
-    total, times = 0, 1
-    opened: list[tuple[int, int]] = []
+def _check_loops(program: Program, opcodes: Ints) -> None:
+    """Raises ProgramError for loops that do not nest as the machine allows, or a program that does not halt."""
+    opened: list[int] = []
     limit = program.machine.queues.loop
     halts = np.flatnonzero(opcodes == HALT)
     per_line = program.machine.line_bytes // 64
     if not len(halts) or halts[0] // per_line != (len(opcodes) - 1) // per_line:
         raise ProgramError(f"a program of {len(opcodes)} instructions must end with its first 'halt'")
     for pc in range(int(halts[0]) + 1):
-        total += times
         if opcodes[pc] == LOOP:
             if len(opened) == LOOP_LEVELS:
                 raise ProgramError(f"instruction {pc} (loop): loops nest to depth {LOOP_LEVELS}")
-            opened.append((pc, times))
-            times *= int(counts[pc])
+            opened.append(pc)
         elif opcodes[pc] == END:
             if not opened:
                 raise ProgramError(f"instruction {pc} (end): no loop is open")
-            start, times = opened.pop()
+            start = opened.pop()
             if not opened and pc - start > limit:
                 raise ProgramError(
                     f"instruction {start} (loop): {pc - start} instructions up to its end; queues.loop = {limit}"
                 )
     if opened:
-        raise ProgramError(f"instruction {opened[-1][0]} (loop): has no matching end")
-    return total
+        raise ProgramError(f"instruction {opened[-1]} (loop): has no matching end")
 
 
-@kernel
-def _expand(opcodes: Ints, counts: Ints, base: Ints, step: Ints, pcs: Ints, address: Ints, loops: Ints) -> None:
-    start, left, index = loops[0], loops[1], loops[2]
-    depth, pc = 0, 0
-    for n in range(len(pcs)):
-        pcs[n] = pc
-        opcode = opcodes[pc]
-        for slot in range(address.shape[1]):
-            value = base[pc, slot]
-            for level in range(depth):
-                value += index[level] * step[pc, slot, level]
-            address[n, slot] = value
-        pc += 1
-        if opcode == LOOP:
-            start[depth], left[depth], index[depth] = pc, counts[pc - 1] - 1, 0
-            depth += 1
-        elif opcode == END:
-            if left[depth - 1]:
-                left[depth - 1] -= 1
-                index[depth - 1] += 1
-                pc = start[depth - 1]
-            else:
-                depth -= 1
+def _run_loops(opcodes: Ints, counts: Ints) -> tuple[Ints, Ints]:
+    """The executed instructions, in order: their pcs, and the turns [n, LOOP_LEVELS] their loops are in."""
+    halt = np.flatnonzero(opcodes == HALT)[0]
+    begin = 0
+    opened: list[int] = []
+    bodies: list[list[Ints]] = [[]]
+    for mark in map(int, np.flatnonzero((opcodes == LOOP) | (opcodes == END) | (opcodes == HALT))):
+        if mark > halt:
+            break
+        straight = np.zeros((mark + 1 - begin, 1 + LOOP_LEVELS), np.int64)
+        straight[:, 0] = np.arange(begin, mark + 1)
+        bodies[-1].append(straight)
+        begin = mark + 1
+        if opcodes[mark] == LOOP:
+            opened.append(int(counts[mark]))
+            bodies.append([])
+        elif opcodes[mark] == END:
+            body, times = np.concatenate(bodies.pop()), opened.pop()
+            turns = np.tile(body, (times, 1))
+            turns[:, 1 + len(opened)] = np.repeat(np.arange(times), len(body))
+            bodies[-1].append(turns)
+    executed = np.concatenate(bodies[0])
+    return np.ascontiguousarray(executed[:, 0]), executed[:, 1:]
 
 
 def _operands(table: Ints) -> tuple[Ints, Ints]:
@@ -119,10 +114,12 @@ def expand(program: Program) -> Stream:
     units = {spec.opcode: UNITS.index(spec.unit) for spec in BY_NAME.values() if spec.built and spec.unit in UNITS}
     unit = np.array([units.get(int(opcode), -1) for opcode in opcodes], np.int64)
     counts = np.where(opcodes == LOOP, table[:, columns("loop")["count"]], 1)
-    n = _executed(program, opcodes, counts)
+    _check_loops(program, opcodes)
     base, step = _operands(table)
-    pc, address = np.zeros(n, np.int64), np.zeros((n, SLOTS), np.int64)
-    _expand(opcodes, counts, base, step, pc, address, np.zeros((3, LOOP_LEVELS), np.int64))
-    fresh = np.zeros(n, np.bool_)
+    pc, turns = _run_loops(opcodes, counts)
+    address = base[pc]
+    for level in range(LOOP_LEVELS):
+        address += turns[:, level, None] * step[pc, :, level]
+    fresh = np.zeros(len(pc), np.bool_)
     fresh[np.unique(pc, return_index=True)[1]] = True
     return Stream(table, unit, pc, address, fresh, opcodes[pc])

@@ -96,8 +96,9 @@ def _retire(run: Ints, queue: Ints, units: Ints, core: Ints, t: int) -> int:
 
 
 @inline
-def _last_started(queue: Ints, units: Ints, unit: int) -> int:
-    n: int = queue[units[unit, FIRST] + units[unit, STARTS] - 1]
+def _last_started(queue: Ints, unit: Ints) -> int:
+    """The last instruction that ``unit``, a row of ``units``, started."""
+    n: int = queue[unit[FIRST] + unit[STARTS] - 1]
     return n
 
 
@@ -188,7 +189,7 @@ def _judge(
     if held >= t:
         return _PORT[unit], held + 1 if held < FOREVER else FOREVER
     if unit == MATRIX and units[unit, STARTS] > 0:
-        earliest = run[_last_started(queue, units, unit), STARTED] + run[n, GAP]
+        earliest = run[_last_started(queue, units[unit]), STARTED] + run[n, GAP]
         if t < earliest:
             return _HAZARD, earliest
     if unit == LOAD and in_flight >= outstanding:
@@ -260,7 +261,7 @@ def simulate(
         if _fetch(shape, core, arrival, t):
             core[MOVED] = 1
         elif units[LOAD, STARTS] > 0 and units[LOAD, READY] == FOREVER:
-            n = _last_started(queue, units, LOAD)
+            n = _last_started(queue, units[LOAD])
             _pick(shape, table[run[n, PC]], run, n, units, core, hold, t)
             core[MOVED] = 1
         if burst < bursts and sends[burst, 0] == t:
@@ -269,7 +270,7 @@ def simulate(
             core[MOVED] = 1
             burst += 1
             if burst == bursts:
-                run[_last_started(queue, units, STORE), RETIRED] = core[CHANNEL] + 1
+                run[_last_started(queue, units[STORE]), RETIRED] = core[CHANNEL] + 1
                 units[STORE, READY] = core[CHANNEL] + 2
         if burst < bursts:
             wake = sends[burst, 0]
