@@ -38,6 +38,10 @@ def chunks(counts: dict[str, int], size: int, first: int = 0) -> list[tuple[str,
     ]
 
 
+def str_of(value: str | range) -> str:
+    return value if isinstance(value, str) else f"{value.start}"
+
+
 @pytest.fixture(scope="module")
 def engines() -> list[Engine]:
     return [get_engine(name) for name in ("fast", "rtl", "interp")]
@@ -50,14 +54,14 @@ def assert_equal(machine: Machine, seeds: range, engines: list[Engine]) -> None:
         assert set(result.cycles) == {"fast", "rtl"}
 
 
-@pytest.mark.parametrize(("name", "seeds"), chunks(COUNTS, CHUNK), ids=str)
+@pytest.mark.parametrize(("name", "seeds"), chunks(COUNTS, CHUNK), ids=str_of)
 def test_random_programs(name: str, seeds: range, engines: list[Engine]) -> None:
     assert_equal(MACHINES[name], seeds, engines)
 
 
 @pytest.mark.soak
 @pytest.mark.skipif(os.environ.get("WEFT_SOAK") != "1", reason="a long run: set WEFT_SOAK=1")
-@pytest.mark.parametrize(("name", "seeds"), chunks(SOAK_COUNTS, SOAK_CHUNK, first=10_000), ids=str)
+@pytest.mark.parametrize(("name", "seeds"), chunks(SOAK_COUNTS, SOAK_CHUNK, first=10_000), ids=str_of)
 def test_many_random_programs(name: str, seeds: range, engines: list[Engine]) -> None:
     assert_equal(MACHINES[name], seeds, engines)
 
