@@ -1,4 +1,4 @@
-"""Compiled training steps on the hardware: fast engine and RTL equal in every cycle and bit, interpreter in memories."""
+"""Compiled training steps on the hardware: fast engine, RTL and interpreter are equal in every cycle and every bit."""
 
 from __future__ import annotations
 
