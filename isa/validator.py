@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -90,6 +91,14 @@ def _layout(program: Program) -> Iterator[Problem]:
             yield Problem(-1, f"{what} begins at {address}: must not be below 0")
         if what != "the code" and address < end and address + size > program.entry:
             yield Problem(-1, f"{what} overlaps the code at {program.entry:#x} to {end - 1:#x}")
+    named = sorted((b for b in program.buffers if b.kind != "scratch"), key=lambda b: b.address)
+    for one, other in itertools.pairwise(named):
+        if one.address + one.bytes > other.address:
+            yield Problem(
+                -1,
+                f"buffer '{other.name}' at {other.address:#x} overlaps buffer '{one.name}', which ends at "
+                f"{one.address + one.bytes - 1:#x}",
+            )
 
 
 def problems(program: Program) -> list[Problem]:

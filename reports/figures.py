@@ -14,6 +14,21 @@ from reports.profile import Profile
 INK = "#7d8590"
 """Lines and text: readable on white and on near-black."""
 PALETTE = ("#2f81f7", "#d29922", "#3fb950", "#f85149", "#a371f7", "#39c5cf", "#db61a2", "#8b949e")
+CAUSES = {
+    "busy": "#3fb950",
+    "drain": "#8b949eaa",
+    "idle": "#8b949e44",
+    "semaphore": "#db61a2",
+    "port": "#39c5cf",
+    "hazard": "#f85149",
+    "outstanding": "#a371f7",
+    "fetch": "#2f81f7",
+    "load_full": "#d29922",
+    "matrix_full": "#e5704a",
+    "vector_full": "#b08d57",
+    "store_full": "#9e6a03",
+}
+"""Event cause → colour."""
 _STYLE: Any = {  # matplotlib types its keys one by one
     "svg.fonttype": "none",
     "svg.hashsalt": "weft",
@@ -77,19 +92,16 @@ def attribution(profile: Profile) -> str:
         figure = Figure(figsize=(11, 2.8))
         axes = figure.subplots()
         causes = [*dict.fromkeys(cause for unit in profile.events.values() for cause in unit)]
-        colors = {"busy": PALETTE[2], "idle": "#8b949e55", "drain": "#8b949eaa"}
-        rest = [c for c in causes if c not in colors]
-        colors |= {c: PALETTE[(0, 1, 3, 4, 5, 6)[i % 6]] for i, c in enumerate(rest)}
         for row, events in enumerate(profile.events.values()):
             left = 0
             for cause, cycles in events.items():
-                axes.barh(row, cycles, left=left, color=colors[cause], height=0.7)
+                axes.barh(row, cycles, left=left, color=CAUSES[cause], height=0.7)
                 left += cycles
         axes.set_yticks(range(len(profile.events)), list(profile.events))
         axes.set_xlim(0, profile.cycles)
         axes.invert_yaxis()
         axes.set_xlabel("cycles")
         used = [c for c in causes if any(events.get(c) for events in profile.events.values())]
-        handles = [axes.barh(0, 0, color=colors[c]) for c in used]
+        handles = [axes.barh(0, 0, color=CAUSES[c]) for c in used]
         axes.legend(handles, used, loc="upper center", bbox_to_anchor=(0.5, 1.25), ncols=min(len(used), 10))
         return _svg(figure)

@@ -8,6 +8,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from isa.events import EVENTS
 from reports.figures import PALETTE, attribution, loss_curves, timeline
 from reports.metrics import METRICS
 from reports.profile import Profile
@@ -27,6 +28,7 @@ def render(
         "profile": profile,
         "summary": summary,
         "metrics": METRICS,
+        "events": EVENTS,
         "palette": PALETTE,
         "operators": sorted(enumerate(profile.operators), key=lambda item: -item[1].wasted),
         "loss": loss_curves(curves, steps_per_epoch) if curves else "",

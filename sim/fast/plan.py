@@ -118,6 +118,8 @@ def _waiting(program: Program, state: _Arrays) -> str:
         if cause == "semaphore":
             numbers = [s for s in range(SEMAPHORES) if mask >> s & 1 and state.core[COUNTS + s] == 0]
             cause = f"semaphore {', '.join(map(str, numbers))}"
+        elif cause == "busy":
+            cause = "the one before it"
         found.append(f"{name}: instruction {pc} ({program.instructions[pc].name}) waits for {cause}")
     if state.core[NEXT] < len(state.run):
         pc = int(state.run[state.core[NEXT], PC])

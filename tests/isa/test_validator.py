@@ -153,3 +153,10 @@ def test_five_thousand_instructions_take_less_than_a_second() -> None:
     begin = time.process_time()
     validate(program)
     assert time.process_time() - begin < 1.0
+
+
+def test_buffers_must_not_overlap() -> None:
+    text = ".machine nano\n.entry 0\n.buffer a input int32 4x4 @0x1000\n.buffer b input int32 4x4 @{}\nhalt\n"
+    validate(assemble(text.format("0x1040")))
+    with pytest.raises(ProgramError, match=r"buffer 'b' at 0x1008 overlaps buffer 'a', which ends at 0x103f"):
+        validate(assemble(text.format("0x1008")))

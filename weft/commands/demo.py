@@ -50,13 +50,13 @@ def command(
     stall = next(iter(figures["stalls"].items()), ("none", 0))
     summary = [
         ("test accuracy", f"{figures['test_accuracy']:.2%}"),
-        ("on the CPU", f"{results['cpu']['test_accuracy']:.2%}"),
+        ("accuracy on the CPU", f"{results['cpu']['test_accuracy']:.2%}"),
         ("final loss", f"{figures['final_loss']:.4f}"),
-        ("on the CPU", f"{results['cpu']['final_loss']:.4f}"),
+        ("final loss on the CPU", f"{results['cpu']['final_loss']:.4f}"),
         ("cycles per step", f"{figures['cycles_per_step']:,}"),
         ("utilisation", f"{figures['utilisation']:.1%}"),
         ("largest stall", f"{stall[0]} {stall[1]:,}"),
-        ("simulation speed", f"{(figures['simulated_cycles_per_second'] or 0) / 1e6:.1f} M cycles/s"),
+        ("engine speed, warm", f"{(figures['simulated_cycles_per_second'] or 0) / 1e6:.1f} M cycles/s"),
     ]
     names = {"accel": f"accel ({step.machine})", "cpu": "cpu"}
     curves = {name: outcomes[device].losses for device, name in names.items()}

@@ -67,5 +67,5 @@ def text(result: dict[str, Any]) -> str:
             name, cycles = next(iter(result["stalls"].items()))
             lines.append(f"largest stall      {name}, {cycles:,} cycles")
         if result["simulated_cycles_per_second"]:
-            lines.append(f"simulation speed   {result['simulated_cycles_per_second']:,.0f} cycles/s")
+            lines.append(f"engine speed       {result['simulated_cycles_per_second']:,.0f} simulated cycles/s, warm")
     return "\n".join(lines)
