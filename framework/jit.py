@@ -1,7 +1,8 @@
 """``@jit``: a Python function of tensors becomes one compiled graph, (state, inputs) → (new state, outputs).
 
 State is every tensor from outside that the function reads or writes: parameters, momenta, the learning rate. Python
-floats are traced as scalar inputs; ints, bools, strings and other objects specialise the graph; shapes are static.
+floats are traced as scalar inputs; ints, bools, strings and other objects specialise the graph, and so do the plain
+attributes of an optimiser (``momentum``); shapes are static.
 """
 
 from __future__ import annotations
@@ -106,7 +107,7 @@ class JitFunction:
         if self.traces != RETRACES_BEFORE_WARNING:
             return
         changed = [path for path in seen if seen[path] != self._last.get(path)]
-        what = "its state changed shape, type or device"
+        what = "its state changed shape, type or device, or a setting of its optimiser changed"
         if changed:
             path = changed[0]
             what = f"argument {path!r} changed from {_shown(self._last.get(path))} to {_shown(seen[path])}"

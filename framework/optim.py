@@ -13,20 +13,21 @@ from framework.primitives.base import Array
 from framework.tensor import Tensor, realize_pending
 from framework.tracing import current_trace
 
+PLAIN = (bool, int, float, str, tuple, type(None))
+
 
 class Optimizer:
     """Holds parameters and a learning rate; ``step`` changes the parameters by their gradients.
 
-    The learning rate is state: changing ``lr`` between jitted steps compiles nothing anew.
+    The learning rate is state: changing ``lr`` between jitted steps compiles nothing anew. Attributes that are plain
+    Python values are fixed in a compiled step: changing one between jitted steps traces it anew.
     """
 
     def __init__(self, parameters: Iterable[Parameter], lr: float) -> None:
         self.parameters = list(parameters)
         if not self.parameters:
             raise FrameworkError(f"{user_line()}: the optimiser was given no parameters")
-        if not lr >= 0:
-            raise FrameworkError(f"{user_line()}: the learning rate must not be negative; it is {lr}")
-        self._lr = Tensor(float(lr))
+        self._lr = Tensor(_not_negative("the learning rate", lr))
 
     @property
     def lr(self) -> Tensor:
@@ -44,13 +45,20 @@ class Optimizer:
 
     def step(self) -> None:
         """Update every parameter that has a gradient, and realise what is pending."""
+        trace = current_trace()
+        if trace is not None:
+            trace.depend(self._settings)
         with no_grad():
             for i, parameter in enumerate(self.parameters):
                 if parameter.grad is not None:
                     self.update(i, parameter, parameter.grad)
-        if current_trace() is None:
+        if trace is None:
             gradients = [p.grad for p in self.parameters if p.grad is not None]
             realize_pending(*self.parameters, *gradients, *(t for _, t in self.named_state()))
+
+    def _settings(self) -> dict[str, Any]:
+        """What a compiled step takes as fixed."""
+        return {name: value for name, value in vars(self).items() if isinstance(value, PLAIN)}
 
     def update(self, index: int, parameter: Parameter, gradient: Tensor) -> None:
         """Assign the parameter its new value, and the optimiser's own state; subclasses say how."""
@@ -80,10 +88,28 @@ class SGD(Optimizer):
         self, parameters: Iterable[Parameter], lr: float, momentum: float = 0.0, weight_decay: float = 0.0
     ) -> None:
         super().__init__(parameters, lr)
-        if momentum < 0 or weight_decay < 0:
-            raise FrameworkError(f"{user_line()}: momentum {momentum} and weight_decay {weight_decay} must be ≥ 0")
-        self.momentum, self.weight_decay = float(momentum), float(weight_decay)
-        self._momenta = [Tensor(p.numpy() * 0) for p in self.parameters] if momentum else []
+        self._momenta: list[Tensor] = []
+        self.momentum, self.weight_decay = momentum, weight_decay
+
+    @property
+    def momentum(self) -> float:
+        """How much of the last step is kept; may be changed between steps, from 0 too."""
+        return self._momentum
+
+    @momentum.setter
+    def momentum(self, value: float) -> None:
+        self._momentum = _not_negative("the momentum", value)
+        if value and not self._momenta:
+            self._momenta = [Tensor(p.numpy() * 0) for p in self.parameters]
+
+    @property
+    def weight_decay(self) -> float:
+        """How much of each parameter is added to its gradient; may be changed between steps."""
+        return self._weight_decay
+
+    @weight_decay.setter
+    def weight_decay(self, value: float) -> None:
+        self._weight_decay = _not_negative("the weight decay", value)
 
     def update(self, index: int, parameter: Parameter, gradient: Tensor) -> None:
         """One parameter's step."""
@@ -98,3 +124,14 @@ class SGD(Optimizer):
         """The learning rate and one momentum for each parameter."""
         yield from super().named_state()
         yield from ((f"momentum.{i}", m) for i, m in enumerate(self._momenta))
+
+
+def _not_negative(what: str, value: Any) -> float:
+    """``value`` as a float. Raises FrameworkError if it is no number or negative."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        raise FrameworkError(f"{user_line()}: {what} is a number, not {value!r}") from None
+    if not number >= 0:
+        raise FrameworkError(f"{user_line()}: {what} must not be negative; it is {number}")
+    return number

@@ -47,11 +47,13 @@ class Recording:
     _state_types: tuple[TensorType, ...]
     _returned: Any
     _gradients: tuple[tuple[Tensor, Tensor], ...]
+    _settings: tuple[tuple[Callable[[], Any], Any], ...]
     _default: Device
 
     def still_fits(self) -> bool:
-        """Whether the state has the shapes, dtypes and devices that it was traced with."""
+        """Whether the state has the shapes, dtypes and devices, and settings the values, that it was traced with."""
         same = all(_type(t) == kind for (_, t), kind in zip(self.states, self._state_types, strict=True))
+        same = same and all(read() == value for read, value in self._settings)
         return same and self._default is default_device()
 
     def deliver(self, result: Result) -> Any:
@@ -116,6 +118,7 @@ def record(
         _state_types=tuple(map(_type, tensors)),
         _returned=map_leaves(returned, described, "output"),
         _gradients=left,
+        _settings=tuple(trace.settings),
         _default=default_device(),
     )
 

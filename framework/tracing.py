@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from framework.builder import plain_attributes
 from framework.errors import TraceError
@@ -21,7 +21,8 @@ class Trace:
 
     function: its name, for messages. arguments: (name, expression) of traced inputs. states: the tensors from outside
     that were read or written, each with the expression that stands for its value before the call.
-    gradients: tensors whose ``.grad`` was first set during the trace.
+    gradients: tensors whose ``.grad`` was first set during the trace. settings: Python values that the trace took as
+    they were, each as a function that reads it again and what that gave.
     """
 
     def __init__(self, function: str) -> None:
@@ -30,6 +31,7 @@ class Trace:
         self.arguments: list[tuple[str, Expr]] = []
         self.states: list[tuple[Tensor, Expr]] = []
         self.gradients: list[Tensor] = []
+        self.settings: list[tuple[Callable[[], Any], Any]] = []
         self._before: list[Expr] = []
 
     def argument(self, name: str, like: Expr) -> Expr:
@@ -48,6 +50,10 @@ class Trace:
         self._before.append(before)
         tensor._expr = placeholder
         return placeholder
+
+    def depend(self, read: Callable[[], Any]) -> None:
+        """The graph is right only while ``read()`` gives what it gives now."""
+        self.settings.append((read, read()))
 
     def _placeholder(self, like: Expr) -> Expr:
         return Expr("input", (), (), like.shape, like.dtype, device=like.device, trace=self, origin=user_line())

@@ -231,3 +231,18 @@ def test_a_module_is_taken_as_a_function() -> None:
 def test_an_argument_that_cannot_be_a_key() -> None:
     with pytest.raises(TraceError, match="a jitted function cannot take a set; give tensors, arrays, numbers"):
         jit(lambda s: 1)({1, 2})
+
+
+def test_a_changed_setting_of_the_optimiser_counts() -> None:
+    (model, optimizer), (twin, twin_optimizer) = make(momentum=0.0), make(momentum=0.0)
+    twin.load_state_dict(model.state_dict())
+    step = jit(lambda x, y: train_step(model, optimizer, x, y))
+    settings = [(0.0, 0.01), (0.9, 0.01), (0.9, 0.01), (0.0, 0.5)]
+    for momentum, decay in settings:
+        for each in (optimizer, twin_optimizer):
+            each.momentum, each.weight_decay = momentum, decay
+        step(X, Y)
+        train_step(twin, twin_optimizer, tensor(X), tensor(Y))
+    for name, value in twin.state_dict().items():
+        np.testing.assert_allclose(model.state_dict()[name], value, rtol=1e-5, atol=1e-6)
+    assert step.traces == 3
