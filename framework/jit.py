@@ -123,9 +123,11 @@ def jit(function: Callable[..., Any]) -> JitFunction:
     """Compile ``function`` at its first call; see the module's first lines for what is traced and what specialises.
 
     The function must not depend on the value of a tensor: ``.item()``, ``bool()`` and printing one are errors at the
-    user's line. Tensors it returns have no history. A gradient left in ``.grad`` by a jitted function cannot be read
-    outside; return it instead. Tensors from outside are those that the trace saw: change them with ``assign`` or in
-    place, do not bind their names to others. A module, or any other object that can be called, is taken as well.
+    user's line. Tensors it returns have no history. A gradient first made inside ends with the call: it cannot be read
+    outside (return it instead), and the next ``backward()`` starts from none, so gradients do not accumulate between
+    jitted calls; a ``.grad`` that is there when the function is traced is state, and does. Tensors from outside are
+    those that the trace saw: change them with ``assign`` or in place, do not bind their names to others. A module, or
+    any other object that can be called, is taken as well.
     """
     if not hasattr(function, "__code__") and not isinstance(function, functools.partial):
         function = functools.partial(type(function).__call__, function)

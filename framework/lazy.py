@@ -147,9 +147,14 @@ def _common_trace(inputs: Sequence[Expr]) -> Tracing | None:
     return ACTIVE.get()
 
 
+def is_left_over(e: Expr) -> bool:
+    """Whether ``e`` was made in a trace that is finished, so that it has no value."""
+    return e.trace is not None and not e.trace.active
+
+
 def check_alive(e: Expr) -> None:
-    """Raise TraceError if ``e`` was left over from a trace that is finished."""
-    if e.trace is not None and not e.trace.active:
+    """Raise TraceError if ``e`` is left over from a trace."""
+    if e.trace is not None and is_left_over(e):
         raise TraceError(
             f"{user_line()}: this tensor was made while {e.trace.function} was traced and was not returned from it; "
             "return it from the jitted function to use it outside"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from framework.errors import CheckpointError, FrameworkError
-from framework.lazy import no_grad
+from framework.errors import CheckpointError, FrameworkError, TraceError
+from framework.lazy import is_left_over, no_grad
 from framework.nn import Parameter
 from framework.origin import user_line
 from framework.primitives.base import Array
@@ -27,6 +27,13 @@ class Optimizer:
         self.parameters = list(parameters)
         if not self.parameters:
             raise FrameworkError(f"{user_line()}: the optimiser was given no parameters")
+        first: dict[int, int] = {}
+        for i, parameter in enumerate(self.parameters):
+            if first.setdefault(id(parameter), i) != i:
+                raise FrameworkError(
+                    f"{user_line()}: parameters {first[id(parameter)]} and {i} are the same tensor, which each step "
+                    "would update twice; give each parameter once"
+                )
         self._lr = Tensor(_not_negative("the learning rate", lr))
 
     @property
@@ -44,10 +51,19 @@ class Optimizer:
             parameter.grad = None
 
     def step(self) -> None:
-        """Update every parameter that has a gradient, and realise what is pending."""
+        """Update every parameter that has a gradient, and realise what is pending.
+
+        Raises TraceError for gradients made in an earlier call of a jitted function.
+        """
         trace = current_trace()
         if trace is not None:
             trace.depend(self._settings)
+        if any(p.grad is not None and is_left_over(p.grad._expr) for p in self.parameters):
+            raise TraceError(
+                f"{user_line()}: step() has gradients made in an earlier call of a jitted function, which do not "
+                "outlast it; call optimizer.zero_grad() at the start of the jitted step: gradients do not accumulate "
+                "between jitted calls"
+            )
         with no_grad():
             for i, parameter in enumerate(self.parameters):
                 if parameter.grad is not None:

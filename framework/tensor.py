@@ -15,7 +15,19 @@ import numpy as np
 from framework.device import Device, default_device, get_device
 from framework.dtypes import DTYPES, DType, as_dtype, float32, int32, python_dtype
 from framework.errors import DTypeError, FrameworkError, GradientError, ShapeError, TraceError
-from framework.lazy import Expr, alias, apply, backward, check_alive, constant, grad_enabled, leaf, no_grad, realize
+from framework.lazy import (
+    Expr,
+    alias,
+    apply,
+    backward,
+    check_alive,
+    constant,
+    grad_enabled,
+    is_left_over,
+    leaf,
+    no_grad,
+    realize,
+)
 from framework.operators import Operators
 from framework.origin import user_line
 from framework.primitives.base import Array, Shape
@@ -211,7 +223,7 @@ class Tensor(Operators):
 
     def _accumulate(self, value: Expr) -> None:
         trace = current_trace()
-        if self.grad is None:
+        if self.grad is None or is_left_over(self.grad._expr):
             self.grad = Tensor._of(value)
             if trace is not None:
                 trace.gradients.append(self)

@@ -246,3 +246,22 @@ def test_a_changed_setting_of_the_optimiser_counts() -> None:
     for name, value in twin.state_dict().items():
         np.testing.assert_allclose(model.state_dict()[name], value, rtol=1e-5, atol=1e-6)
     assert step.traces == 3
+
+
+def test_gradients_made_inside_do_not_accumulate_between_calls() -> None:
+    w = nn.Parameter([2.0])
+    optimizer = optim.SGD([w], lr=1.0)
+
+    @jit
+    def step(x: Tensor) -> None:
+        (w * x).sum().backward()
+        optimizer.step()
+
+    for x in ([1.0], [1.0], [1.0, 2.0], [1.0]):  # the same, whether or not a call is traced
+        step(tensor(x))
+    assert w.tolist() == [2 - 1 - 1 - 3 - 1]
+    with pytest.raises(TraceError, match=r"test_jit.py:\d+: step\(\) has .* call optimizer.zero_grad\(\) at the"):
+        jit(lambda: optimizer.step())()
+    (w * 7).sum().backward()  # eager work starts from none as well
+    optimizer.step()
+    assert w.tolist() == [-11]

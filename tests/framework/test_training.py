@@ -171,6 +171,10 @@ def test_optimiser_state_and_errors() -> None:
         a.load_state_dict({"lr": np.float32(1)})
     with pytest.raises(FrameworkError, match="the optimiser was given no parameters"):
         optim.SGD([], lr=0.1)
+    with pytest.raises(FrameworkError, match=r"test_training.py:\d+: parameters 0 and 2 are the same tensor"):
+        optim.SGD(list(model.parameters()) * 2, lr=0.1)
+    with pytest.raises(FrameworkError, match=r"test_training.py:\d+: the learning rate is a number, not 'a'"):
+        optim.SGD(model.parameters(), lr="a")  # type: ignore[arg-type]
     with pytest.raises(FrameworkError, match="the learning rate must not be negative; it is -1"):
         optim.SGD(model.parameters(), lr=-1)
 
