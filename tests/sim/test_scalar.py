@@ -80,7 +80,7 @@ PAIRS = _pairs()
 SINGLES = sorted(set(PAIRS[0]))
 
 
-@pytest.mark.parametrize("name", list(oracle.BINARY.keys() & scalar.BINARY.keys()))
+@pytest.mark.parametrize("name", sorted(oracle.BINARY.keys() & scalar.BINARY.keys()))
 def test_operations_of_two_words(name: str) -> None:
     a, b = PAIRS
     got = _over_arrays(scalar.BINARY[name], 2)(np.array(a, np.uint32), np.array(b, np.uint32))
