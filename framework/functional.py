@@ -8,6 +8,7 @@ from typing import Any
 from framework.device import Device, get_device
 from framework.dtypes import DType, as_dtype, bool_, float32, int32
 from framework.errors import DTypeError, FrameworkError, ShapeError
+from framework.labels import expect_labels
 from framework.lazy import Expr, apply, constant, no_grad
 from framework.operators import cast, elementwise, expand
 from framework.origin import user_line
@@ -126,17 +127,21 @@ def _reduced(losses: Tensor, reduction: str, sign: int = 1) -> Tensor:
     return scaled
 
 
-def cross_entropy(logits: Tensor, labels: Tensor, reduction: str = "mean") -> Tensor:
+def cross_entropy(logits: Tensor, labels: Any, reduction: str = "mean") -> Tensor:
     """Negative log-probability of the labels under softmax(logits).
 
-    logits: float [rows, classes]; labels: integer [rows], 0 ≤ label < classes. Raises ShapeError or DTypeError.
+    logits: float [rows, classes]; labels: integer [rows], a tensor or array, 0 ≤ label < classes. Raises ShapeError or
+    DTypeError, and FrameworkError for a label out of range (labels computed by a pending operation are not checked).
     """
+    labels = labels if isinstance(labels, Tensor) else Tensor(labels)
     if logits.ndim != 2 or labels.shape != logits.shape[:1]:
         raise ShapeError(
             f"{user_line()}: cross_entropy takes logits [rows, classes] and labels [rows], not "
             f"{list(logits.shape)} and {list(labels.shape)}"
         )
-    chosen: Tensor = where(is_class(labels, logits.shape[1]), log_softmax(logits, 1), 0.0).sum(1)
+    wanted = is_class(labels, logits.shape[1])
+    expect_labels(labels._read(), logits.shape[1])
+    chosen: Tensor = where(wanted, log_softmax(logits, 1), 0.0).sum(1)
     return _reduced(chosen, reduction, sign=-1)
 
 

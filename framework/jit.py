@@ -19,6 +19,7 @@ from framework.device import compiled
 from framework.dtypes import float32
 from framework.errors import TraceError
 from framework.graph import Graph
+from framework.labels import check_labels
 from framework.lazy import grad_enabled
 from framework.origin import user_line
 from framework.primitives.base import Array
@@ -100,7 +101,9 @@ class JitFunction:
         tensors = {path: leaf for path, leaf in leaves(arguments) if isinstance(leaf, Tensor)}
         given = {name: tensors[name] for name in recording.arguments} | dict(recording.states)
         realize_pending(*given.values())
-        return {name: t._expr.value for name, t in given.items() if t._expr.value is not None}
+        values = {name: t._expr.value for name, t in given.items() if t._expr.value is not None}
+        check_labels(recording.labels, values)
+        return values
 
     def _warn(self, seen: dict[str, Any]) -> None:
         """After the third retrace say which argument changed."""

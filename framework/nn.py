@@ -220,7 +220,7 @@ class Sequential(Module):
 class CrossEntropyLoss(Module):
     """``functional.cross_entropy`` as a module."""
 
-    def forward(self, logits: Tensor, labels: Tensor) -> Tensor:
+    def forward(self, logits: Tensor, labels: Any) -> Tensor:
         """Mean over the rows."""
         return functional.cross_entropy(logits, labels)
 

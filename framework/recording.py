@@ -12,6 +12,7 @@ from framework.device import Device, Result, default_device
 from framework.dtypes import DType
 from framework.errors import DeviceError
 from framework.graph import Graph
+from framework.labels import LabelRange
 from framework.lazy import Expr, collect, leaf
 from framework.origin import user_line
 from framework.primitives.base import Shape
@@ -38,12 +39,14 @@ class Recording:
     graph: inputs are named after the arguments (``x``, ``batch.0``), states after where the tensor was found
         (``model.0.weight``, ``optimizer.lr``), outputs ``output``, ``output.0`` or ``output.key`` by what was returned.
     device: where it runs. arguments: the names of the inputs. states: (name, tensor) of every state.
+    labels: the inputs and states that must hold class labels.
     """
 
     graph: Graph
     device: Device
     arguments: tuple[str, ...]
     states: tuple[tuple[str, Tensor], ...]
+    labels: tuple[LabelRange, ...]
     _state_types: tuple[TensorType, ...]
     _returned: Any
     _gradients: tuple[tuple[Tensor, Tensor], ...]
@@ -110,11 +113,14 @@ def record(
         return _Output(path, part.dtype, outputs[path][1].device) if isinstance(part, Tensor) else part
 
     tensors = [t for t, _ in trace.states]
+    name_of = {id(e): path for path, e in trace.arguments}
+    name_of |= {id(e): state for state, (_, e) in zip(names, trace.states, strict=True)}
     return Recording(
         graph=graph,
         device=_one_device(name, [*given, *results]),
         arguments=tuple(path for path, _ in trace.arguments),
         states=tuple(zip(names, tensors, strict=True)),
+        labels=tuple(LabelRange(name_of[id(e)], classes, where) for e, classes, where in trace.labels),
         _state_types=tuple(map(_type, tensors)),
         _returned=map_leaves(returned, described, "output"),
         _gradients=left,

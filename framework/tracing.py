@@ -22,7 +22,8 @@ class Trace:
     function: its name, for messages. arguments: (name, expression) of traced inputs. states: the tensors from outside
     that were read or written, each with the expression that stands for its value before the call.
     gradients: tensors whose ``.grad`` was first set during the trace. settings: Python values that the trace took as
-    they were, each as a function that reads it again and what that gave.
+    they were, each as a function that reads it again and what that gave. labels: (expression, classes, user's line) of
+    arguments and states used as class labels.
     """
 
     def __init__(self, function: str) -> None:
@@ -32,6 +33,7 @@ class Trace:
         self.states: list[tuple[Tensor, Expr]] = []
         self.gradients: list[Tensor] = []
         self.settings: list[tuple[Callable[[], Any], Any]] = []
+        self.labels: list[tuple[Expr, int, str]] = []
         self._before: list[Expr] = []
 
     def argument(self, name: str, like: Expr) -> Expr:

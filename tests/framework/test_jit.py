@@ -10,7 +10,7 @@ import pytest
 from framework import functional as F
 from framework import nn, optim
 from framework.device import NumpyDevice
-from framework.errors import DeviceError, ShapeError, TraceError
+from framework.errors import DeviceError, FrameworkError, ShapeError, TraceError
 from framework.jit import JitFunction, RetraceWarning, jit, trace
 from framework.tensor import Tensor, tensor
 
@@ -265,3 +265,18 @@ def test_gradients_made_inside_do_not_accumulate_between_calls() -> None:
     (w * 7).sum().backward()  # eager work starts from none as well
     optimizer.step()
     assert w.tolist() == [-11]
+
+
+def test_a_label_out_of_range_is_refused_at_every_call() -> None:
+    model, optimizer = make()
+    step = jit(lambda x, y: train_step(model, optimizer, x, y))
+    step(X, Y)
+    before = model.state_dict()
+    message = r"test_jit.py:\d+: cross_entropy: label 2 in row 3 of 'y' is not a class: the logits have 2 classes"
+    with pytest.raises(FrameworkError, match=message):
+        step(X, np.array([0, 1, 0, 2, 1, 0]))
+    kept = tensor([0, -1])
+    with pytest.raises(FrameworkError, match="label -1 in row 1 of 'kept' is not a class"):
+        jit(lambda x: F.cross_entropy(x, kept))(X[:2, :2])
+    np.testing.assert_array_equal(model.state_dict()["0.weight"], before["0.weight"])
+    assert step.traces == 1

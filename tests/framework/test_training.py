@@ -193,3 +193,13 @@ def test_loader() -> None:
         TensorDataset(np.zeros(2), np.zeros(3))
     with pytest.raises(FrameworkError, match="batch_size must be at least 1; it is 0"):
         DataLoader(data, 0)
+
+
+def test_labels_may_be_arrays_and_must_be_classes() -> None:
+    logits = np.random.default_rng(5).normal(size=(3, 2)).astype(np.float32)
+    labels = np.array([0, 1, 1], np.int32)
+    loss = F.cross_entropy(tensor(logits), labels)
+    assert loss.item() == F.cross_entropy(tensor(logits), tensor(labels)).item() > 0
+    for bad in (labels + 1, tensor(labels + 1)):
+        with pytest.raises(FrameworkError, match=r"test_training.py:\d+: cross_entropy: label 2 in row 1 is not"):
+            F.cross_entropy(tensor(logits), bad)
