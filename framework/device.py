@@ -7,6 +7,7 @@ several devices in parallel belongs between ``compiled`` and its callers (``fram
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -98,11 +99,15 @@ def get_device(device: str | Device | None = None, **options: Any) -> Device:
 @lru_cache(maxsize=64)
 def _instance(name: str, options: tuple[tuple[str, Any], ...]) -> Device:
     factory: Callable[..., Device] = _load(name)
+    signature, given = inspect.signature(factory), ", ".join(f"{key}={value!r}" for key, value in options)
     try:
+        signature.bind(**dict(options))
         return factory(**dict(options))
     except TypeError as error:
-        given = ", ".join(f"{key}={value!r}" for key, value in options)
-        raise DeviceError(f"device {name!r} does not take the options {given or '(none)'}: {error}") from error
+        raise DeviceError(
+            f"device {name!r} does not take the options {given or '(none)'}: {error}; its options are: "
+            f"{', '.join(signature.parameters) or '(none)'}"
+        ) from error
 
 
 def _load(name: str) -> Callable[..., Device]:

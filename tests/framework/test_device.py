@@ -49,7 +49,7 @@ def test_a_third_partys_device() -> None:
     assert get_device("sized") is not four
     assert get_device(four) is four
     assert isinstance(four, Device)
-    with pytest.raises(DeviceError, match=r"device 'sized' does not take the options colour='red': .*colour"):
+    with pytest.raises(DeviceError, match=r"device 'sized' does not take the options colour='red': .*; its options"):
         get_device("sized", colour="red")
     with pytest.raises(DeviceError, match=r"device 'broken' is registered but cannot be loaded: No module named"):
         get_device("broken")
