@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from framework.device import Device, get_device
 from framework.dtypes import DType, as_dtype, bool_, float32, int32
 from framework.errors import DTypeError, FrameworkError, ShapeError
@@ -54,8 +56,19 @@ def arange(stop: int) -> Tensor:
     return Tensor._of(apply("iota", shape=(stop,), axis=0))
 
 
+def operand(function: str, value: Any) -> Tensor:
+    """``value`` as the tensor that ``function`` takes; arrays become one. Raises DTypeError naming the function."""
+    if isinstance(value, Tensor):
+        return value
+    if value is None or not isinstance(value, np.ndarray | np.generic | list | tuple | bool | int | float):
+        shown = "None" if value is None else f"a {type(value).__name__}"
+        raise DTypeError(f"{user_line()}: {function} was given {shown}; give a tensor or an array")
+    return Tensor(value)
+
+
 def where(condition: Tensor, a: Tensor | Number, b: Tensor | Number) -> Tensor:
     """a where the bool ``condition`` holds, else b; all three broadcast."""
+    condition = operand("where", condition)
     if condition.dtype != bool_:
         raise DTypeError(f"{user_line()}: the condition of where() is {condition.dtype}, not bool; write x != 0")
     return elementwise("select", condition, a, b, leading=(condition,))
@@ -73,18 +86,19 @@ def minimum(a: Tensor, b: Tensor | Number) -> Tensor:
 
 def relu(x: Tensor) -> Tensor:
     """max(x, 0), with derivative 0 at 0."""
-    result: Tensor = x.relu()
+    result: Tensor = operand("relu", x).relu()
     return result
 
 
 def sigmoid(x: Tensor) -> Tensor:
     """1 / (1 + exp(-x))."""
-    result: Tensor = x.sigmoid()
+    result: Tensor = operand("sigmoid", x).sigmoid()
     return result
 
 
 def log_softmax(x: Tensor, dim: int = -1) -> Tensor:
     """x - log Σ exp(x) along ``dim``, shifted by the largest element so that nothing overflows."""
+    x = operand("log_softmax", x)
     with no_grad():
         largest = x.amax(dim, keepdim=True)  # the result does not depend on the shift, so neither does the gradient
     shifted = x - largest
@@ -94,6 +108,7 @@ def log_softmax(x: Tensor, dim: int = -1) -> Tensor:
 
 def softmax(x: Tensor, dim: int = -1) -> Tensor:
     """exp(x) / Σ exp(x) along ``dim``."""
+    x = operand("softmax", x)
     with no_grad():
         largest = x.amax(dim, keepdim=True)
     grown = (x - largest).exp()
@@ -133,7 +148,7 @@ def cross_entropy(logits: Tensor, labels: Any, reduction: str = "mean") -> Tenso
     logits: float [rows, classes]; labels: integer [rows], a tensor or array, 0 ≤ label < classes. Raises ShapeError or
     DTypeError, and FrameworkError for a label out of range (labels computed by a pending operation are not checked).
     """
-    labels = labels if isinstance(labels, Tensor) else Tensor(labels)
+    logits, labels = operand("cross_entropy", logits), operand("cross_entropy", labels)
     if logits.ndim != 2 or labels.shape != logits.shape[:1]:
         raise ShapeError(
             f"{user_line()}: cross_entropy takes logits [rows, classes] and labels [rows], not "
@@ -147,20 +162,22 @@ def cross_entropy(logits: Tensor, labels: Any, reduction: str = "mean") -> Tenso
 
 def binary_cross_entropy_with_logits(logits: Tensor, targets: Tensor, reduction: str = "mean") -> Tensor:
     """-y log σ(x) - (1-y) log(1 - σ(x)) as max(x, 0) - x·y + log(1 + exp(-|x|)); both float, of one shape."""
-    _same_shape("binary_cross_entropy_with_logits", logits, targets)
+    logits, targets = _alike("binary_cross_entropy_with_logits", logits, targets)
     losses = logits.relu() - logits * targets + (1 + (-logits.abs()).exp()).log()
     return _reduced(losses, reduction)
 
 
 def mse_loss(x: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
     """Squared difference; both of one shape."""
-    _same_shape("mse_loss", x, target)
+    x, target = _alike("mse_loss", x, target)
     return _reduced((x - target) ** 2, reduction)
 
 
-def _same_shape(name: str, a: Tensor, b: Tensor) -> None:
+def _alike(name: str, first: Any, second: Any) -> tuple[Tensor, Tensor]:
+    a, b = operand(name, first), operand(name, second)
     if a.shape != b.shape:
         raise ShapeError(f"{user_line()}: {name}: shapes {list(a.shape)} and {list(b.shape)} differ")
+    return a, b
 
 
 __all__ = [

@@ -81,7 +81,10 @@ class JitFunction:
         return self._values(recording, arguments)
 
     def _find(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[Recording, dict[str, Any]]:
-        bound = self._signature.bind(*args, **kwargs)
+        try:
+            bound = self._signature.bind(*args, **kwargs)
+        except TypeError as error:
+            raise TypeError(f"{user_line()}: {self._name}{self._signature}: {error}") from None
         bound.apply_defaults()
         arguments = map_leaves(dict(bound.arguments), lambda path, leaf: _as_input(leaf))
         seen = {path: _kind(leaf) for path, leaf in leaves(arguments)}

@@ -5,13 +5,15 @@ from __future__ import annotations
 import math
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
 
 from framework import functional
 from framework.device import Device
 from framework.dtypes import DType
 from framework.errors import CheckpointError, FrameworkError, ShapeError
-from framework.origin import inside, user_line
+from framework.origin import inside, unknown_name, user_line
 from framework.primitives.base import Array
 from framework.random import Generator, default_generator
 from framework.tensor import Tensor
@@ -149,13 +151,17 @@ class Linear(Module):
         self, in_features: int, out_features: int, bias: bool = True, generator: Generator | None = None
     ) -> None:
         super().__init__()
-        self.in_features, self.out_features = in_features, out_features
+        for name, value in (("in_features", in_features), ("out_features", out_features)):
+            if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
+                raise ShapeError(f"{user_line()}: Linear: {name} is a positive integer, not {value!r}")
+        self.in_features, self.out_features = int(in_features), int(out_features)
         source, bound = generator or default_generator(), 1 / math.sqrt(max(in_features, 1))
         self.weight = Parameter(source.uniform((out_features, in_features), -bound, bound))
         self.bias = Parameter(source.uniform((out_features,), -bound, bound)) if bias else None
 
     def forward(self, x: Tensor) -> Tensor:
-        """Raises ShapeError if the last extent of x is not in_features."""
+        """Raises ShapeError if the last extent of x is not in_features, DTypeError if it is no tensor or array."""
+        x = functional.operand(f"Linear({self.in_features}, {self.out_features})", x)
         if not x.shape or x.shape[-1] != self.in_features:
             raise ShapeError(
                 f"{user_line()}: Linear({self.in_features}, {self.out_features}) takes [..., {self.in_features}], "
@@ -239,3 +245,7 @@ class MSELoss(Module):
     def forward(self, x: Tensor, target: Tensor) -> Tensor:
         """Mean over the elements."""
         return functional.mse_loss(x, target)
+
+
+if not TYPE_CHECKING:  # a type checker is to go on reporting unknown names itself
+    __getattr__ = unknown_name("nn", globals())

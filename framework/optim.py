@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from framework.errors import CheckpointError, FrameworkError, TraceError
 from framework.lazy import is_left_over, no_grad
 from framework.nn import Parameter
-from framework.origin import user_line
+from framework.origin import unknown_name, user_line
 from framework.primitives.base import Array
 from framework.tensor import Tensor, realize_pending
 from framework.tracing import current_trace
@@ -24,11 +24,20 @@ class Optimizer:
     """
 
     def __init__(self, parameters: Iterable[Parameter], lr: float) -> None:
-        self.parameters = list(parameters)
+        try:
+            self.parameters = list(parameters)
+        except TypeError:
+            raise FrameworkError(
+                f"{user_line()}: the optimiser takes a list of parameters, such as model.parameters(), not a "
+                f"{type(parameters).__name__}"
+            ) from None
         if not self.parameters:
             raise FrameworkError(f"{user_line()}: the optimiser was given no parameters")
         first: dict[int, int] = {}
         for i, parameter in enumerate(self.parameters):
+            if not isinstance(parameter, Tensor):
+                kind = type(parameter).__name__
+                raise FrameworkError(f"{user_line()}: parameter {i} of the optimiser is no tensor but of type {kind}")
             if first.setdefault(id(parameter), i) != i:
                 raise FrameworkError(
                     f"{user_line()}: parameters {first[id(parameter)]} and {i} are the same tensor, which each step "
@@ -151,3 +160,7 @@ def _not_negative(what: str, value: Any) -> float:
     if not number >= 0:
         raise FrameworkError(f"{user_line()}: {what} must not be negative; it is {number}")
     return number
+
+
+if not TYPE_CHECKING:  # a type checker is to go on reporting unknown names itself
+    __getattr__ = unknown_name("optim", globals())

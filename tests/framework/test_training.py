@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
 from framework import functional as F
 from framework import nn, optim
 from framework.data import DataLoader, TensorDataset
-from framework.errors import CheckpointError, FrameworkError, ShapeError
+from framework.errors import CheckpointError, DTypeError, FrameworkError, ShapeError
 from framework.jit import jit
 from framework.random import Generator, manual_seed
 from framework.tensor import Tensor, tensor
@@ -175,6 +177,10 @@ def test_optimiser_state_and_errors() -> None:
         optim.SGD(list(model.parameters()) * 2, lr=0.1)
     with pytest.raises(FrameworkError, match=r"test_training.py:\d+: the learning rate is a number, not 'a'"):
         optim.SGD(model.parameters(), lr="a")  # type: ignore[arg-type]
+    with pytest.raises(FrameworkError, match=r"takes a list of parameters, such as model.parameters\(\), not a Linear"):
+        optim.SGD(model, lr=1)  # type: ignore[arg-type]
+    with pytest.raises(FrameworkError, match="parameter 0 of the optimiser is no tensor but of type int"):
+        optim.SGD([1], lr=1)  # type: ignore[list-item]
     with pytest.raises(FrameworkError, match="the learning rate must not be negative; it is -1"):
         optim.SGD(model.parameters(), lr=-1)
 
@@ -203,3 +209,21 @@ def test_labels_may_be_arrays_and_must_be_classes() -> None:
     for bad in (labels + 1, tensor(labels + 1)):
         with pytest.raises(FrameworkError, match=r"test_training.py:\d+: cross_entropy: label 2 in row 1 is not"):
             F.cross_entropy(tensor(logits), bad)
+
+
+@pytest.mark.parametrize(
+    ("build", "error", "message"),
+    [
+        (lambda: nn.Linear(-1, 3), ShapeError, "Linear: in_features is a positive integer, not -1"),
+        (lambda: nn.Linear(3, 4.5), ShapeError, "Linear: out_features is a positive integer, not 4.5"),  # type: ignore[arg-type]
+        (lambda: nn.Linear(3, 2)(None), DTypeError, r"Linear\(3, 2\) was given None; give a tensor or an array"),
+        (lambda: F.cross_entropy(np.ones((1, 2)), None), DTypeError, "cross_entropy was given None; give a tensor"),
+        (lambda: F.relu("x"), DTypeError, "relu was given a str; give a tensor"),  # type: ignore[arg-type]
+        (lambda: nn.Tanh, AttributeError, "nn has no Tanh; there are: .*Linear, .*ReLU, Sequential, Sigmoid$"),
+        (lambda: optim.Adam, AttributeError, "optim has no Adam; there are: Optimizer, SGD$"),
+        (lambda: jit(F.relu)(), TypeError, r"relu\(x.*\).*: missing a required argument: 'x'"),
+    ],
+)
+def test_mistakes_are_named_at_the_line(build: Callable[[], object], error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=rf"test_training.py:\d+: {message}"):
+        build()
