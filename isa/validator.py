@@ -91,7 +91,8 @@ def _layout(program: Program) -> Iterator[Problem]:
             yield Problem(-1, f"{what} begins at {address}: must not be below 0")
         if what != "the code" and address < end and address + size > program.entry:
             yield Problem(-1, f"{what} overlaps the code at {program.entry:#x} to {end - 1:#x}")
-    named = sorted((b for b in program.buffers if b.kind != "scratch"), key=lambda b: b.address)
+    # An output may share the place of a state that it is the new value of; what is filled before a run may not share.
+    named = sorted((b for b in program.buffers if b.kind in ("input", "state", "constant")), key=lambda b: b.address)
     for one, other in itertools.pairwise(named):
         if one.address + one.bytes > other.address:
             yield Problem(
