@@ -75,7 +75,7 @@ def evaluate(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., tuple[Wo
     include = tools.root / "include"
     options = ["-O1", "-fPIC", "-std=c++17", f"-I{include}", f"-I{include}/vltstd", f"-I{folder}"]
     sources = [*folder.glob("*.cpp"), include / "verilated.cpp", include / "verilated_threads.cpp"]
-    objects = compile_all(tools, sources, options, folder)
+    objects = compile_all(tools, [(source, options) for source in sources], folder)
     library = folder / "arith.so"
     run([tools.compiler, "-shared", "-pthread", *map(str, objects), "-o", str(library)], "linking", cwd=folder)
     batch = ctypes.CDLL(str(library)).evaluate
