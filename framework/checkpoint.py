@@ -15,8 +15,14 @@ from framework.primitives.base import Array
 from framework.tensor import Tensor
 
 STORED: dict[str, np.dtype[Any]] = {
-    "F64": np.dtype(np.float64), "F32": np.dtype(np.float32), "F16": np.dtype(np.float16), "BF16": bfloat16.numpy,
-    "I64": np.dtype(np.int64), "I32": np.dtype(np.int32), "I8": np.dtype(np.int8), "BOOL": np.dtype(np.bool_),
+    "F64": np.dtype(np.float64),
+    "F32": np.dtype(np.float32),
+    "F16": np.dtype(np.float16),
+    "BF16": bfloat16.numpy,
+    "I64": np.dtype(np.int64),
+    "I32": np.dtype(np.int32),
+    "I8": np.dtype(np.int8),
+    "BOOL": np.dtype(np.bool_),
 }
 """safetensors' names of the types that a tensor can be made of."""
 
@@ -55,7 +61,8 @@ def load(path: str | Path) -> dict[str, Array]:
             f"{path}: not a safetensors file, or truncated: its {len(raw)} bytes are fewer than its header says"
         )
     try:
-        entries = deserialize(raw)  # type: ignore[no-untyped-call]
+        untyped: Any = deserialize  # safetensors gives it no types
+        entries = untyped(raw)
     except (SafetensorError, ValueError) as error:
         raise CheckpointError(f"{path}: damaged safetensors file: {error}") from None
     return {name: _array(path, name, entry) for name, entry in entries}
@@ -63,7 +70,5 @@ def load(path: str | Path) -> dict[str, Array]:
 
 def _array(path: str | Path, name: str, entry: Mapping[str, Any]) -> Array:
     if entry["dtype"] not in STORED:
-        raise CheckpointError(
-            f"{path}: tensor {name!r} is {entry['dtype']}; what can be loaded is {', '.join(STORED)}"
-        )
+        raise CheckpointError(f"{path}: tensor {name!r} is {entry['dtype']}; what can be loaded is {', '.join(STORED)}")
     return np.frombuffer(bytearray(entry["data"]), STORED[entry["dtype"]]).reshape(entry["shape"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from isa.fields import LOOP_LEVELS, Field, Kind, Spec
-from isa.vector_ops import BINARY, ELEMENTS, REDUCTIONS, SOURCES, UNARY
+from isa.vector_ops import BINARY, ELEMENTS, REDUCTIONS, SOURCES, UNARY, VectorOp
 
 UNITS = ("load", "matrix", "vector", "store")
 """Units with an instruction queue. ``dispatch`` executes control instructions itself."""
@@ -37,7 +37,7 @@ def _choice(name: str, width: int, choices: tuple[str, ...], doc: str, default: 
     return Field(name, width, doc, Kind.CHOICE, default=default, choices=choices)
 
 
-def _names(table: tuple) -> tuple[str, ...]:  # type: ignore[type-arg]
+def _names(table: tuple[VectorOp, ...]) -> tuple[str, ...]:
     return tuple(op.name for op in table)
 
 

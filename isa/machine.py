@@ -116,7 +116,8 @@ class Machine:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, as in the TOML file."""
-        return json.loads(json.dumps(dataclasses.asdict(self)))  # type: ignore[no-any-return]
+        data: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(self)))
+        return data
 
     def digest(self) -> str:
         """A stable hash of everything but the name."""

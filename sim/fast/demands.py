@@ -6,6 +6,8 @@ instruction as written; what depends on other instructions and on DRAM is left t
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from isa import timing
@@ -117,6 +119,10 @@ def _tiles(shape: Shape, stream: Stream, run: Ints) -> None:
     run[tiles[1:], GAP] = _gaps(shape, stream, tiles, tile_rows)
 
 
+_OF_ARRAYS: Any = (timing.vector_retire, timing.vector_last_read)
+"""Closed forms of sums and products only, so they take whole columns as well as the integers they are typed for."""
+
+
 def _passes(shape: Shape, stream: Stream, run: Ints) -> None:
     table = stream.table
     passes = np.flatnonzero(stream.opcode == VECTOR)
@@ -130,11 +136,11 @@ def _passes(shape: Shape, stream: Stream, run: Ints) -> None:
     reduced = fields[:, _V["reduce"]] != index_of(REDUCTIONS, "none")
     rows = fields[:, _V["count0"]] * fields[:, _V["count1"]]
     depth = np.where(reduced, shape.reduce_depth, 0)
-    life = timing.vector_retire(0, rows, reads, shape.vector_depth, depth)  # type: ignore[arg-type]
-    last_read = timing.vector_last_read(0, rows, reads)  # type: ignore[arg-type]
+    retire, last_read_of = _OF_ARRAYS
+    life, last_read = retire(0, rows, reads, shape.vector_depth, depth), last_read_of(0, rows, reads)
     for operand in range(3):
         used = port[operand] >= 0
-        _claim(run, passes[used], operand, port[operand, used], PASS, last_read[used])  # type: ignore[index]
+        _claim(run, passes[used], operand, port[operand, used], PASS, last_read[used])
     _claim(run, passes, 3, _port(shape, stream.address[passes, 3], 1), PASS, life)
     run[passes, LIFE], run[passes, OCCUPANCY] = life, life + 1
 

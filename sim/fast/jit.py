@@ -46,13 +46,14 @@ def kernel(function: F) -> F:
     file: Any = getattr(getattr(compiled, "_cache", None), "_cache_file", None)
     if hasattr(file, "_source_stamp"):
         file._source_stamp = (file._source_stamp, sources())
-    return compiled  # type: ignore[no-any-return]
+    result: F = compiled
+    return result
 
 
 def inline(function: F) -> F:
     """Compile ``function`` as part of the kernels that call it; Python cannot call it."""
-    compiled: Any = _njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, **_LEAN)(function)
-    return compiled  # type: ignore[no-any-return]
+    compiled: F = _njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, **_LEAN)(function)
+    return compiled
 
 
 def standalone(template: Callable[..., Any], signature: Any, name: str, **names: Any) -> Any:

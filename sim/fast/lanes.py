@@ -19,24 +19,21 @@ from sim.fast.raw import call, copy, load, put
 
 def _of_two(x: Any, y: Any, n: int) -> None:
     for i in range(n):
-        x[i] = operation(x[i], y[i])  # type: ignore[name-defined]  # noqa: F821
+        x[i] = operation(x[i], y[i])  # type: ignore[name-defined]  # noqa: F821 (`standalone` supplies it)
 
 
 def _of_one(x: Any, y: Any, n: int) -> None:
     for i in range(n):
-        x[i] = operation(x[i])  # type: ignore[name-defined]  # noqa: F821
+        x[i] = operation(x[i])  # type: ignore[name-defined]  # noqa: F821 (`standalone` supplies it)
 
 
 def _from_other(x: Any, y: Any, n: int) -> None:
     for i in range(n):
-        x[i] = operation(y[i])  # type: ignore[name-defined]  # noqa: F821
+        x[i] = operation(y[i])  # type: ignore[name-defined]  # noqa: F821 (`standalone` supplies it)
 
 
-_POINTER: dict[str, Any] = {
-    "word": types.CPointer(types.uint32),  # type: ignore[no-untyped-call]
-    "bf16": types.CPointer(types.uint16),  # type: ignore[no-untyped-call]
-    "int8": types.CPointer(types.int8),  # type: ignore[no-untyped-call]
-}
+_to: Any = types.CPointer  # numba gives it no types
+_POINTER: dict[str, Any] = {"word": _to(types.uint32), "bf16": _to(types.uint16), "int8": _to(types.int8)}
 _READ: dict[str, Callable[..., Any]] = {"word": scalar.identity, "bf16": scalar.bf2f, "int8": scalar.i8_to_i32}
 _WRITE: dict[str, Callable[..., Any]] = {"word": scalar.identity, "bf16": scalar.f2bf, "int8": scalar.i32_to_i8}
 

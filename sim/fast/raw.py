@@ -13,6 +13,7 @@ from numba.extending import intrinsic
 
 _BYTE, _WORD = ir.IntType(8), ir.IntType(32)
 _I64 = types.int64
+_tuple_of: Any = types.UniTuple  # numba gives it no types
 
 
 def _calling(typing_context: Any, address: Any, arguments: Any) -> Any:
@@ -25,7 +26,7 @@ def _calling(typing_context: Any, address: Any, arguments: Any) -> Any:
         builder.call(builder.inttoptr(place, function), unpacked)
         return context.get_dummy_value()
 
-    packed: Any = types.UniTuple(_I64, len(arguments))  # type: ignore[no-untyped-call]
+    packed = _tuple_of(_I64, len(arguments))
     return types.void(_I64, packed), generate
 
 

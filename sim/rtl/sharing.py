@@ -151,6 +151,11 @@ def _function_text(body: _Body, statements: list[_Statement]) -> tuple[str, str]
     return tables, f"{head}{local}{code}    return {_said(output)};\n  endfunction\n"
 
 
+def _renamed(text: str, names: Mapping[str, str]) -> str:
+    """The text with every token that ``names`` knows replaced."""
+    return _TOKEN.sub(lambda token: names.get(token[0].strip(), token[0]), text)
+
+
 def share(verilog: str) -> str:
     """The same design with its combinational one-output modules as calls of functions in a package."""
     texts = {match[1]: match for match in _MODULE.finditer(verilog)}
@@ -170,7 +175,7 @@ def share(verilog: str) -> str:
             tables, text = _function_text(body, statements)
             # Ports that the export named by a number differ from copy to copy.
             numbered = {port: f"port_{i}" for i, port in enumerate(body.inputs) if re.match(r"\\port\$\d", port)}
-            text = _TOKEN.sub(lambda token: numbered.get(token[0].strip(), token[0]), text)  # noqa: B023
+            text = _renamed(text, numbered)
             key = (tables, text)
             if key not in known:
                 known[key] = name

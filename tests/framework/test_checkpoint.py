@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import ml_dtypes
@@ -37,10 +38,10 @@ def test_round_trip(tmp_path: Path) -> None:
         (lambda raw: raw.replace(b'"F32"', b'"F16"'), "damaged safetensors file: .*"),
     ],
 )
-def test_damaged_files(tmp_path: Path, damage: object, message: str) -> None:
+def test_damaged_files(tmp_path: Path, damage: Callable[[bytes], bytes], message: str) -> None:
     path = tmp_path / "model.safetensors"
     save(path, nn.Linear(3, 2).state_dict())
-    path.write_bytes(damage(path.read_bytes()))  # type: ignore[operator]
+    path.write_bytes(damage(path.read_bytes()))
     with pytest.raises(CheckpointError, match=f"model.safetensors: {message}"):
         load(path)
 

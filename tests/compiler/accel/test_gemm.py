@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from compiler.targets.accel.gemm import TYPES, gemm_program
+from framework.primitives.base import Array
 from isa.machine import load
 from isa.program import DTYPES
 from sim.engines import get_engine
@@ -17,7 +18,7 @@ ORIENTATIONS = [(False, False), (False, True), (True, False), (True, True)]
 SHAPES = [(8, 8, 8), (5, 7, 3), (33, 20, 17), (1, 10, 5), (10, 1, 5), (6, 9, 1), (1, 1, 1), (64, 24, 130)]
 
 
-def _operands(m: int, n: int, k: int, kind: str, ta: bool, tb: bool) -> dict[str, np.ndarray]:  # type: ignore[type-arg]
+def _operands(m: int, n: int, k: int, kind: str, ta: bool, tb: bool) -> dict[str, Array]:
     rng = np.random.default_rng(m * 1000 + n * 10 + k)
     shapes = {"a": (k, m) if ta else (m, k), "b": (n, k) if tb else (k, n)}
     if kind == "int8":
@@ -25,7 +26,7 @@ def _operands(m: int, n: int, k: int, kind: str, ta: bool, tb: bool) -> dict[str
     return {name: rng.standard_normal(shape).astype(ml_dtypes.bfloat16) for name, shape in shapes.items()}
 
 
-def _wanted(values: dict[str, np.ndarray], ta: bool, tb: bool) -> tuple[np.ndarray, np.ndarray]:  # type: ignore[type-arg]
+def _wanted(values: dict[str, Array], ta: bool, tb: bool) -> tuple[Array, Array]:
     a, b = (values[name].astype(np.float64) for name in "ab")
     a, b = a.T if ta else a, b.T if tb else b
     return a @ b, np.abs(a) @ np.abs(b)

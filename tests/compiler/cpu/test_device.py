@@ -13,6 +13,7 @@ from framework.builder import GraphBuilder
 from framework.device import Device
 from framework.errors import DeviceError, GraphError, ShapeError
 from framework.graph import Graph
+from framework.primitives.base import Array
 
 LARGE = (100, 100)
 
@@ -53,7 +54,7 @@ def test_memory_of_forgotten_results_is_used_again() -> None:
     ],
     ids=["transposed", "strided", "float64", "unaligned"],
 )
-def test_any_array_is_taken(x: np.ndarray) -> None:  # type: ignore[type-arg]
+def test_any_array_is_taken(x: Array) -> None:
     before = x.copy()
     np.testing.assert_array_equal(CpuDevice().compile(doubled((3, 4)))({"x": x}).outputs["y"], 2 * before)
     np.testing.assert_array_equal(x, before)
