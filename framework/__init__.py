@@ -2,8 +2,8 @@
 
 In the order of processing: ``dtypes``, ``primitives``, ``graph`` and ``builder`` (the IR), ``reference`` (its meaning),
 ``autodiff``, ``device``; then ``lazy`` and ``tracing`` (pending and recorded work), ``labels``, ``tensor`` with
-``operators`` and ``functional``, ``recording`` and ``jit``; then ``nn``, ``optim``, ``data``, ``random``,
-``checkpoint``.
+``operators`` and ``functional``, ``recording`` and ``jit``, ``display`` in notebooks; then ``nn``, ``optim``,
+``data``, ``random``, ``checkpoint``.
 The front door re-exports the names below; inside, import from the modules.
 """
 

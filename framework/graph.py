@@ -165,18 +165,29 @@ class Graph:
         lines += [f"update {name} = %{i}" for name, i in self.updates]
         return "\n".join(["graph {", *(f"  {line}" for line in lines), "}"])
 
+    def _repr_html_(self) -> str:
+        from framework.display import graph_html
 
-def _line(i: int, node: Node) -> str:
-    shown = [f"%{source}" for source in node.inputs]
+        return graph_html(self)
+
+
+def attribute_text(node: Node) -> str:
+    """The attributes of a node as they are printed, shape and dtype left out: the type says them."""
+    shown = []
     for name, value in node.attrs:
-        if name in ("shape", "dtype"):  # the type after the colon says it
+        if name in ("shape", "dtype"):
             continue
         if isinstance(value, bytes):
             shown.append(f"{name}=0x{value[:16].hex()}" + ("…" if len(value) > 16 else ""))
         else:
             shown.append(f"{name}={value!r}")
+    return ", ".join(shown)
+
+
+def _line(i: int, node: Node) -> str:
+    inside = ", ".join(filter(None, (*(f"%{source}" for source in node.inputs), attribute_text(node))))
     origin = f"  # {node.origin}" if node.origin else ""
-    return f"%{i} = {node.op}({', '.join(shown)}) : {node.type_text}{origin}"
+    return f"%{i} = {node.op}({inside}) : {node.type_text}{origin}"
 
 
 def check_attributes(op: str, attrs: dict[str, Any], inputs: int) -> None:

@@ -137,6 +137,14 @@ class Tensor(Operators):
         extra = f", dtype={self.dtype}" if self.dtype not in (float32, int32) else ""
         return f"tensor({shown}{extra}{', requires_grad=True' if self.requires_grad else ''})"
 
+    def _repr_html_(self) -> str:
+        from framework.display import array_html, text_html
+
+        if self._expr.trace is not None or current_trace() is not None:
+            return text_html(repr(self))
+        grad = ", requires_grad" if self.requires_grad else ""
+        return array_html(f"tensor {self.dtype}{list(self.shape)} on {self.device}{grad}", self.numpy())
+
     # Values
 
     def realize(self) -> Self:
