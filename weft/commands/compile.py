@@ -6,11 +6,11 @@ from pathlib import Path
 
 import click
 
-from weft.commands.options import OUTPUT, machine_options, seed_option
+from weft.commands.options import MODEL, OUTPUT, machine_options, seed_option
 
 
 @click.command("compile")
-@click.argument("model")
+@click.argument("model", type=MODEL)
 @machine_options()
 @click.option("--inference", is_flag=True, help="Compile inference instead of a training step.")
 @click.option("-o", "--output", type=OUTPUT, required=True, help="The program file to write.")

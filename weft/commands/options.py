@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+from click.shell_completion import CompletionItem
 
 from isa.errors import WeftError
 from isa.machine import Machine
@@ -21,8 +22,9 @@ ENGINES = ("fast", "rtl", "pysim", "interp")
 if TYPE_CHECKING:
     _SettingType = click.ParamType[tuple[str, int]]
     _PathType = click.ParamType[Path]
+    _NameType = click.ParamType[str]
 else:
-    _SettingType = _PathType = click.ParamType
+    _SettingType = _PathType = _NameType = click.ParamType
 
 
 class _Setting(_SettingType):
@@ -54,6 +56,34 @@ OUTPUT = _Output()
 """The type of an option that names a file to write: refused before any work is done for it."""
 
 
+class _Named(_NameType):
+    """A name or a file; ``names`` are those that a shell offers, asked for only then."""
+
+    def __init__(self, name: str, names: Callable[[], Iterable[str]], files: bool) -> None:
+        self.name, self._names, self._files = name, names, files
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        found = [CompletionItem(name) for name in self._names() if name.startswith(incomplete)]
+        return found or ([CompletionItem(incomplete, type="file")] if self._files else [])
+
+
+def _presets() -> Iterable[str]:
+    from isa.machine import presets
+
+    return presets()
+
+
+def _models() -> Iterable[str]:
+    from weft.models import RECIPES
+
+    return RECIPES
+
+
+MACHINE = _Named("machine", _presets, files=True)
+MODEL = _Named("model", _models, files=False)
+MODEL_OR_FILE = _Named("model or file", _models, files=True)
+
+
 def machine_options(default: str | None = "edu") -> Callable[[F], F]:
     """``--machine`` and ``--set``; combine them with :func:`machine_of`."""
 
@@ -63,8 +93,9 @@ def machine_options(default: str | None = "edu") -> Callable[[F], F]:
         )(function)
         shown = default if default is not None else "the program's own"
         return click.option(
-            "--machine", "machine", default=default, metavar="NAME|FILE.toml", help=f"The machine [default: {shown}]."
-        )(function)
+            "--machine", type=MACHINE, default=default, metavar="NAME|FILE.toml",
+            help=f"The machine [default: {shown}].",
+        )(function)  # fmt: skip
 
     return add
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import click
 
-from weft.commands.options import OUTPUT, engine_option, json_option, machine_options, print_json, seed_option
+from weft.commands.options import MODEL, OUTPUT, engine_option, json_option, machine_options, print_json, seed_option
 
 
 @click.command("train")
-@click.argument("model")
+@click.argument("model", type=MODEL)
 @click.option("--device", type=click.Choice(["accel", "cpu", "numpy"]), default="accel", show_default=True)
 @machine_options()
 @engine_option()
