@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+import warnings
 
 import click
 
@@ -23,6 +24,7 @@ VERBS = {
     "fuzz": "Verify random programs, written straight against the ISA.",
     "rtl": "Export the hardware as Verilog.",
     "bench": "Measure speed and utilisation, side by side.",
+    "lab": "Graded exercises: begin one, check it, hand them out.",
     "doctor": "Say what is installed and what is missing.",
     "completion": "Print what makes bash, zsh or fish complete weft's words.",
 }
@@ -81,6 +83,7 @@ def main(arguments: list[str] | None = None) -> None:
         problem.show()
         sys.exit(2)
     except (click.Abort, KeyboardInterrupt):
+        warnings.simplefilter("ignore")  # half a hardware design is dropped here, and that is no news
         click.echo("interrupted", err=True)
         sys.exit(130)
     except BrokenPipeError:
