@@ -16,9 +16,9 @@ PROGRAM = """
 .buffer W input  int8  4x4      @0x1000
 .buffer Y output int32 {n}x4 @0x2000
 .entry 0x4000
-load   dram=0x1000 local=sp[0x0800] bytes=16
-load   dram=0x0000 local=sp[0x0000] bytes={bytes} post=s0
-matmul type=int8 a=sp[0x0000] a_stride0=4 w=sp[0x0800] w_stride=4 d=acc[0x0] d_stride0=16 count0={n} k=4 n=4 wait=s0 post=s1
+load   dram=0x1000 local=sp[0x800] bytes=16
+load   dram=0x0000 local=sp[0x0] bytes={bytes} post=s0
+matmul type=int8 a=sp[0x0] a_stride0=4 w=sp[0x800] w_stride=4 d=acc[0x0] d_stride0=16 count0={n} k=4 n=4 wait=s0 post=s1
 store  dram=0x2000 local=acc[0x0] bytes=16 count0={n} dram_stride0=16 local_stride0=16 wait=s1
 halt
 """
