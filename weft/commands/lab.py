@@ -1,0 +1,198 @@
+"""``weft lab``: graded exercises, from the list of them to a hand-out for a class."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from weft.commands.options import json_option, print_json
+from weft.lab.grading import Report
+from weft.lab.markers import LabError, unwritten
+from weft.lab.tree import Hole, Lab, find_lab, find_tree, load_labs
+from weft.lab.workspace import Workspace, find_workspace
+
+
+@click.group("lab")
+def command() -> None:
+    """Graded exercises: write what is missing, and be told at once whether it works.
+
+    N is a lab's number or name; inside the folder that `init` made it may be left out.
+    """
+
+
+def _located(tree: Path | None, number: str | None) -> tuple[Lab, Workspace | None]:
+    """The lab that is meant, and the student's folder for it if there is one."""
+    here = find_workspace(Path.cwd())
+    if number is None:
+        if here is None:
+            raise click.UsageError("which lab? give its number, or go to the folder that `weft lab init N` made")
+        return find_lab(find_tree(tree, here.tree), here.lab), here
+    lab = find_lab(find_tree(tree, here.tree if here else None), number)
+    return lab, find_workspace(Path.cwd(), lab.name)
+
+
+def _in_workspace(tree: Path | None, number: str | None) -> tuple[Lab, Workspace]:
+    lab, workspace = _located(tree, number)
+    if workspace is None:
+        raise LabError(
+            f"no folder for lab {lab.name} here; `weft lab init {lab.number}` makes one, or go to the one you made"
+        )
+    return lab, workspace
+
+
+tree_option = click.option(
+    "--tree", type=click.Path(path_type=Path), metavar="DIR", help="Where the labs are [default: found]."
+)
+lab_argument = click.argument("number", metavar="[N]", required=False)
+
+
+@command.command("list")
+@tree_option
+@json_option
+def list_(tree: Path | None, as_json: bool) -> None:
+    """List the labs."""
+    from weft.lab.views import console, labs_data, list_labs
+
+    labs = load_labs(find_tree(tree))
+    if as_json:
+        print_json(labs_data(labs))
+    else:
+        console().print(list_labs(labs))
+
+
+@command.command("init")
+@click.argument("number", metavar="N")
+@click.argument("folder", metavar="[DIR]", required=False, type=click.Path(path_type=Path))
+@tree_option
+def init(number: str, folder: Path | None, tree: Path | None) -> None:
+    """Begin lab N in DIR [default: the lab's name]. Overwrites nothing."""
+    from weft.lab import workspace
+
+    lab = find_lab(find_tree(tree), number)
+    target = folder or Path(lab.name)
+    names = workspace.init(lab, target)
+    click.echo(f"{target}: {', '.join(names)}", err=True)
+    click.echo(f"next: cd {target}, read README.md (or `weft lab show`), then `weft lab check --watch`", err=True)
+
+
+@command.command("show")
+@lab_argument
+@tree_option
+def show(number: str | None, tree: Path | None) -> None:
+    """Show the text of a lab."""
+    from weft.lab.views import console
+
+    lab, _ = _located(tree, number)
+    path = lab.folder / "README.md"
+    if not path.is_file():
+        raise LabError(f"{path}: missing")
+    text, out = path.read_text(encoding="utf-8"), console()
+    if out.is_terminal:
+        from rich.markdown import Markdown
+
+        with out.pager(styles=True):
+            out.print(Markdown(text))
+    else:
+        click.echo(text, nl=False)
+
+
+@command.command("hint")
+@click.argument("words", metavar="[N] [HOLE]", nargs=-1)
+@click.option("-n", "--number", "count", type=click.IntRange(min=1), default=1, help="Show so many hints [default: 1].")
+@tree_option
+def hint(words: tuple[str, ...], count: int, tree: Path | None) -> None:
+    """Show a hint for HOLE [default: the first that is not written yet], gentle first; -n 2 shows one more."""
+    if len(words) > 2:
+        raise click.UsageError(f"too many words: {' '.join(words)}; give a lab and a hole")
+    here = find_workspace(Path.cwd())
+    if len(words) == 1 and here is not None:
+        lab, workspace = _located(tree, None)
+        if words[0] not in lab.tasks:  # not a hole of the lab in whose folder we are: another lab
+            lab, workspace = _located(tree, words[0])
+            words = ()
+    else:
+        lab, workspace = _located(tree, words[0] if words else None)
+        words = words[1:]
+    hole = lab.hole(words[0]) if words else _next_hole(lab, workspace)
+    click.echo(f"{hole.name}: {hole.task}")
+    for number, text in enumerate(hole.hints[:count], start=1):
+        click.echo(f"hint {number} of {len(hole.hints)}: {text}")
+    if count < len(hole.hints):
+        click.echo(f"one more: weft lab hint {lab.number} {hole.name} -n {count + 1}", err=True)
+
+
+def _next_hole(lab: Lab, workspace: Workspace | None) -> Hole:
+    if workspace is not None:
+        files = [workspace.folder / file for file in lab.files]
+        open_ = {name for path in files if path.is_file() for name in unwritten(path.read_text(encoding="utf-8"))}
+        for hole in lab.holes:
+            if hole.name in open_:
+                return hole
+    raise click.UsageError(f"which hole of lab {lab.name}? there are: {', '.join(lab.tasks)}")
+
+
+@command.command("check")
+@lab_argument
+@click.option("--watch", is_flag=True, help="Check again whenever a file changes; Ctrl-C ends it.")
+@click.option("--solution", is_flag=True, help="Check the tree's own files (for those who write labs).")
+@tree_option
+@json_option
+def check(number: str | None, watch: bool, solution: bool, tree: Path | None, as_json: bool) -> None:
+    """Check your files; exit 1 unless every hole passes."""
+    if watch and as_json:
+        raise click.UsageError("--watch is for people and --json for programs; give one of them")
+    if solution:
+        lab, _ = _located(tree, number)
+        folder = lab.folder
+    else:
+        lab, workspace = _in_workspace(tree, number)
+        folder = workspace.folder
+    if watch:
+        _watch(lab, folder)
+    report = _check(lab, folder, as_json)
+    raise click.exceptions.Exit(0 if report.passed else 1)
+
+
+def _check(lab: Lab, folder: Path, as_json: bool = False) -> Report:
+    from weft.lab.grading import UNCHECKED, Outcome, grade
+    from weft.lab.lock import load_lock
+    from weft.lab.needs import require
+    from weft.lab.sources import read_sources
+    from weft.lab.views import console, report_data, show_report
+
+    require(lab)
+    sources, problems = read_sources(lab, folder)
+    if problems:
+        report = Report(lab.name, tuple(Outcome(hole, UNCHECKED) for hole in lab.tasks), problems)
+    else:
+        report = grade(lab, sources, load_lock(lab.folder.parent))
+    if as_json:
+        print_json(report_data(report))
+    else:
+        show_report(console(), lab, report)
+    return report
+
+
+def _watch(lab: Lab, folder: Path) -> None:
+    """Check whenever a file changes, until interrupted."""
+    from weft.lab.watch import changes
+
+    for _ in changes([folder / file for file in lab.files]):
+        click.clear()
+        _check(lab, folder)
+        click.echo("waiting for changes; Ctrl-C ends", err=True)
+
+
+@command.command("lock")
+@tree_option
+def lock(tree: Path | None) -> None:
+    """Measure the reference solutions and write lock.toml (for those who write labs)."""
+    from weft.files import write_text
+    from weft.lab.lock import FILE, dump
+    from weft.lab.reference import measure_tree
+
+    place = find_tree(tree)
+    rows = measure_tree(load_labs(place))
+    write_text(place / FILE, dump(rows))
+    click.echo(f"{place / FILE}: {len(rows)} figures", err=True)

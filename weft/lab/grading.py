@@ -1,0 +1,198 @@
+"""Grading: the student's files beside pristine ones in a temporary folder, run, and judged hole by hole."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from weft.lab.lock import Lock, Measured, reference
+from weft.lab.markers import LabError
+from weft.lab.process import Result, Run, execute
+from weft.lab.sources import Problem, judge, line_of
+from weft.lab.tree import Lab
+
+PASS, FAIL, UNWRITTEN, WAITS, UNCHECKED = "pass", "fail", "not written", "waits", "not checked"
+GRADER = "grade.py"
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a hole fails. ``kind`` is difference, error, no answer, crash or too slow; the place is the student's."""
+
+    kind: str
+    what: str
+    expected: str | None = None
+    actual: str | None = None
+    file: str | None = None
+    line: int | None = None
+    code: str | None = None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What grading found out about one hole; ``check`` is the title of the check it failed at."""
+
+    hole: str
+    status: str
+    check: str | None = None
+    failure: Failure | None = None
+    waits_for: str | None = None
+    printed: str = ""
+    measured: tuple[Measured, ...] = ()
+
+
+@dataclass(frozen=True)
+class Report:
+    """A graded lab. ``problems`` kept the files from being run at all."""
+
+    lab: str
+    outcomes: tuple[Outcome, ...]
+    problems: tuple[Problem, ...] = ()
+    printed: str = ""
+
+    @property
+    def passed(self) -> bool:
+        """True if every hole passes."""
+        return not self.problems and all(outcome.status == PASS for outcome in self.outcomes)
+
+    def outcome(self, hole: str) -> Outcome:
+        """The outcome of a hole."""
+        return next(outcome for outcome in self.outcomes if outcome.hole == hole)
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """Sources of a lab's files to grade; ``only`` the checks of these holes if given."""
+
+    sources: Mapping[str, str]
+    only: Sequence[str] | None = None
+
+
+def grade(lab: Lab, sources: Mapping[str, str], lock: Lock | None, seconds: float | None = None) -> Report:
+    """Grade one set of files. Raises LabError if the lab itself is at fault."""
+    return grade_all(lab, [Attempt(sources)], lock, seconds)[0]
+
+
+def grade_all(lab: Lab, attempts: Sequence[Attempt], lock: Lock | None, seconds: float | None = None) -> list[Report]:
+    """Grade several sets of files in one process, each in a folder of its own."""
+    runs = run_all(lab, attempts, seconds)
+    return [
+        _report(lab, attempt, run, lock) if isinstance(run, Run) else _refused(lab, run)
+        for attempt, run in zip(attempts, runs, strict=True)
+    ]
+
+
+def run_all(lab: Lab, attempts: Sequence[Attempt], seconds: float | None) -> list[Run | tuple[Problem, ...]]:
+    """Run the checks on each set of files; the problems instead where files cannot be run."""
+    with tempfile.TemporaryDirectory(prefix=f"weft-{lab.name}-") as scratch:
+        names = [hole.name for hole in lab.holes]
+        runs: list[Run | tuple[Problem, ...]] = []
+        for number, attempt in enumerate(attempts):
+            if problems := judge(lab, attempt.sources):
+                runs.append(problems)
+                continue
+            folder = Path(scratch).resolve() / str(number)
+            assemble(lab, attempt.sources, folder)
+            runs.append(Run(folder, lab.files, names, names if attempt.only is None else attempt.only))
+        execute([run for run in runs if isinstance(run, Run)], seconds or lab.seconds)
+        return runs
+
+
+def assemble(lab: Lab, sources: Mapping[str, str], folder: Path) -> None:
+    """Put the student's files beside pristine given files and the pristine grader."""
+    folder.mkdir()
+    for path in (*lab.given, lab.folder / GRADER):
+        shutil.copyfile(path, folder / path.name)
+    for file, text in sources.items():
+        (folder / file).write_text(text, encoding="utf-8")
+
+
+def _refused(lab: Lab, problems: tuple[Problem, ...]) -> Report:
+    return Report(lab.name, tuple(Outcome(hole.name, UNCHECKED) for hole in lab.holes), problems)
+
+
+def _report(lab: Lab, attempt: Attempt, run: Run, lock: Lock | None) -> Report:
+    holes = [hole.name for hole in lab.holes if attempt.only is None or hole.name in attempt.only]
+    if run.broken is not None:
+        return _broken(lab, run, holes)
+    for name in run.checks or ():
+        if name not in lab.tasks:
+            raise LabError(f"{lab.folder / GRADER}: a check grades '{name}', which is no hole of lab.toml")
+    for name in lab.tasks:
+        if name not in (run.checks or ()):
+            raise LabError(f"{lab.folder / GRADER}: no check grades the hole '{name}'")
+    results: dict[str, list[Result]] = {hole: [] for hole in holes}
+    for result in run.results:
+        results[result.hole].append(result)
+    outcomes = tuple(_outcome(lab, attempt.sources, hole, results[hole], lock) for hole in holes)
+    return Report(lab.name, outcomes, printed=run.printed)
+
+
+def _broken(lab: Lab, run: Run, holes: Sequence[str]) -> Report:
+    """The grader could not even be loaded: something at the top of the student's files failed, or of the grader."""
+    value = run.broken or {}
+    if value["kind"] == "unwritten":
+        return Report(lab.name, tuple(_blocked(hole, value["hole"], None) for hole in holes), printed=run.printed)
+    failure = _failure(value)
+    if value["kind"] in ("error", "difference") and not value["student"]:
+        raise LabError(f"{lab.folder / GRADER}: cannot be loaded: {failure.what}")
+    problem = Problem(failure.file or "a file", failure.line, f"while loading: {failure.what}", failure.code)
+    outcomes = tuple(Outcome(hole, UNCHECKED) for hole in holes)
+    return Report(lab.name, outcomes, (problem,), run.printed)
+
+
+def _blocked(hole: str, unwritten: str, check: str | None, printed: str = "") -> Outcome:
+    own = unwritten == hole
+    return Outcome(hole, UNWRITTEN if own else WAITS, check, None, None if own else unwritten, printed)
+
+
+def _outcome(lab: Lab, sources: Mapping[str, str], hole: str, results: Sequence[Result], lock: Lock | None) -> Outcome:
+    measured: list[Measured] = []
+    printed = "".join(result.printed for result in results)
+    for result in results:
+        value, failure = result.value, None
+        if value["kind"] == "pass":
+            continue
+        if value["kind"] == "unwritten":
+            return _blocked(hole, value["hole"], result.title, printed)
+        if value["kind"] == "measured":
+            row = reference(lock, lab.folder.parent, lab.name, hole, value["what"])
+            figure = Measured(value["what"], value["cycles"], row.cycles, row.bound)
+            measured.append(figure)
+            failure = _too_slow(figure)
+        else:
+            failure = _failure(value)
+        if failure is not None:
+            if not value.get("student"):
+                file, line = line_of(lab, sources, hole)
+                failure = Failure(failure.kind, failure.what, failure.expected, failure.actual, file, line)
+            return Outcome(hole, FAIL, result.title, failure, None, printed, tuple(measured))
+    return Outcome(hole, PASS, None, None, None, printed, tuple(measured))
+
+
+def _too_slow(figure: Measured) -> Failure | None:
+    if figure.mark == "impossible":
+        least = f"at least {figure.bound:,} cycles: nothing can be faster"
+        return Failure("difference", figure.what, least, f"{figure.cycles:,} cycles")
+    if figure.mark == "slow":
+        most = f"at most {figure.limit:,} cycles (1.20 × the reference's {figure.reference:,})"
+        return Failure("too slow", figure.what, most, f"{figure.cycles:,} cycles")
+    return None
+
+
+def _failure(value: Mapping[str, Any]) -> Failure:
+    place = {key: value.get(key) for key in ("file", "line", "code")}
+    if value["kind"] == "difference":
+        return Failure("difference", value["what"], value["expected"], value["actual"], **place)
+    if value["kind"] == "no answer":
+        return Failure("no answer", f"no answer after {value['seconds']:g} s: a loop without end?")
+    if value["kind"] == "crash":
+        return Failure("crash", f"Python itself died (exit code {value['code']}) {value['text'][-500:]}".strip())
+    text = f"{value['type']}: {value['text']}".removesuffix(": ")
+    if not value["student"] and value["file"] is not None:
+        text += f" (raised in {value['file']}:{value['line']}: {value['code']})"
+    return Failure("error", text, **place)

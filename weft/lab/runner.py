@@ -1,0 +1,147 @@
+"""The process in which checks run: ``python -m weft.lab.runner JOB.json``, messages as JSON lines on stdout.
+
+A job is a list of runs, each a folder with ``grade.py`` and the lab's files, the student's among them. Messages:
+``load`` and ``start`` (a check begins), ``print`` (what the student's code printed), ``result``, ``end`` (of a run).
+"""
+
+from __future__ import annotations
+
+import importlib
+import io
+import json
+import os
+import sys
+import traceback
+import warnings
+from pathlib import Path
+from typing import IO, Any
+
+from weft.lab.api import Check, Difference, Unwritten
+
+PRINTED = 20_000
+"""Characters of output that are passed on for one check."""
+
+
+class _Printed(io.TextIOBase):
+    """Stands for stdout and stderr while student code runs."""
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+        self.left = PRINTED
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, text: str) -> int:
+        if self.left > 0:
+            kept = text[: self.left]
+            self.left -= len(kept)
+            self._channel.send(message="print", text=kept if self.left else f"{kept}\n… (more was printed)\n")
+        return len(text)
+
+
+class Channel:
+    """The way back to the process that grades."""
+
+    def __init__(self, stream: IO[str]) -> None:
+        self._stream = stream
+
+    def send(self, **message: Any) -> None:
+        self._stream.write(json.dumps(message) + "\n")
+        self._stream.flush()
+
+
+def failure(problem: BaseException, folder: Path, files: list[str]) -> dict[str, Any]:
+    """An exception as plain data: what it is, and the last line of the student's files that it went through."""
+    frames = traceback.extract_tb(problem.__traceback__)
+    inside = [frame for frame in frames if Path(frame.filename).parent == folder]
+    student = [frame for frame in inside if Path(frame.filename).name in files]
+    place: dict[str, Any] = {"file": None, "line": None, "code": None, "student": bool(student)}
+    for frame in (student or inside)[-1:]:
+        place |= {"file": Path(frame.filename).name, "line": frame.lineno, "code": (frame.line or "").strip()}
+    if isinstance(problem, Unwritten):
+        return {"kind": "unwritten", "hole": problem.hole} | place
+    if isinstance(problem, Difference):
+        told = {"what": problem.what, "expected": problem.expected, "actual": problem.actual}
+        return {"kind": "difference"} | told | place
+    if isinstance(problem, SyntaxError) and problem.filename:
+        place |= {"file": Path(problem.filename).name, "line": problem.lineno, "code": (problem.text or "").strip()}
+    return {"kind": "error", "type": type(problem).__name__, "text": _message(problem)} | place
+
+
+def _message(problem: BaseException) -> str:
+    try:
+        return str(problem)
+    except Exception:
+        return ""
+
+
+def _load(folder: Path) -> list[Check]:
+    """The checks of ``grade.py`` in the order of its text."""
+    sys.path.insert(0, str(folder))
+    importlib.invalidate_caches()
+    grade = importlib.import_module("grade")
+    return [value for value in vars(grade).values() if isinstance(value, Check)]
+
+
+def _unload(folder: Path) -> None:
+    """Forget every module of the folder, so that the next one's of the same name is read."""
+    sys.path[:] = [entry for entry in sys.path if entry != str(folder)]
+    for name, module in list(sys.modules.items()):
+        if str(getattr(module, "__file__", None) or "").startswith(f"{folder}{os.sep}"):
+            del sys.modules[name]
+
+
+def _call(check: Check) -> dict[str, Any]:
+    value = check()
+    if check.what is None:
+        return {"kind": "pass"}
+    if isinstance(value, bool) or not hasattr(value, "__index__"):
+        raise TypeError(f"@measure {check.name} returned {value!r}; it must return cycles as a whole number")
+    return {"kind": "measured", "what": check.what, "cycles": int(value), "bound": check.bound}
+
+
+def run(channel: Channel, number: int, job: dict[str, Any]) -> None:
+    """One run: load ``grade.py``, then its checks in the order of holes; a hole's first failure ends that hole."""
+    folder, files, holes = Path(job["folder"]), job["files"], job["holes"]
+    os.chdir(folder)
+    printed = _Printed(channel)
+    sys.stdout = sys.stderr = printed
+    channel.send(message="load", run=number)
+    try:
+        checks = sorted(_load(folder), key=lambda check: holes.index(check.hole) if check.hole in holes else -1)
+    except BaseException as problem:
+        channel.send(message="broken", run=number, result=failure(problem, folder, files))
+        _unload(folder)
+        return
+    channel.send(message="checks", run=number, holes=[check.hole for check in checks])
+    ended = set(job["ended"])
+    for check in checks:
+        if check.hole in ended or check.name in job["done"] or check.hole not in job["only"]:
+            continue
+        channel.send(message="start", run=number, hole=check.hole, name=check.name, title=check.title)
+        printed.left = PRINTED
+        try:
+            result = _call(check)
+        except BaseException as problem:  # SystemExit too: student code must not end the grading
+            result = failure(problem, folder, files)
+            ended.add(check.hole)
+        channel.send(message="result", run=number, result=result)
+    channel.send(message="end", run=number)
+    _unload(folder)
+
+
+def main() -> None:
+    """Read the job, keep stdout for messages, run."""
+    runs = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
+    channel = Channel(os.fdopen(os.dup(1), "w", encoding="utf-8"))
+    os.dup2(2, 1)  # what is printed past Python goes to stderr
+    sys.dont_write_bytecode = True
+    warnings.simplefilter("ignore")
+    for number, job in enumerate(runs):
+        if not job["complete"]:
+            run(channel, number, job)
+
+
+if __name__ == "__main__":
+    main()

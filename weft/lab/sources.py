@@ -1,0 +1,86 @@
+"""The student's files: read, and judged before anything runs: are they Python, do they import only what is allowed?"""
+
+from __future__ import annotations
+
+import ast
+import warnings
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from weft.lab.markers import definitions, owner
+from weft.lab.tree import Lab
+
+ALWAYS = ("__future__", "typing")
+"""Modules that every lab allows; besides them ``weft.lab``, from which the starter imports."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What keeps a file from being run: ``line`` and ``code`` are None where there is no line to show."""
+
+    file: str
+    line: int | None
+    text: str
+    code: str | None = None
+
+    def __str__(self) -> str:
+        place = self.file if self.line is None else f"{self.file}:{self.line}"
+        return f"{place}: {self.text}"
+
+
+def read_sources(lab: Lab, folder: Path) -> tuple[dict[str, str], tuple[Problem, ...]]:
+    """The files with holes as they stand in ``folder``, and what speaks against running them."""
+    sources: dict[str, str] = {}
+    problems: list[Problem] = []
+    for file in lab.files:
+        try:
+            sources[file] = (folder / file).read_text(encoding="utf-8")
+        except FileNotFoundError:
+            problems.append(Problem(file, None, f"missing in {folder}; `weft lab reset` puts the starter there"))
+        except UnicodeDecodeError:
+            problems.append(Problem(file, None, "not UTF-8 text"))
+    return sources, (*problems, *judge(lab, sources))
+
+
+def judge(lab: Lab, sources: Mapping[str, str]) -> tuple[Problem, ...]:
+    """Syntax errors and forbidden imports, by name and line."""
+    return tuple(problem for file, text in sources.items() for problem in _judge_file(lab, file, text))
+
+
+def _judge_file(lab: Lab, file: str, text: str) -> Iterator[Problem]:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            tree = ast.parse(text)
+            compile(text, file, "exec", dont_inherit=True)
+    except SyntaxError as problem:
+        yield Problem(file, problem.lineno, f"not Python: {problem.msg}", (problem.text or "").strip() or None)
+        return
+    except ValueError as problem:
+        yield Problem(file, None, f"not Python: {problem}")
+        return
+    own = {Path(name).stem for name in lab.files} | {path.stem for path in lab.given}
+    for line, module in _imports(tree):
+        top = module.partition(".")[0]
+        if top in own or top in lab.imports or top in ALWAYS or module == "weft.lab":
+            continue
+        allowed = ", ".join((*sorted(lab.imports), *sorted(own)))
+        code = text.splitlines()[line - 1].strip()
+        yield Problem(file, line, f"imports {module}, which this lab does not allow; it allows {allowed}", code)
+
+
+def _imports(tree: ast.Module) -> Iterator[tuple[int, str]]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.lineno, "." * node.level + (node.module or "")
+
+
+def line_of(lab: Lab, sources: Mapping[str, str], hole: str) -> tuple[str, int | None]:
+    """Where a hole is in the student's files: the file, and the line of the function around it if it is still there."""
+    file = lab.hole(hole).file
+    around = owner(lab.text(file), hole, file)
+    lines = (node.lineno for name, node in definitions(sources[file]) if name == around)
+    return file, next(lines, None)

@@ -1,0 +1,128 @@
+"""What the lab commands show: outcomes for people (rich) and as plain data (JSON)."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from weft.lab.grading import FAIL, PASS, UNCHECKED, UNWRITTEN, WAITS, Outcome, Report
+from weft.lab.lock import Measured
+from weft.lab.tree import Lab
+
+SCHEMA = 1
+STYLE = {PASS: "green", FAIL: "bold red", UNWRITTEN: "yellow", WAITS: "dim", UNCHECKED: "dim"}
+MARKS = {
+    "beats": "beats the reference",
+    "full": "full marks",
+    "pass": "passes",
+    "slow": "too slow",
+    "impossible": "below the bound",
+}
+SHOWN = 40
+"""Lines of a student's output that are shown for one hole."""
+
+
+def console() -> Console:
+    """Stdout, plain where it is no terminal; lines are not broken there."""
+    found = Console(highlight=False)
+    return found if found.is_terminal else Console(highlight=False, width=200, no_color=True)
+
+
+def list_labs(labs: Sequence[Lab]) -> Table:
+    """The labs as a table."""
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+    for heading in ("lab", "hours", "holes", "what it is"):
+        table.add_column(heading, no_wrap=heading != "what it is")
+    for lab in labs:
+        needs = f" (needs {', '.join(lab.needs)})" if lab.needs else ""
+        about = Text.assemble((lab.title, "bold"), f": {lab.summary}{needs}")
+        table.add_row(lab.name, lab.hours, str(len(lab.holes)), about)
+    return table
+
+
+def labs_data(labs: Sequence[Lab]) -> dict[str, Any]:
+    """The labs as plain data."""
+    keys = ("name", "number", "title", "summary", "hours", "files", "needs")
+    rows = [{key: getattr(lab, key) for key in keys} | {"holes": list(lab.tasks)} for lab in labs]
+    return {"schema": SCHEMA, "labs": rows}
+
+
+def show_report(out: Console, lab: Lab, report: Report) -> None:
+    """A graded lab, hole by hole."""
+    out.print(Text.assemble((f"{lab.name}: {lab.title}", "bold")))
+    for problem in report.problems:
+        out.print(Text.assemble(("  cannot run  ", "bold red"), str(problem)))
+        if problem.code:
+            out.print(Text(f"      {problem.code}", "dim"))
+    width = max(len(hole.name) for hole in lab.holes)
+    for outcome in report.outcomes:
+        out.print(_headline(lab, outcome, width))
+        for line in _details(outcome):
+            out.print(Padding(line, (0, 0, 0, 6)))
+    if report.printed:
+        _show_printed(out, "while loading", report.printed)
+    count = sum(outcome.status == PASS for outcome in report.outcomes)
+    out.print(Text(f"{count} of {len(report.outcomes)} holes pass", "bold green" if report.passed else "bold"))
+
+
+def _headline(lab: Lab, outcome: Outcome, width: int) -> Text:
+    status = f"waits for {outcome.waits_for}" if outcome.status == WAITS else outcome.status
+    told = {UNWRITTEN: lab.hole(outcome.hole).task, FAIL: f"{outcome.check}"}.get(outcome.status, "")
+    line = Text.assemble(f"  {outcome.hole:{width}}  ", (status, STYLE[outcome.status]), f"  {told}".rstrip())
+    if outcome.status == UNWRITTEN:
+        line.append(f"  ({lab.hole(outcome.hole).file})", "dim")
+    return line
+
+
+def _details(outcome: Outcome) -> list[Text]:
+    lines: list[Text] = []
+    failure = outcome.failure
+    if failure is not None:
+        lines.append(Text(failure.what))
+        if failure.expected is not None:
+            lines.append(Text.assemble(("expected  ", "green"), failure.expected))
+            lines.append(Text.assemble(("actual    ", "red"), failure.actual or ""))
+        if failure.file is not None:
+            place = failure.file if failure.line is None else f"{failure.file}:{failure.line}"
+            lines.append(Text.assemble((f"at {place}", "bold"), f"  {failure.code}" if failure.code else ""))
+    lines += [_figure(figure) for figure in outcome.measured if figure.mark not in ("slow", "impossible")]
+    if outcome.printed:
+        text = outcome.printed.rstrip("\n").splitlines()
+        more = [f"… ({len(text) - SHOWN} lines more)"] if len(text) > SHOWN else []
+        lines += [Text.assemble(("printed   ", "cyan"), line) for line in text[:SHOWN] + more]
+    return lines
+
+
+def _figure(figure: Measured) -> Text:
+    ratio = f"{figure.cycles / figure.reference:.2f} × the reference's {figure.reference:,}"
+    text = f"{figure.what}: {figure.cycles:,}, {ratio}; bound {figure.bound:,}: "
+    return Text.assemble(text, (MARKS[figure.mark], "green"))
+
+
+def _show_printed(out: Console, when: str, printed: str) -> None:
+    for line in printed.rstrip("\n").splitlines()[:SHOWN]:
+        out.print(Text.assemble((f"  printed {when}  ", "cyan"), line))
+
+
+def report_data(report: Report) -> dict[str, Any]:
+    """A graded lab as plain data."""
+    return {
+        "schema": SCHEMA,
+        "lab": report.lab,
+        "passed": report.passed,
+        "problems": [dataclasses.asdict(problem) for problem in report.problems],
+        "printed": report.printed,
+        "holes": [_outcome_data(outcome) for outcome in report.outcomes],
+    }
+
+
+def _outcome_data(outcome: Outcome) -> dict[str, Any]:
+    data = dataclasses.asdict(outcome)
+    data["measured"] = [dataclasses.asdict(figure) | {"mark": figure.mark} for figure in outcome.measured]
+    return {"name": data.pop("hole")} | data

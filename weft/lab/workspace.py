@@ -1,0 +1,100 @@
+"""A student's folder: made once from a lab's starters, recognised again, reset with a dated copy kept."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from weft.lab.markers import LabError, strip
+from weft.lab.tree import Lab
+
+MARKER = ".weft-lab"
+"""The file that says which lab a folder is for."""
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """A student's folder, the name of its lab, and the tree it came from (None if that is no longer there)."""
+
+    folder: Path
+    lab: str
+    tree: Path | None
+
+
+def starters(lab: Lab) -> dict[str, str]:
+    """The files with holes as a student gets them."""
+    return {file: strip(lab.text(file), lab.tasks, str(lab.folder / file)) for file in lab.files}
+
+
+def handed_out(lab: Lab) -> dict[str, str]:
+    """Everything a new workspace holds: starters, given files, the lab's text."""
+    files = starters(lab) | {path.name: path.read_text(encoding="utf-8") for path in lab.given}
+    readme = lab.folder / "README.md"
+    if readme.is_file():
+        files["README.md"] = readme.read_text(encoding="utf-8")
+    return files
+
+
+def init(lab: Lab, folder: Path) -> list[str]:
+    """Make ``folder`` a workspace; the names of the files written. Raises LabError if any of them stands there."""
+    files = handed_out(lab)
+    if folder.exists() and not folder.is_dir():
+        raise LabError(f"{folder} is a file; give the name of a folder")
+    if there := [name for name in (*files, MARKER) if (folder / name).exists()]:
+        raise LabError(
+            f"nothing written: {folder} already holds {', '.join(there)}; give another folder, or "
+            f"`weft lab reset` there to begin again with a copy kept"
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    _write(folder, files)
+    marker = {"schema": SCHEMA, "lab": lab.name, "tree": str(lab.folder.parent.resolve())}
+    (folder / MARKER).write_text(json.dumps(marker, indent=2) + "\n", encoding="utf-8")
+    return list(files)
+
+
+def reset(lab: Lab, workspace: Workspace, now: datetime) -> Path:
+    """Put the starters back; the student's files are kept in the folder that is returned."""
+    kept = workspace.folder / f"before-reset-{now:%Y-%m-%d-%H%M%S}"
+    if kept.exists():
+        raise LabError(f"{kept} is already there; wait a second and try again")
+    kept.mkdir()
+    for file in (*lab.files, *(path.name for path in lab.given)):
+        if (workspace.folder / file).exists():
+            shutil.copy2(workspace.folder / file, kept / file)
+    _write(workspace.folder, handed_out(lab))
+    return kept
+
+
+def find_workspace(start: Path, lab: str | None = None) -> Workspace | None:
+    """The workspace that ``start`` is in; else, if ``lab`` is named, the folder in ``start`` that is one for it."""
+    for folder in (start, *start.parents):
+        if (folder / MARKER).is_file():
+            found = read_marker(folder)
+            if lab is None or found.lab == lab:
+                return found
+            break
+    if lab is not None:
+        inside = (read_marker(path.parent) for path in sorted(start.glob(f"*/{MARKER}")))
+        return next((found for found in inside if found.lab == lab), None)
+    return None
+
+
+def read_marker(folder: Path) -> Workspace:
+    """The workspace in ``folder``. Raises LabError if its marker cannot be read."""
+    path = folder / MARKER
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+        tree = Path(data["tree"])
+        return Workspace(folder, str(data["lab"]), tree if tree.is_dir() else None)
+    except (ValueError, KeyError, TypeError) as problem:
+        raise LabError(f"{path}: not readable ({problem}); `weft lab init` in a new folder makes another") from problem
+
+
+def _write(folder: Path, files: Mapping[str, str]) -> None:
+    for name, text in files.items():
+        (folder / name).write_text(text, encoding="utf-8")
