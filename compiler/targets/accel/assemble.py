@@ -6,11 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from compiler.targets.accel.lives import Life, described, touching
 from compiler.targets.accel.loops import flatten
 from compiler.targets.accel.schedule import hoisted, interleave
 from compiler.targets.accel.sync import edges, masked, masks
 from compiler.targets.accel.tasks import Task
 from isa.encoding import Instruction, make
+from isa.instructions import UNITS
 from isa.machine import Machine
 from isa.program import Buffer, Program
 
@@ -33,20 +35,25 @@ def assemble(
     entry: int,
     meta: Mapping[str, Any],
     window: int = 16,
+    lives: Sequence[Life] = (),
 ) -> Program:
     """The program that does ``tasks`` in an order equivalent to the one given, its code at ``entry``.
 
-    window: see ``schedule.hoisted`` (0: no load is moved).
+    window: see ``schedule.hoisted`` (0: no load is moved). lives: of what lies on chip while the tasks are done.
     """
+    emitted, touched = tasks, touching(tasks, lives)
     if window:
         tasks = hoisted(tasks, edges(tasks), window)
     waits = edges(tasks)
     wait, post = masks(tasks, waits)
     code: list[Instruction] = []
     owner: list[int] = []
+    places: dict[int, tuple[int, int]] = {}  # id of a task → its unit's first and last instruction
     for index in interleave(machine, tasks, waits):
         task = masked(tasks[index], wait[index], post[index])
         flat = flatten(task.nodes, machine.queues.loop)
+        working = [at for at, instruction in enumerate(flat, len(code)) if instruction.spec.unit in UNITS]
+        places[id(tasks[index])] = working[0], working[-1]
         code += flat
         owner += [task.op] * len(flat)
     code.append(make("halt"))
@@ -54,7 +61,12 @@ def assemble(
         {"name": o.name, "nodes": list(o.nodes), "macs": o.macs, "instructions": _ranges(owner, i)}
         for i, o in enumerate(operators)
     ]
-    extra = {"useful_macs": sum(o.macs for o in operators), "operators": table}
+    found = {number: places[id(task)] for number, task in enumerate(emitted)}
+    extra = {
+        "useful_macs": sum(o.macs for o in operators),
+        "operators": table,
+        "lives": described(lives, touched, emitted, found),
+    }
     return Program(machine, tuple(code), entry, tuple(buffers), dict(data), {**meta, **extra})
 
 

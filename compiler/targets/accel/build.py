@@ -23,7 +23,8 @@ _INSTEAD = {
 def label_of(graph: Graph, index: int) -> str:
     """How instructions and reports name a node."""
     node = graph.nodes[index]
-    return f"%{index} {node.op}" + (f" {node.origin}" if node.origin else "")
+    what = node.attr("name") if node.op == "input" else node.op
+    return f"%{index} {what}" + (f" {node.origin}" if node.origin else "")
 
 
 def constant_bits(node: Node) -> int | None:
@@ -140,9 +141,10 @@ def _product(grouper: Grouper, index: int) -> Product:
     k = rows[0] if node.attr("transpose_a") else rows[1]
     label = label_of(graph, index)
     (a, ta), (b, tb) = sides
+    names = label_of(graph, a), label_of(graph, b)
     if node.shape[1] == 1 and node.shape[0] > 1:
-        return Product(b, a, not tb, not ta, dtype, k, label)
-    return Product(a, b, ta, tb, dtype, k, label)
+        return Product(b, a, not tb, not ta, dtype, k, label, names[::-1])
+    return Product(a, b, ta, tb, dtype, k, label, names)
 
 
 def kernel_of(grouper: Grouper, group: Group) -> Kernel:

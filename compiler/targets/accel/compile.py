@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable
 
 from compiler.passes import pipeline
@@ -29,14 +30,14 @@ def compile(
     """A program that computes ``graph`` on ``machine``. Raises CompileError.
 
     Buffers: every input and state by its name, every output by its name; an updated state is rewritten in place. A bool
-    is an int8 of -1 or 0.
+    is an int8 of -1 or 0. ``meta``: the graph's name and digest, useful multiply-accumulates, operators, on-chip lives.
 
     keep: "all" makes the value of every node of ``prepared(graph)`` an output called ``%index`` (those that merely read
         others in another way excepted); otherwise the nodes whose values do.
     tune: try several ways of lowering and keep the one that the exact timing finds fastest (programs of more than 4,000
         instructions excepted).
     """
-    graph = prepared(graph)
+    digest, graph = graph.digest(), prepared(graph)
     if keep == "all":
         keep = [i for i in range(len(graph.nodes)) if i in graph.live and _computes(graph, i)]
     kept = tuple(int(i) for i in keep)
@@ -44,7 +45,7 @@ def compile(
     if tune and len(best.instructions) <= _LONGEST_TUNED:
         rivals = [best, *(lower(graph, machine, name, kept, choice) for choice in CHOICES[1:])]
         best = min(rivals, key=lambda program: timing(program).cycles)
-    return best
+    return dataclasses.replace(best, meta={**best.meta, "graph": digest})
 
 
 def _computes(graph: Graph, index: int) -> bool:

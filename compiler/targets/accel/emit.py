@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from compiler.targets.accel.lives import Lives
 from compiler.targets.accel.loops import Node
 from compiler.targets.accel.memory import Arena, Space
 from compiler.targets.accel.micro import COL, FULL, ONE, ROW
@@ -51,6 +52,7 @@ class Builder:
     accumulator: Arena = field(init=False)
     scratchpad: Arena = field(init=False)
     tasks: list[Task] = field(default_factory=list)
+    lives: Lives = field(default_factory=Lives)
     label: str = ""
     op: int = 0
     _clock: int = 0
@@ -63,14 +65,25 @@ class Builder:
         """The memory called ``memory``."""
         return self.accumulator if memory == "accumulator" else self.scratchpad
 
-    def allocate(self, memory: str, size: int, avoid: Collection[int] = (), newest: bool = False) -> Space:
-        """Space on chip (see ``Arena.allocate``); raises NoSpace."""
-        return self.arena(memory).allocate(size, avoid, newest)
+    def allocate(
+        self, memory: str, size: int, avoid: Collection[int] = (), newest: bool = False, name: str = ""
+    ) -> Space:
+        """Space on chip (see ``Arena.allocate``), called ``name`` in reports (or by the label); raises NoSpace."""
+        space = self.arena(memory).allocate(size, avoid, newest)
+        self.lives.begin(space, name or self.label, len(self.tasks))
+        return space
+
+    def reserve(self, bank: int, start: int, size: int, name: str) -> Space:
+        """Exactly these bytes of a scratchpad bank, which must be free."""
+        space = self.scratchpad.reserve(bank, start, size)
+        self.lives.begin(space, name, len(self.tasks))
+        return space
 
     def release(self, space: Space) -> None:
         """Give space back: whatever is emitted from now on may use it."""
         self._clock += 1
         self.arena(space.memory).release(space, self._clock)
+        self.lives.end(space, len(self.tasks))
 
     @contextmanager
     def labelled(self, label: str) -> Iterator[None]:

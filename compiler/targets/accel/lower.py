@@ -60,7 +60,8 @@ class _Emission:
             self.builder.op = index
             for value, lease in self.placement.resident.items():
                 if lease.first == index:
-                    spaces[value] = self.builder.scratchpad.reserve(lease.bank, lease.start, lease.size)
+                    name = self.placement.names[value]
+                    spaces[value] = self.builder.reserve(lease.bank, lease.start, lease.size, name)
             self._kernel(index, kernel)
             for value in [v for v in spaces if self.placement.resident[v].last <= index]:
                 self.builder.release(spaces.pop(value))
@@ -70,14 +71,16 @@ class _Emission:
         problem: NoSpace | None = None
         every = plans(self.machine, kernel, self.placement.arrays, self.choice.share)
         for plan in itertools.islice(every, _MOST_PLANS):
-            saved = copy.deepcopy((self.builder.accumulator, self.builder.scratchpad)), len(self.builder.tasks)
+            saved = copy.deepcopy((self.builder.accumulator, self.builder.scratchpad))
+            tasks, lives = len(self.builder.tasks), len(self.builder.lives.all)
             try:
                 Walk(self.builder, kernel, self.placement.arrays, plan).run()
                 return
             except NoSpace as error:
                 problem = error
-                (self.builder.accumulator, self.builder.scratchpad), count = saved
-                del self.builder.tasks[count:]
+                self.builder.accumulator, self.builder.scratchpad = saved
+                del self.builder.tasks[tasks:]
+                self.builder.lives.forget(lives)
         raise _DoesNotFit(index, problem)
 
 
@@ -123,8 +126,9 @@ def lower(
     entry = -(-placement.end // machine.line_bytes) * machine.line_bytes
     operators = [Operator(k.label, k.nodes, k.macs) for k in placement.kernels]
     return assemble(
-        machine, builder.tasks, operators, placement.buffers, placement.data, entry, {"name": name}, choice.window
-    )
+        machine, builder.tasks, operators, placement.buffers, placement.data, entry, {"name": name}, choice.window,
+        builder.lives.all,
+    )  # fmt: skip
 
 
 def _dram_error(name: str, machine: Machine, placement: Placement) -> CompileError:

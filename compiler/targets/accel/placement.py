@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from compiler.targets.accel.arrays import Array, dram_pitch, local_pitch
+from compiler.targets.accel.build import label_of
 from compiler.targets.accel.groups import Grouper
 from compiler.targets.accel.kernel import Kernel
 from compiler.targets.accel.layout import Layout
@@ -26,11 +27,12 @@ BUFFER_DTYPES = {"bool": "int8"}
 @dataclass
 class Placement:
     """``kernels`` with the copies that state updates need; ``arrays``: where values are;
-    ``resident``: values kept in the scratchpad."""
+    ``resident``: values kept in the scratchpad, and ``names``, what those are called."""
 
     kernels: list[Kernel]
     arrays: dict[int, Array] = field(default_factory=dict)
     resident: dict[int, Lease] = field(default_factory=dict)
+    names: dict[int, str] = field(default_factory=dict)
     buffers: list[Buffer] = field(default_factory=list)
     data: dict[int, bytes] = field(default_factory=dict)
     end: int = 0
@@ -161,6 +163,7 @@ class Placer:
         for value, lease in p.resident.items():
             dtype, rows, cols, _ = self._sizes(value)
             local = lease.bank * self.scratchpad.bank_bytes + lease.start
+            p.names[value] = label_of(self.graph, value)
             p.arrays[value] = Array(dtype, rows, cols, local_pitch(self.machine, dtype, cols), 0, local, lease.bank)
         for value in between:
             if value not in p.arrays:

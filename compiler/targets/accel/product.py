@@ -18,7 +18,8 @@ assert set(TYPES.values()) == set(MATMUL_TYPES)
 
 @dataclass(frozen=True)
 class Product:
-    """``op(a)·op(b)``: [m, k] by [k, n], where op transposes if the flag is set. ``a`` and ``b`` are graph values."""
+    """``op(a)·op(b)``: [m, k] by [k, n], where op transposes if the flag is set. ``a`` and ``b`` are graph values;
+    reports call them by ``names``."""
 
     a: int
     b: int
@@ -27,6 +28,7 @@ class Product:
     dtype: str
     k: int
     label: str = ""
+    names: tuple[str, str] = ("", "")
 
 
 @dataclass(frozen=True)
@@ -39,13 +41,15 @@ class Piece:
     space: Space | None = None
 
 
-def bring(b: Builder, array: Array, row: int, rows: int, col: int, cols: int, avoid: set[int]) -> Piece:
+def bring(
+    b: Builder, array: Array, row: int, rows: int, col: int, cols: int, avoid: set[int], name: str = ""
+) -> Piece:
     """A part of a stored operand, on chip: where it lies if it is resident, loaded otherwise. Raises NoSpace."""
     if array.local is not None:
         return Piece(array.at(row, col), array.pitch, array.bank)
     bus, size = b.machine.bus.bytes, cols * array.element_bytes
     pitch = -(-size // bus) * bus
-    space = b.allocate("scratchpad", rows * pitch, avoid)
+    space = b.allocate("scratchpad", rows * pitch, avoid, name=name)
     b.transfer("load", space.local, pitch, array.at(row, col), array.pitch, rows, size)
     return Piece(space.local, pitch, space.bank, space)
 

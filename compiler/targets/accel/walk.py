@@ -113,12 +113,14 @@ class Walk:
                 for extent in tiles:
                     if extent.row not in left:
                         part = (k, depth, extent.row, extent.rows)
-                        piece = bring(b, a_array, *(part if product.transpose_a else part[2:] + part[:2]), w_banks)
+                        part = part if product.transpose_a else part[2:] + part[:2]
+                        piece = bring(b, a_array, *part, w_banks, product.names[0])
                         left[extent.row] = piece
                         a_banks.add(piece.bank)
                     if extent.col not in right:
                         part = (k, depth, extent.col, extent.cols)
-                        piece = bring(b, w_array, *(part[2:] + part[:2] if product.transpose_b else part), a_banks)
+                        part = part[2:] + part[:2] if product.transpose_b else part
+                        piece = bring(b, w_array, *part, a_banks, product.names[1])
                         right[extent.col] = piece
                         w_banks.add(piece.bank)
                     a, w = left[extent.row], right[extent.col]
@@ -159,7 +161,7 @@ class Walk:
                  COL: local_pitch(self.b.machine, self.kernel.micros[micro].dtype, extent.rows)}[role]
         avoid = [*self._live_banks(), *(self.product_banks if memory == "accumulator" else ())]
         passing = self.kernel.micros[micro].kind != "leaf" and micro not in self.kernel.outputs
-        space = self.b.allocate(memory, whole, avoid, passing)
+        space = self.b.allocate(memory, whole, avoid, passing, self.kernel.micros[micro].label)
         block = Block(role, element, space.local, pitch, space.bank)
         self.held[scope][micro] = (block, space)
         return block
