@@ -7,7 +7,8 @@ of what the value is rounded to (float32: 2**-24, bfloat16: 2**-8) and v = 2**-2
 ==================== ================================================================================
 movement, select,    equal. (A number below 2**-126 may have become zero, here and everywhere.)
 max, neg, casts,
-integers, bools
+integers, bools,
+dequantise
 add, sub, mul        u·|r|: rounded once
 sum of n             (n - 1)·v·Σ|x| + u·|r|: n - 1 additions in any order
 matmul over K        2·K·v·Σ|a·b| + u·|r|: K fused products, and at most as many sums of partial sums
@@ -74,7 +75,10 @@ ERRORS: Mapping[str, Callable[[Graph, int, list[Array], Array], Array]] = {
     "sqrt": _relative(lambda x: np.abs(np.log2(np.maximum(x, TINY))) + 2.0),
 }
 """Primitive → absolute error of its arithmetic, before the result is rounded to its dtype."""
-EXACT = ("maximum", "minimum", "neg", "select", "cast", "max", "reshape", "permute", "broadcast_to", "slice", "pad")
+EXACT = (
+    "maximum", "minimum", "neg", "select", "cast", "max", "reshape", "permute", "broadcast_to", "slice", "pad",
+    "dequantise",
+)  # fmt: skip
 
 
 def bound(graph: Graph, index: int, inputs: list[Array], result: Array) -> Array:

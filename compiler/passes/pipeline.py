@@ -9,6 +9,9 @@ from compiler.passes.common_subexpressions import common_subexpressions
 from compiler.passes.constant_folding import constant_folding
 from compiler.passes.dead_code import dead_code
 from compiler.passes.precision import precision
+from compiler.passes.quantised_bias import quantised_bias
+from compiler.passes.quantised_products import quantised_products
+from compiler.passes.requantise import requantise
 from framework.errors import GraphError
 from framework.graph import Graph
 
@@ -19,6 +22,9 @@ PASSES: Mapping[str, Pass] = {
     "constant_folding": constant_folding,
     "algebra": algebra,
     "common_subexpressions": common_subexpressions,
+    "quantised_products": quantised_products,
+    "quantised_bias": quantised_bias,
+    "requantise": requantise,
     "precision": precision,
 }
 """Every pass by name."""
@@ -26,10 +32,14 @@ PASSES: Mapping[str, Pass] = {
 # Equal operands must be one node before algebra can see that they are equal; what it leaves may be equal again.
 _CLEAN = ("dead_code", "common_subexpressions", "constant_folding", "algebra", "common_subexpressions")
 
+# Equal scales must be one node before the bias can be seen to have that of its product.
+_INTEGERS = ("quantised_products", "common_subexpressions", "quantised_bias", "requantise")
+
 PIPELINES: Mapping[str, tuple[str, ...]] = {
-    "cpu": _CLEAN,
+    # What is quantised, in the graph, becomes integers on every target: they give the same bits.
+    "cpu": (*_CLEAN, *_INTEGERS, "common_subexpressions"),
     # Rounding comes after the clean-up, which sees fewer products, and before a second one, which merges casts.
-    "accel": (*_CLEAN, "precision", "algebra", "common_subexpressions"),
+    "accel": (*_CLEAN, *_INTEGERS, "precision", "algebra", "common_subexpressions"),
 }
 """What each target runs before it lowers a graph."""
 

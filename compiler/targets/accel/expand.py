@@ -65,6 +65,22 @@ def _maximum(w: Writer, a: tuple[int, ...], d: str) -> int:
     return w.bin("fmax", a[0], a[1], d) if zero is None else w.un("relu", a[1 - zero], d)
 
 
+ROUNDER = 1.5 * 2**23
+"""Adding it to a number below 2**22 rounds to nearest even: the integer then stands in the lowest bits of the word."""
+
+
+def _quantise(w: Writer, a: tuple[int, ...], d: str) -> int:
+    """The word of ``x·m + ROUNDER`` less the word of ROUNDER is the rounded integer; writing it as int8 saturates.
+
+    Far above the range words still ascend; far below the sum would turn negative and the difference wrap, so that
+    values are raised to -128 first, unless x came out of a relu.
+    """
+    scaled = w.bin("fmul", a[0], a[1])
+    if w.micros[a[0]].op != "relu":
+        scaled = w.bin("fmax", scaled, w.f(-128.0))
+    return w.bin("isub", w.bin("fadd", scaled, w.f(ROUNDER)), w.f(ROUNDER), d)
+
+
 def _zero(w: Writer, index: int) -> bool:
     return w.micros[index].kind == "imm" and w.micros[index].imm == 0
 
@@ -99,6 +115,8 @@ ELEMENTWISE: Mapping[tuple[str, str], Expansion] = {
     ("and", "b"): _plain("and"), ("or", "b"): _plain("or"),
     ("not", "b"): lambda w, a, d: w.bin("xor", a[0], w.imm(-1), d),
     ("select", "b"): _select,
+    ("quantise", "f"): _quantise,
+    ("dequantise", "i"): lambda w, a, d: w.bin("fmul", w.un("i2f", a[0]), a[1], d),
 }  # fmt: skip
 """(primitive, kind of its first operand) → how to write it."""
 

@@ -137,6 +137,19 @@ def _cast(b: ir.IRBuilder, args: Sequence[ir.Value], op: Scalar) -> ir.Value:
     return b.trunc(_extremum(b, "<", _extremum(b, ">", x, low), high), kind)
 
 
+def _quantise(b: ir.IRBuilder, args: Sequence[ir.Value], op: Scalar) -> ir.Value:
+    """x · multiplier to nearest even, saturated; NaN becomes 127."""
+    scaled = b.fmul(*args)
+    low, high = (constant(float(limit)) for limit in _limits("int8"))
+    above = b.select(b.fcmp_ordered("<", scaled, low), low, scaled)
+    inside = b.select(b.fcmp_unordered(">", above, high), high, above)
+    return b.fptosi(intrinsic(b, "llvm.rint", inside), I8)
+
+
+def _dequantise(b: ir.IRBuilder, args: Sequence[ir.Value], op: Scalar) -> ir.Value:
+    return b.fmul(b.sitofp(args[0], F32), args[1])
+
+
 def _reciprocal(b: ir.IRBuilder, args: Sequence[ir.Value], op: Scalar) -> ir.Value:
     return b.fdiv(constant(1.0), args[0])
 
@@ -165,6 +178,8 @@ OPERATIONS: dict[str, Operation] = {
     "not": lambda b, args, op: b.not_(args[0]),
     "select": lambda b, args, op: b.select(*args),
     "cast": _cast,
+    "quantise": _quantise,
+    "dequantise": _dequantise,
 }
 """How each elementwise primitive, and a constant, is computed on register values."""
 

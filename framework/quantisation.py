@@ -1,0 +1,181 @@
+"""Post-training quantisation: a trained model of Linear layers becomes one that computes with int8 values.
+
+``quantise`` watches the float model on calibration data, chooses the range of each layer's input from what it saw, and
+rebuilds the model around ``QuantisedLinear``. Weights are scaled for each output channel by their largest magnitude.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, TypeVar
+
+import numpy as np
+
+from framework.device import default_device, get_device
+from framework.errors import FrameworkError, ShapeError
+from framework.lazy import no_grad
+from framework.nn import Linear, Module
+from framework.origin import user_line
+from framework.primitives.base import Array
+from framework.quantised import MOST_FEATURES, QuantisedLinear
+from framework.tensor import Tensor, stored
+
+M = TypeVar("M", bound=Module)
+_BATCH = 256
+
+
+def _minmax(magnitudes: Array, percentile: float) -> float:
+    """The largest magnitude: nothing that was seen saturates."""
+    return float(magnitudes.max())
+
+
+def _percentile(magnitudes: Array, percentile: float) -> float:
+    """What that share of the magnitudes do not exceed; the largest if that is zero. The rest saturates."""
+    found = float(np.percentile(magnitudes, percentile))
+    return found if found > 0 else float(magnitudes.max())
+
+
+METHODS: Mapping[str, Callable[[Array, float], float]] = {"minmax": _minmax, "percentile": _percentile}
+"""How the range of a layer's input is chosen from the magnitudes that calibration saw."""
+
+
+class CalibrationError(FrameworkError, ValueError):
+    """Calibration data, a method, or a layer that quantisation cannot use."""
+
+
+class _Watched(Module):
+    """A float Linear that keeps the magnitudes of its inputs."""
+
+    def __init__(self, layer: Linear) -> None:
+        super().__init__()
+        self.layer = Linear(layer.in_features, layer.out_features, layer.bias is not None)
+        self.layer.load_state_dict(layer.state_dict())
+        self.seen: list[Array] = []
+
+    def forward(self, x: Tensor) -> Tensor:
+        result: Tensor = self.layer(x)
+        self.seen.append(np.abs(x.numpy().astype(np.float32)).reshape(-1))
+        return result
+
+
+def quantise(model: M, data: Any, method: str = "minmax", percentile: float = 99.9) -> M:
+    """A copy of ``model`` whose Linear layers compute with int8 values, on the model's device, for inference.
+
+    data: typical inputs: an array or tensor [samples, ...], or batches of them such as a ``DataLoader`` gives (of a
+        tuple, the first field is taken). They run through the float model on the default device.
+    method: the range of a layer's inputs: "minmax", the largest magnitude seen, or "percentile", what ``percentile``
+        per cent of all magnitudes do not exceed. Beyond it values saturate.
+
+    Other modules without parameters (ReLU, Flatten, Sigmoid, Sequential and your own) are kept; those between layers
+    compute in float32, but for a ReLU, which becomes part of the integers. Raises CalibrationError for an unknown
+    method, a percentile outside (0, 100], data that is empty or not finite, a layer that cannot be quantised (by
+    name); ShapeError for data that the model does not take.
+    """
+    where = user_line()
+    if method not in METHODS:
+        raise CalibrationError(f"{where}: unknown calibration method {method!r}; there are: {', '.join(METHODS)}")
+    if isinstance(percentile, bool) or not isinstance(percentile, int | float) or not 0 < percentile <= 100:
+        raise CalibrationError(f"{where}: percentile is above 0 and at most 100, not {percentile!r}")
+    layers = _layers(model, where)
+    watched = {id(layer): _Watched(layer) for layer in layers.values()}
+    _watch(_rebuilt(model, watched), data, where)
+    made: dict[int, Module] = {}
+    for name, layer in layers.items():
+        if not watched[id(layer)].seen:
+            raise CalibrationError(f"{where}: no calibration data reached {_shown(name, layer)}")
+        largest = METHODS[method](np.concatenate(watched[id(layer)].seen), percentile)
+        bias = None if layer.bias is None else layer.bias.numpy()
+        made[id(layer)] = QuantisedLinear(layer.weight.numpy(), bias, largest).to(layer.weight.device)
+    return _rebuilt(model, made).eval()
+
+
+def _shown(name: str, module: Module) -> str:
+    return f"layer {name!r} ({type(module).__name__})" if name else f"the model ({type(module).__name__})"
+
+
+def _layers(model: Any, where: str) -> dict[str, Linear]:
+    """Every Linear by dotted path. Raises CalibrationError for what cannot be quantised."""
+    if not isinstance(model, Module):
+        raise CalibrationError(f"{where}: quantise takes a Module, not a {type(model).__name__}")
+    found: dict[str, Linear] = {}
+    for name, module in model.named_modules():
+        reason = None
+        if isinstance(module, QuantisedLinear):
+            reason = "is quantised already"
+        elif type(module) is Linear:
+            found[name] = module
+            if module.in_features > MOST_FEATURES:
+                reason = f"has more than {MOST_FEATURES:,} inputs, so its int32 sums could overflow"
+            elif not all(np.isfinite(p.numpy().astype(np.float32)).all() for p in module.parameters()):
+                reason = "has parameters that are not finite"
+        elif module._parameters:
+            reason = f"has parameters ({', '.join(module._parameters)}) and is no nn.Linear"
+        if reason is not None:
+            raise CalibrationError(
+                f"{where}: {_shown(name, module)} cannot be quantised: it {reason}; nn.Linear layers can be, and "
+                "modules without parameters stay as they are"
+            )
+    if not found:
+        raise CalibrationError(f"{where}: {_shown('', model)} has no nn.Linear layer to quantise")
+    return found
+
+
+def _rebuilt(model: M, instead: Mapping[int, Module]) -> M:
+    """The model with other modules in the place of some (by id); modules that hold none are shared."""
+    made: dict[int, Module] = dict(instead)
+
+    def build(module: Module) -> Module:
+        if id(module) not in made:
+            made[id(module)] = twin = copy.copy(module)
+            for table in ("_parameters", "_buffers", "_modules"):
+                twin.__dict__[table] = dict(module.__dict__[table])
+            for name, child in module._modules.items():
+                setattr(twin, name, build(child))
+        return made[id(module)]
+
+    rebuilt = build(model)
+    return rebuilt  # type: ignore[return-value]  # a lone Linear becomes a QuantisedLinear
+
+
+def _batches(data: Any, where: str) -> Iterator[Array]:
+    """The calibration data as arrays with samples along the first axis."""
+    if isinstance(data, Tensor | np.ndarray):
+        whole = data.numpy() if isinstance(data, Tensor) else stored(data, None)
+        if whole.ndim == 0:
+            raise CalibrationError(f"{where}: calibration data is [samples, ...], not one number")
+        yield from (whole[at : at + _BATCH] for at in range(0, len(whole), _BATCH))
+        return
+    try:
+        parts = iter(data)
+    except TypeError:
+        raise CalibrationError(
+            f"{where}: calibration data is an array, a tensor or batches of them, not a {type(data).__name__}"
+        ) from None
+    for part in parts:
+        first = part[0] if isinstance(part, tuple | list) and part else part
+        yield first.numpy() if isinstance(first, Tensor) else stored(first, None)
+
+
+def _watch(model: Module, data: Any, where: str) -> None:
+    """Run every batch through the model. Raises CalibrationError or ShapeError."""
+    samples = 0
+    with no_grad():
+        for number, batch in enumerate(_batches(data, where)):
+            values = batch.astype(np.float32)
+            if not np.isfinite(values).all():
+                at = [int(i) for i in np.argwhere(~np.isfinite(values))[0]]
+                raise CalibrationError(
+                    f"{where}: calibration data is not finite: batch {number} holds {values[tuple(at)]} at {at}"
+                )
+            if not batch.size:
+                continue
+            samples += len(batch)
+            try:
+                result = model(Tensor(batch, device=get_device(default_device())))
+            except ShapeError as error:
+                raise ShapeError(f"{where}: the model does not take the calibration data: {error}") from None
+            if isinstance(result, Tensor):
+                result.numpy()
+    if not samples:
+        raise CalibrationError(f"{where}: calibration data is empty; give some typical inputs, a hundred will do")
