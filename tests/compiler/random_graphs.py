@@ -72,6 +72,13 @@ def _grow(b: GraphBuilder, rng: random.Random, op: str) -> None:
             return
         if op == "cast":
             b.apply("cast", x, dtype=rng.choice(DTYPES))
+        elif op == "quantise":
+            if dtype.name == "float32":
+                b.apply(op, x, _like(b, rng, x))
+        elif op == "dequantise":
+            if dtype.kind == "int":
+                scale = b.constant(rng.choice((0.5, 2.0, 0.01)), "float32")
+                b.apply(op, x, b.apply("broadcast_to", scale, shape=shape) if shape else scale)
         elif op == "select":
             b.apply("select", b.apply("ne", x, _like(b, rng, x)), x, _like(b, rng, x))
         else:

@@ -94,7 +94,7 @@ def test_gradient_against_finite_differences(case: Case) -> None:
 
 def test_every_primitive_with_a_gradient_is_in_the_table() -> None:
     differentiable = {name for name, p in PRIMITIVES.items() if any(p.gradients)}
-    assert differentiable - {c.op for c in CASES} == {"select"}  # its condition is no float; tested below
+    assert differentiable - {c.op for c in CASES} == {"select", "dequantise"}  # an operand is no float; tested below
     assert len(PRIMITIVES) <= 50
     for name, p in PRIMITIVES.items():
         assert p.doc.endswith("."), name
@@ -110,6 +110,14 @@ def test_select_sends_the_gradient_to_the_chosen_side() -> None:
     values = evaluate(b.build({"loss": loss}), {"c": [True, False, True], "x": np.zeros(3), "y": np.zeros(3)})
     assert values[dx].tolist() == [1, 0, 1]
     assert values[dy].tolist() == [0, 1, 0]
+
+
+def test_dequantise_has_the_integer_as_gradient_of_its_scale() -> None:
+    b = GraphBuilder()
+    q, scale = b.input("q", (3,), "int8"), b.input("scale", (3,), "float32")
+    loss = b.apply("sum", b.apply("dequantise", q, scale), axes=(0,), keepdims=False)
+    (found,) = gradients(b, loss, [scale])
+    assert evaluate(b.build({"loss": loss}), {"q": [3, 0, -128], "scale": np.ones(3)})[found].tolist() == [3, 0, -128]
 
 
 def one(op: str, *values: Any, dtypes: str = "float32", **attrs: Any) -> np.ndarray:
@@ -131,6 +139,9 @@ def one(op: str, *values: Any, dtypes: str = "float32", **attrs: Any) -> np.ndar
         (lambda: one("cast", [300, -300, 5], dtypes="int32", dtype="int8"), [127, -128, 5]),
         (lambda: one("cast", [0.0, -0.0, 0.5, np.nan], dtype="bool"), [False, False, True, True]),
         (lambda: one("cast", [True, False], dtypes="bool", dtype="float32"), [1, 0]),
+        (lambda: one("quantise", [0.5, 1.5, -0.5, -2.5, 126.5, 127.5], np.ones(6)), [0, 2, 0, -2, 126, 127]),
+        (lambda: one("quantise", [1e9, -1e9, np.inf, -np.inf, np.nan], np.ones(5)), [127, -128, 127, -128, 127]),
+        (lambda: one("dequantise", [2**24 + 1, -3], [2.0, 0.5], dtypes="int32 float32"), [2.0**25, -1.5]),
         (lambda: one("lt", [1.0, np.nan], [2.0, 1.0]), [True, False]),
         (lambda: one("ne", [1.0, np.nan], [1.0, np.nan]), [False, True]),
         (lambda: one("div", [1.0, 0.0], [0.0, 0.0]), [np.inf, np.nan]),
