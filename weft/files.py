@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -21,15 +23,31 @@ def obstacle(path: Path) -> str | None:
     return None
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write ``text`` to ``path``, all or nothing; a device or a pipe is written to as it is. Raises OSError."""
+@contextmanager
+def replacing(path: Path, keep: tuple[type[Exception], ...] = ()) -> Iterator[Path]:
+    """The name under which to write what becomes ``path`` when the block ends, all or nothing.
+
+    It becomes so too if the block ends with one of ``keep``. A device or a pipe is written to as it is. Raises OSError
+    naming ``path``.
+    """
     try:
         if path.exists() and not path.is_file():
-            path.write_text(text, encoding="utf-8")
+            yield path
             return
         with tempfile.TemporaryDirectory(dir=path.absolute().parent, prefix=f".{path.name}.") as folder:
             whole = Path(folder, path.name)
-            whole.write_text(text, encoding="utf-8")
+            try:
+                yield whole
+            except keep:
+                if whole.exists():
+                    os.replace(whole, path)
+                raise
             os.replace(whole, path)
     except OSError as problem:
         raise OSError(problem.errno, problem.strerror, str(path)) from problem
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write ``text`` to ``path``, all or nothing; a device or a pipe is written to as it is. Raises OSError."""
+    with replacing(path) as whole:
+        whole.write_text(text, encoding="utf-8")

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from importlib import metadata, resources
 from pathlib import Path
 
@@ -19,8 +21,7 @@ VERILATOR_FLAGS = (
     "--cc", "-O3", "--x-assign", "fast", "--x-initial", "fast", "--no-assert", "--threads", "1",
     "--output-split", "20000", "-Wno-fatal", "-Wno-lint", "-Wno-style", "--prefix", PREFIX,
 )  # fmt: skip
-RUNTIME = ("verilated.cpp", "verilated_threads.cpp")
-COMPILER_FLAGS = ("-std=c++14", "-fPIC", "-DVL_NO_LEGACY", "-DVERILATOR=1", "-DVM_TRACE=0", "-DVM_COVERAGE=0")
+_CXX = ("-std=c++14", "-fPIC", "-DVL_NO_LEGACY", "-DVERILATOR=1")
 """C++14, the least that Verilator asks for: the headers of later standards take twice as long to compile."""
 HOT = "-O1"
 """For code that runs every cycle; more makes it no faster. What runs once is compiled without optimisation."""
@@ -33,8 +34,35 @@ _PUBLIC = '`verilator_config\npublic_flat_rd -module "weft_scratchpad" -var "ban
 """Makes the on-chip memories readable by name at the halt."""
 
 
-def _harness() -> str:
-    return resources.files("sim.rtl").joinpath("harness.cpp").read_text(encoding="utf-8")
+
+@dataclass(frozen=True)
+class Variant:
+    """What a kind of model is made of: flags of Verilator and the compiler, sources of Verilator's library, and ours
+    (the last of them is compiled, and includes the others)."""
+
+    verilator: tuple[str, ...]
+    compiler: tuple[str, ...]
+    runtime: tuple[str, ...]
+    sources: tuple[str, ...]
+
+    def texts(self) -> list[str]:
+        """Our sources' contents."""
+        return [resources.files("sim.rtl").joinpath(name).read_text(encoding="utf-8") for name in self.sources]
+
+
+PLAIN = Variant(
+    VERILATOR_FLAGS,
+    (*_CXX, "-DVM_TRACE=0", "-DVM_COVERAGE=0"),
+    ("verilated.cpp", "verilated_threads.cpp"),
+    ("harness.cpp",),
+)
+WAVE = Variant(
+    (*VERILATOR_FLAGS, "--trace-vcd", "--trace-max-width", "4096"),
+    (*_CXX, "-DVM_TRACE=1", "-DVM_TRACE_VCD=1", "-DVM_COVERAGE=0"),
+    (*PLAIN.runtime, "verilated_vcd_c.cpp"),
+    ("harness.cpp", "wave.cpp"),
+)
+"""A model that can write its waveform; the contents of its memories, as large as they are, are no part of it."""
 
 
 def _digest(parts: Iterable[object]) -> str:
@@ -45,10 +73,10 @@ def _digest(parts: Iterable[object]) -> str:
     return h.hexdigest()[:24]
 
 
-def _key(tools: Toolchain, verilog: str, bus_bytes: int) -> str:
+def _key(tools: Toolchain, verilog: str, bus_bytes: int, variant: Variant) -> str:
     """Names everything that the library is made from."""
-    options = (VERILATOR_FLAGS, COMPILER_FLAGS, HOT, _SMALL, bus_bytes)
-    return _digest((verilog, _harness(), _PUBLIC, options, tools.versions))
+    options = (variant.verilator, variant.compiler, HOT, _SMALL, bus_bytes)
+    return _digest((verilog, *variant.texts(), _PUBLIC, options, tools.versions))
 
 
 def _version(package: str) -> str:
@@ -58,7 +86,7 @@ def _version(package: str) -> str:
         return "absent"
 
 
-def _source_key(tools: Toolchain, machine: Machine) -> str:
+def _source_key(tools: Toolchain, machine: Machine, variant: Variant) -> str:
     """Names everything that the Verilog is made from. The export takes seconds, so it is not repeated while this
     stays the same; the DRAM belongs to the harness and takes no part."""
     shape = {key: value for key, value in machine.to_dict().items() if key not in ("name", "dram")}
@@ -69,7 +97,7 @@ def _source_key(tools: Toolchain, machine: Machine) -> str:
         for path in sorted(Path(str(resources.files(package))).rglob("*.*"))
         if path.suffix in (".py", ".cpp")
     ]
-    return _digest((sorted(shape.items()), versions, tools.versions, *sources))
+    return _digest((sorted(shape.items()), versions, tools.versions, variant, *sources))
 
 
 def _known(models: Path, source_key: str) -> Path | None:
@@ -81,7 +109,7 @@ def _known(models: Path, source_key: str) -> Path | None:
     return library if intact(library) else None
 
 
-def build(machine: Machine) -> Path:
+def build(machine: Machine, variant: Variant = PLAIN) -> Path:
     """The shared library of ``machine``'s model, built if the cache has none.
 
     Builders of the same model wait for the first of them. Raises MissingToolError, and WeftError if the cache cannot
@@ -89,7 +117,7 @@ def build(machine: Machine) -> Path:
     """
     tools = find_toolchain()
     models = cache_directory() / "models"
-    source_key = _source_key(tools, machine)
+    source_key = _source_key(tools, machine, variant)
     if library := _known(models, source_key):
         return library
     with exclusive(models, source_key) as work:
@@ -97,12 +125,12 @@ def build(machine: Machine) -> Path:
             return library
         # The runtime is compiled while the design is elaborated, which keeps one core busy.
         with ThreadPoolExecutor(1) as pool:
-            runtime = pool.submit(_runtime, tools, models)
+            runtime = pool.submit(_runtime, tools, models, variant)
             verilog = _verilog(machine)
             objects = runtime.result()
-        library = models / f"{_key(tools, verilog, machine.bus.bytes)}.so"
+        library = models / f"{_key(tools, verilog, machine.bus.bytes, variant)}.so"
         if not intact(library):
-            keep(_compile(tools, machine, verilog, work, objects), library)
+            keep(_compile(tools, machine, variant, verilog, work, objects), library)
         (work / "known").write_text(library.name, encoding="utf-8")
         (work / "known").replace(models / f"{source_key}.key")
     return library
@@ -118,20 +146,28 @@ def _verilog(machine: Machine) -> str:
     return share(export(machine))
 
 
+_UNNAMED = re.compile(r"^  (?:wire|reg) (?:\[\d+:0\] )?\\\$[^;]*;$", re.MULTILINE)
+
+
+def _named_only(verilog: str) -> str:
+    """The Verilog with every intermediate value that nobody named left out of the waveform."""
+    return _UNNAMED.sub(r"  /*verilator tracing_off*/\g<0>  /*verilator tracing_on*/", verilog)
+
+
 def _includes(tools: Toolchain) -> list[str]:
     include = tools.root / "include"
     return [f"-I{include}", f"-I{include / 'vltstd'}"]
 
 
-def _runtime(tools: Toolchain, models: Path) -> list[Path]:
-    """The objects of Verilator's own library, which all models share."""
-    key = "runtime-" + _digest((tools.versions, COMPILER_FLAGS, HOT))
-    kept = [models / f"{key}-{Path(name).stem}.o" for name in RUNTIME]
+def _runtime(tools: Toolchain, models: Path, variant: Variant) -> list[Path]:
+    """The objects of Verilator's own library, which all models of a kind share."""
+    key = "runtime-" + _digest((tools.versions, variant.compiler, HOT))
+    kept = [models / f"{key}-{Path(name).stem}.o" for name in variant.runtime]
     if not all(map(intact, kept)):
         with exclusive(models, key) as work:
             if not all(map(intact, kept)):
-                flags = [*COMPILER_FLAGS, *_includes(tools), HOT]
-                built = compile_all(tools, [(tools.root / "include" / name, flags) for name in RUNTIME], work)
+                flags = [*variant.compiler, *_includes(tools), HOT]
+                built = compile_all(tools, [(tools.root / "include" / name, flags) for name in variant.runtime], work)
                 for path, place in zip(built, kept, strict=True):
                     keep(path, place)
     return kept
@@ -143,21 +179,24 @@ def _together(sources: Sequence[Path], into: Path) -> Path:
     return into
 
 
-def _compile(tools: Toolchain, machine: Machine, verilog: str, work: Path, runtime: Sequence[Path]) -> Path:
+def _compile(
+    tools: Toolchain, machine: Machine, variant: Variant, verilog: str, work: Path, runtime: Sequence[Path]
+) -> Path:
     """Verilog to a shared library in ``work``."""
-    (work / "weft_core.v").write_text(verilog, encoding="utf-8")
+    (work / "weft_core.v").write_text(_named_only(verilog) if variant is WAVE else verilog, encoding="utf-8")
     (work / "public.vlt").write_text(_PUBLIC, encoding="utf-8")
-    (work / "harness.cpp").write_text(_harness(), encoding="utf-8")
+    for name, text in zip(variant.sources, variant.texts(), strict=True):
+        (work / name).write_text(text, encoding="utf-8")
     (work / "weft_params.h").write_text(f"#define WEFT_BUS_BYTES {machine.bus.bytes}u\n", encoding="utf-8")
-    verilate(tools, [*VERILATOR_FLAGS, "--top-module", "weft_core", "--Mdir", ".", "public.vlt", "weft_core.v"], work)
+    verilate(tools, [*variant.verilator, "--top-module", "weft_core", "--Mdir", ".", "public.vlt", "weft_core.v"], work)
     generated = sorted(work.glob(f"{PREFIX}*.cpp"))
     once = [path for path in generated if "__Slow" in path.name or "__Syms" in path.name]
     hot = [path for path in generated if path not in once]
     small = [path for path in hot if path.stat().st_size < _SMALL]
     sources = [(path, HOT) for path in hot if path not in small]
-    sources.append((_together([*small, work / "harness.cpp"], work / "small.cpp"), HOT))
+    sources.append((_together([*small, work / variant.sources[-1]], work / "small.cpp"), HOT))
     sources.append((_together(once, work / "once.cpp"), "-O0"))
-    flags = [*COMPILER_FLAGS, f"-I{work}", *_includes(tools)]
+    flags = [*variant.compiler, f"-I{work}", *_includes(tools)]
     objects = compile_all(tools, [(path, [*flags, level]) for path, level in sources], work)
     library = work / "model.so"
     parts = [str(path) for path in (*objects, *runtime)]

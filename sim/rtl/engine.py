@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,7 +21,7 @@ from isa.instructions import UNITS
 from isa.machine import Machine
 from isa.program import Program
 from isa.registers import BY_NAME, FAULTS
-from sim.rtl.build import build
+from sim.rtl.build import PLAIN, WAVE, Variant, build
 from sim.run import DEFAULT_MAX_CYCLES, Run, Trace
 
 _FIRST_CAPACITY = 1 << 16
@@ -48,9 +52,9 @@ class _Call(ctypes.Structure):
 class Model:
     """A loaded model library with its functions typed."""
 
-    def __init__(self, machine: Machine) -> None:
+    def __init__(self, machine: Machine, variant: Variant = PLAIN) -> None:
         self.machine = machine
-        self.library = ctypes.CDLL(str(build(machine)))
+        self.library = ctypes.CDLL(str(build(machine, variant)))
         pointer, word = ctypes.c_void_p, ctypes.c_uint32
         for name, result, arguments in (
             ("weft_new", pointer, ()),
@@ -63,7 +67,11 @@ class Model:
                 ctypes.c_int64,
                 (pointer, ctypes.c_char_p, ctypes.c_char_p, pointer, word, ctypes.c_uint64),
             ),
+            ("weft_wave_open", ctypes.c_int, (pointer, ctypes.c_char_p)),
+            ("weft_wave_close", ctypes.c_int, (pointer,)),
         ):
+            if name.startswith("weft_wave") and variant is not WAVE:
+                continue
             function = getattr(self.library, name)
             function.restype, function.argtypes = result, arguments
 
@@ -121,18 +129,23 @@ def _waiting(program: Program, call: _Call, pcs: npt.NDArray[np.int64]) -> str:
 
 
 class RtlEngine:
-    """The Amaranth design through Verilator, implementing ``sim.run.Engine``. Models are built once and cached."""
+    """The Amaranth design through Verilator, implementing ``sim.run.Engine``. Models are built once and cached.
+
+    ``wave`` names a VCD file to write: one cycle is one nanosecond, cycle 0 is time 0. That takes another model, which
+    is built and cached beside the first and is slower.
+    """
 
     name = "rtl"
 
-    def __init__(self) -> None:
+    def __init__(self, wave: str | Path | None = None) -> None:
+        self.wave = wave
         self._models: dict[str, Model] = {}
 
     def model(self, machine: Machine) -> Model:
         """The model of ``machine``, built or taken from the cache."""
         key = machine.digest()
         if key not in self._models:
-            self._models[key] = Model(machine)
+            self._models[key] = Model(machine, PLAIN if self.wave is None else WAVE)
         return self._models[key]
 
     def run(
@@ -150,12 +163,28 @@ class RtlEngine:
         while True:
             handle = model.library.weft_new()
             try:
-                run, needed = self._once(model, handle, program, image.copy(), max_cycles, capacity)
+                with self._waves(model, handle):
+                    run, needed = self._once(model, handle, program, image.copy(), max_cycles, capacity)
             finally:
                 model.library.weft_delete(handle)
             if not trace or needed <= capacity:
                 return run
             capacity = needed
+
+    @contextmanager
+    def _waves(self, model: Model, handle: int) -> Iterator[None]:
+        """The waveform's file is open meanwhile, if there is to be one. Raises OSError if it could not be written."""
+        if self.wave is None:
+            yield
+            return
+        problem = model.library.weft_wave_open(handle, os.fsencode(self.wave))
+        try:
+            if not problem:
+                yield
+        finally:
+            problem = model.library.weft_wave_close(handle) or problem
+        if problem:
+            raise OSError(problem, os.strerror(problem), str(self.wave))
 
     def _once(
         self, model: Model, handle: int, program: Program, dram: npt.NDArray[np.uint8], max_cycles: int, capacity: int

@@ -35,10 +35,18 @@ class Compiler:
         self.exports += 1
         return f"module dim{machine.dim}"
 
-    def runtime(self, tools: Toolchain, models: Path) -> list[Path]:
+    def runtime(self, tools: Toolchain, models: Path, variant: builder.Variant) -> list[Path]:
         return []
 
-    def compile(self, tools: Toolchain, machine: Machine, verilog: str, work: Path, runtime: Sequence[Path]) -> Path:
+    def compile(
+        self,
+        tools: Toolchain,
+        machine: Machine,
+        variant: builder.Variant,
+        verilog: str,
+        work: Path,
+        runtime: Sequence[Path],
+    ) -> Path:
         self.builds += 1
         (work / "half.o").write_text("half")
         if self.error:
@@ -81,6 +89,13 @@ def test_equal_verilog_is_compiled_once(compiler: Compiler) -> None:
     first = builder.build(NANO)
     assert builder.build(load("nano", {"pipeline.mac": 2})) == first  # the fake's Verilog tells only the dimension
     assert (compiler.exports, compiler.builds) == (2, 1)
+
+
+def test_a_model_with_waves_is_another(compiler: Compiler) -> None:
+    plain, waved = builder.build(NANO), builder.build(NANO, builder.WAVE)
+    assert plain != waved
+    assert builder.build(NANO, builder.WAVE) == waved
+    assert compiler.builds == 2
 
 
 @pytest.mark.parametrize("damage", [b"", b"module dim4 2", b"short"])

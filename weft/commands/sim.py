@@ -1,12 +1,18 @@
-"""``weft sim``: a program file on an engine."""
+"""``weft sim``: a program file on an engine, with its trace and its waveform if they are wanted."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from weft.commands.options import engine_of, engine_option, json_option, print_json
+from weft.commands.options import OUTPUT, engine_option, json_option, print_json
+
+if TYPE_CHECKING:
+    from sim.run import Engine
 
 
 @click.command("sim")
@@ -15,25 +21,52 @@ from weft.commands.options import engine_of, engine_option, json_option, print_j
 @click.option("--machine", default=None, metavar="NAME|FILE.toml", help="Refuse a program for another one.")
 @click.option("--max-cycles", type=click.IntRange(min=1), default=None, help="Give up after so many cycles.")
 @click.option("--show", metavar="BUFFER", multiple=True, help="Also print this buffer as it is at the halt.")
+@click.option("--trace", type=OUTPUT, metavar="FILE.pftrace", help="Write when every instruction ran, for Perfetto.")
+@click.option("--wave", type=OUTPUT, metavar="FILE.vcd", help="Write the signals of the hardware (rtl, pysim).")
 @json_option
 def command(
-    program: Path, engine: str, machine: str | None, max_cycles: int | None, show: tuple[str, ...], as_json: bool
+    program: Path,
+    engine: str,
+    machine: str | None,
+    max_cycles: int | None,
+    show: tuple[str, ...],
+    trace: Path | None,
+    wave: Path | None,
+    as_json: bool,
 ) -> None:
-    """Run PROGRAM to its halt and print what happened."""
+    """Run PROGRAM to its halt and print what happened.
+
+    Traces open in https://ui.perfetto.dev, waveforms in GTKWave or Surfer; in both one cycle is 1 ns. A run that ends
+    early, at --max-cycles or with a fault, leaves its waveform up to there.
+    """
     from isa.checker import check
     from isa.container import check_machine, load
     from isa.validator import validate
+    from sim.engines import TIMED, WAVES
     from sim.run import DEFAULT_MAX_CYCLES
     from weft.commands.options import machine_of
     from weft.figures import describe, figures
+    from weft.files import replacing
 
+    for option, given, able in (("--trace", trace, TIMED), ("--wave", wave, WAVES)):
+        if given is not None and engine not in able:
+            lack = "no cycles" if option == "--trace" else "no signals"
+            raise click.UsageError(f"{option}: engine '{engine}' has {lack}; use --engine {' or --engine '.join(able)}")
+    if trace is not None:
+        from sim.traces import perfetto
+    if trace is not None and trace == wave:
+        raise click.UsageError(f"--trace and --wave both name {trace}; give two files")
     loaded = load(program)
     if machine is not None:
         check_machine(loaded, machine_of(machine, ()), str(program))
     validate(loaded)
     check(loaded)
     shown = [loaded.buffer(name) for name in show]
-    run = engine_of(engine).run(loaded, max_cycles=max_cycles or DEFAULT_MAX_CYCLES)
+    with _runner(engine, wave) as runner:
+        run = runner.run(loaded, max_cycles=max_cycles or DEFAULT_MAX_CYCLES)
+    if trace is not None:
+        with replacing(trace) as whole:
+            whole.write_bytes(perfetto(loaded, run))
     result = figures(loaded, run)
     if as_json:
         if show:
@@ -43,3 +76,22 @@ def command(
     click.echo(describe(result))
     for buffer in shown:
         click.echo(f"{buffer.name}, {buffer.dtype}{list(buffer.shape)}:\n{buffer.read(run.dram)}")
+
+
+@contextmanager
+def _runner(engine: str, wave: Path | None) -> Iterator[Engine]:
+    """The engine; where a run writes a waveform, what a run that fails has written of it stays."""
+    from isa.errors import DeadlockError, ProgramError
+    from sim.engines import get_engine
+    from weft.files import replacing
+
+    if wave is None:
+        yield get_engine(engine)
+        return
+    failures = (DeadlockError, ProgramError)
+    with replacing(wave, keep=failures) as whole:
+        try:
+            yield get_engine(engine, wave=whole)
+        except failures:
+            click.echo(f"the waveform up to the end of the run is in {wave}", err=True)
+            raise
