@@ -13,16 +13,26 @@ from isa.errors import WeftError
 from isa.program import Program
 from weft.devices import device_of
 from weft.models import RECIPES, recipe
+from weft.quantised import Calibration, quantised
 from weft.training import Session
 
 Image = npt.NDArray[np.uint8]
 
 
 def named_program(
-    model: str, machine: str, settings: tuple[tuple[str, int], ...], inference: bool, seed: int
+    model: str,
+    machine: str,
+    settings: tuple[tuple[str, int], ...],
+    inference: bool,
+    seed: int,
+    int8: Calibration | None = None,
 ) -> tuple[Program, Image]:
-    """The program of a named model's training step (or inference) on its first batch, and its DRAM image."""
-    return Session(recipe(model), device_of("accel", machine, settings, "fast"), seed).program(inference)
+    """The program of a named model's training step (or inference) on its first batch, and its DRAM image.
+
+    int8: inference of the model (as it starts, untrained) quantised with that calibration.
+    """
+    session = Session(recipe(model), device_of("accel", machine, settings, "fast"), seed)
+    return session.program(inference) if int8 is None else quantised(session, int8).program(inference=True)
 
 
 def with_image(program: Program, image: Image) -> Program:
@@ -35,12 +45,18 @@ def with_image(program: Program, image: Image) -> Program:
 
 
 def programs(
-    target: str, machine: str | None, settings: tuple[tuple[str, int], ...], seed: int
+    target: str,
+    machine: str | None,
+    settings: tuple[tuple[str, int], ...],
+    seed: int,
+    int8: Calibration | None = None,
 ) -> list[tuple[str, Program, Image]]:
-    """(name, program, DRAM image) of a model's step and inference, or of a program file.
+    """(name, program, DRAM image) of a model's step and inference, or of its int8 inference, or of a program file.
 
     Raises WeftError if ``target`` is neither, or if a machine is asked for that a program file is not for.
     """
+    if target in RECIPES and int8 is not None:
+        return [(f"{target} int8 inference", *named_program(target, machine or "edu", settings, True, seed, int8))]
     if target in RECIPES:
         kinds = (("training step", False), ("inference", True))
         return [
@@ -50,6 +66,8 @@ def programs(
     path = Path(target)
     if not path.exists():
         raise WeftError(f"'{target}' is neither a model ({', '.join(RECIPES)}) nor a program file")
+    if int8 is not None:
+        raise WeftError(f"--int8 quantises a model ({', '.join(RECIPES)}); '{target}' is a program file")
     program = load(path)
     if machine is not None or settings:
         from isa.container import check_machine

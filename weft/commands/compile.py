@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from weft.commands.int8 import calibration_of, int8_options
 from weft.commands.options import MODEL, OUTPUT, machine_options, seed_option
 
 
@@ -13,15 +14,25 @@ from weft.commands.options import MODEL, OUTPUT, machine_options, seed_option
 @click.argument("model", type=MODEL)
 @machine_options()
 @click.option("--inference", is_flag=True, help="Compile inference instead of a training step.")
+@int8_options("Compile inference in int8.")
 @click.option("-o", "--output", type=OUTPUT, required=True, help="The program file to write.")
 @seed_option
 def command(
-    model: str, machine: str, settings: tuple[tuple[str, int], ...], inference: bool, output: Path, seed: int
+    model: str,
+    machine: str,
+    settings: tuple[tuple[str, int], ...],
+    inference: bool,
+    int8: bool,
+    calibration: str | None,
+    percentile: float | None,
+    output: Path,
+    seed: int,
 ) -> None:
     """Compile MODEL for a machine, with its first batch and initial state as data, so that `weft sim` can run it."""
     from isa.container import save
     from weft.programs import named_program, with_image
 
-    program, image = named_program(model, machine, settings, inference, seed)
+    how = calibration_of(int8, calibration, percentile)
+    program, image = named_program(model, machine, settings, inference, seed, how)
     save(with_image(program, image), output)
     click.echo(f"{output}: {len(program.instructions)} instructions for machine {program.machine.name}", err=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from sim.run import DEFAULT_MAX_CYCLES
+from weft.commands.int8 import calibration_of, int8_options
 from weft.commands.options import engines_of, json_option, machine_options, print_json, seed_option
 
 
@@ -13,6 +14,7 @@ from weft.commands.options import engines_of, json_option, machine_options, prin
 @machine_options(None)
 @click.option("--engines", default="fast,rtl,interp", show_default=True, help="Engines; the first against each.")
 @click.option("--max-cycles", type=click.IntRange(min=1), default=DEFAULT_MAX_CYCLES, help="Give up after so many.")
+@int8_options("Verify the model's inference in int8 instead.")
 @seed_option
 @json_option
 def command(
@@ -21,6 +23,9 @@ def command(
     settings: tuple[tuple[str, int], ...],
     engines: str,
     max_cycles: int,
+    int8: bool,
+    calibration: str | None,
+    percentile: float | None,
     seed: int,
     as_json: bool,
 ) -> None:
@@ -31,9 +36,10 @@ def command(
     from weft.programs import programs
     from weft.progress import track
 
+    how = calibration_of(int8, calibration, percentile)
     runners = engines_of(engines)
     comparisons = []
-    for name, program, image in track(programs(target, machine, settings, seed), "verifying"):
+    for name, program, image in track(programs(target, machine, settings, seed, how), "verifying"):
         validate(program)
         check(program)
         comparisons.append(verify(program, runners, image, name, max_cycles))
