@@ -20,6 +20,7 @@ _OTHERS = {
     "compile": "weft.inspection",
     "profile": "weft.inspection",
     "device": "framework.device",
+    "quantise": "framework.quantisation",
     "load_program": "isa.container",
     "save_program": "isa.container",
     "assemble": "isa.assembler",
