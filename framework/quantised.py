@@ -58,6 +58,9 @@ class QuantisedLinear(Module):
             weight_scale = weight_scale.astype(np.float32)
         integers = quantise_array(weight, weight_scale[:, None]).astype(np.int8)
         self.weight: Tensor
+        self.weight_scale: Tensor
+        self.input_scale: Tensor
+        self.input_multiplier: Tensor
         self.bias: Tensor | None
         self.register_buffer("weight", Tensor(integers))
         self.register_buffer("weight_scale", Tensor(weight_scale))
