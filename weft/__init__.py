@@ -8,6 +8,9 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
+from weft.edition import LEFT_OUT as _LEFT_OUT
+from weft.edition import refusal as _refusal
+
 __version__ = "0.1.0"
 
 _OTHERS = {
@@ -36,12 +39,18 @@ _RENAMED = {"load_machine": "load", "device": "get_device", "load_program": "loa
 
 def __getattr__(name: str) -> Any:
     """Import a public name when it is first used."""
+    if name in _LEFT_OUT:
+        raise _refusal(f"weft.{name}")
+    if name in _OTHERS:
+        value: Any = getattr(importlib.import_module(_OTHERS[name]), _RENAMED.get(name, name))
+        globals()[name] = value
+        return value
+    if _LEFT_OUT:
+        raise AttributeError(f"module 'weft' has no attribute {name!r}")
     from framework import EXPORTS, MODULES
 
     if name in MODULES:
-        value: Any = importlib.import_module(f"framework.{name}")
-    elif name in _OTHERS:
-        value = getattr(importlib.import_module(_OTHERS[name]), _RENAMED.get(name, name))
+        value = importlib.import_module(f"framework.{name}")
     else:
         module = next((m for m, names in EXPORTS.items() if name in names.split()), None)
         if module is None:
@@ -52,6 +61,8 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
+    if _LEFT_OUT:
+        return sorted({*globals(), *_OTHERS} - set(_LEFT_OUT))
     from framework import EXPORTS, MODULES
 
     return sorted({*globals(), *MODULES, *_OTHERS, *(n for names in EXPORTS.values() for n in names.split())})

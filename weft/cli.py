@@ -12,6 +12,8 @@ import warnings
 
 import click
 
+from weft import edition
+
 VERBS = {
     "demo": "Train a real classifier on the simulated accelerator.",
     "train": "Train a model; figures at the end.",
@@ -40,7 +42,7 @@ class _Verbs(click.Group):
     """Verbs are imported when they are used, so that ``weft --help`` answers at once."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(VERBS)
+        return [verb for verb in VERBS if edition.has(verb)]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in VERBS:
@@ -56,13 +58,15 @@ class _Verbs(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
-            formatter.write_dl(list(VERBS.items()))
+            formatter.write_dl([(verb, told if edition.has(verb) else edition.MARK) for verb, told in VERBS.items()])
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args and not args[0].startswith("-") and args[0] not in VERBS:
             raise click.UsageError(f"no command '{args[0]}'; there are: {', '.join(VERBS)}", ctx)
+        if args and args[0] in VERBS and not edition.has(args[0]):
+            raise edition.refusal(f"`weft {args[0]}`")
         return super().resolve_command(ctx, args)
 
 
@@ -94,6 +98,9 @@ def main(arguments: list[str] | None = None) -> None:
         click.echo(f"error: {place}{problem.strerror or problem}", err=True)
         sys.exit(2)
     except ModuleNotFoundError as problem:
+        if edition.leaves_out(problem.name or ""):
+            click.echo(f"error: {edition.refusal(str(problem.name))}", err=True)
+            sys.exit(5)
         package = (problem.name or "").partition(".")[0]
         if package not in OPTIONAL:
             raise

@@ -1,0 +1,48 @@
+"""Which edition of weft this is: the whole, or the course edition that students install for the labs.
+
+`weft lab export` writes the course edition as a wheel without the parts that hold answers, and fills in ``LEFT_OUT``.
+"""
+
+from __future__ import annotations
+
+from isa.errors import MissingToolError
+
+LEFT_OUT: tuple[str, ...] = ()
+"""Public names of ``weft`` that this edition lacks; empty in the whole weft."""
+
+PARTS = ("framework", "compiler", "rtl", "reports", "sim.rtl", "sim.pysim")
+"""Packages and modules that the course edition leaves out."""
+
+VERBS = ("asm", "disasm", "sim", "lab", "doctor", "completion")
+"""Verbs that the course edition has."""
+
+MARK = "(not in the course edition)"
+"""Stands beside the other verbs in its help."""
+
+
+def is_course() -> bool:
+    """True in the course edition."""
+    return bool(LEFT_OUT)
+
+
+def has(verb: str) -> bool:
+    """True if this edition has ``weft VERB``."""
+    return not is_course() or verb in VERBS
+
+
+def leaves_out(module: str) -> bool:
+    """True if this edition is without ``module``."""
+    return is_course() and is_part(module)
+
+
+def is_part(module: str) -> bool:
+    """True if ``module`` is one that the course edition leaves out."""
+    return any(module == part or module.startswith(f"{part}.") for part in PARTS)
+
+
+def refusal(wanted: str) -> MissingToolError:
+    """The error for what this edition lacks."""
+    return MissingToolError(
+        f"this is the course edition of weft: it has the instruction set, the simulators and the labs, but not {wanted}; "
+        "install the whole weft for that"
+    )
