@@ -171,7 +171,7 @@ class _Model:
     def __init__(self, machine: Machine) -> None:
         self.core = Core(machine)
         self.simulator = Simulator(self.core)
-        self.simulator.add_clock(1e-6)
+        self.simulator.add_clock(1e-9)
         self.simulator.add_testbench(self._testbench)
         self._job: tuple[_Bench, int] | None = None
 
@@ -190,9 +190,11 @@ class _Model:
 
 
 class PysimEngine:
-    """The engine called ``pysim``. ``wave`` names a VCD file to write. Raises MissingToolError without Amaranth.
+    """The engine called ``pysim``. Raises MissingToolError without Amaranth.
 
-    A machine's design is built in its first run and kept.
+    ``wave`` names a VCD file to write, with every signal and the contents of the memories: one cycle is one nanosecond;
+    the run begins after the few cycles that start the core (``trace_cycle`` is the cycle's number). A machine's design
+    is built in its first run and kept.
     """
 
     name = "pysim"

@@ -68,12 +68,15 @@ def command(
         with replacing(trace) as whole:
             whole.write_bytes(perfetto(loaded, run))
     result = figures(loaded, run)
+    written = {name: str(path) for name, path in (("trace", trace), ("wave", wave)) if path is not None}
     if as_json:
         if show:
             result["buffers"] = {buffer.name: buffer.read(run.dram).tolist() for buffer in shown}
-        print_json(result)
+        print_json(result | written)
         return
     click.echo(describe(result))
+    for name, file in written.items():
+        click.echo(f"{name:14}{file}")
     for buffer in shown:
         click.echo(f"{buffer.name}, {buffer.dtype}{list(buffer.shape)}:\n{buffer.read(run.dram)}")
 
