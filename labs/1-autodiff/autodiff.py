@@ -113,9 +113,9 @@ RULES: dict[str, Callable[[Tensor, Tensor], Cotangents]] = {
 def gradients(result: Tensor, wrt: Sequence[Tensor]) -> list[Tensor]:
     """The derivative of ``result`` (shape []) with respect to each tensor of ``wrt``, of that tensor's shape.
 
-    A tensor of ``wrt`` may be anywhere in the graph, not only a leaf; one that ``result`` does not depend on gets zeros.
-    A tensor that is used several times gets the sum of what comes from each use. Each node's rule is applied once, when
-    its cotangent is complete. Nothing is computed: the gradients are recorded.
+    A tensor of ``wrt`` may be anywhere in the graph, not only a leaf; one that ``result`` does not depend on gets
+    zeros. A tensor that is used several times gets the sum of what comes from each use. Each node's rule is applied
+    once, when its cotangent is complete. Nothing is computed: the gradients are recorded.
     """
     # hole: backward
     cotangents = {result: tensor(1.0, result.dtype)}

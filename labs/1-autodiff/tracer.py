@@ -156,18 +156,16 @@ def topological_order(
     """
     # hole: topological-order
     order: list[Tensor] = []
-    seen = set(roots)
-    stack = [(root, iter(operands(root))) for root in dict.fromkeys(roots)]
+    entered: set[Tensor] = set()
+    stack = [(root, False) for root in roots]
     while stack:
-        x, remaining = stack[-1]
-        for operand in remaining:
-            if operand not in seen:
-                seen.add(operand)
-                stack.append((operand, iter(operands(operand))))
-                break
-        else:
+        x, leaving = stack.pop()
+        if leaving:
             order.append(x)
-            stack.pop()
+        elif x not in entered:
+            entered.add(x)
+            stack.append((x, True))
+            stack += [(operand, False) for operand in operands(x)]
     return order
     # end hole
 

@@ -5,6 +5,9 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
+import data
 import numpy as np
 from autodiff import gradients
 from tracer import Tensor, realise, tensor
@@ -14,7 +17,7 @@ def initial(widths: tuple[int, ...], seed: int = 0) -> list[Tensor]:
     """Weights and biases in turn, float32: [w0, b0, w1, b1, …]."""
     rng = np.random.default_rng(seed)
     parameters = []
-    for n, m in zip(widths[:-1], widths[1:], strict=True):
+    for n, m in pairwise(widths):
         parameters.append(tensor(rng.normal(0, np.sqrt(2 / n), (n, m)), "float32"))
         parameters.append(tensor(np.zeros(m), "float32"))
     return parameters
@@ -69,8 +72,6 @@ def accuracy(parameters: list[Tensor], images: np.ndarray, labels: np.ndarray) -
 
 
 if __name__ == "__main__":
-    from weft.datasets import digits
-
-    data = digits()
-    trained = train(data.train_images, data.train_labels, epochs=20)
-    print(f"{accuracy(trained, data.test_images, data.test_labels):.1%} of the test images are right")
+    digits = data.digits()
+    trained = train(digits.train_images, digits.train_labels, epochs=20)
+    print(f"{accuracy(trained, digits.test_images, digits.test_labels):.1%} of the test images are right")

@@ -1,0 +1,3 @@
+# multiplies from the wrong side
+a, b = node.inputs
+return b.transpose() @ g, g @ a.transpose()
