@@ -1,52 +1,130 @@
-"""One offline HTML page: everything inline, nothing fetched."""
+"""The report as one offline HTML page, as a folder of files, and as a fragment for notebooks, from the result alone."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
+from matplotlib.figure import Figure
 
-from isa.events import EVENTS
-from reports.figures import PALETTE, attribution, loss_curves, timeline
-from reports.metrics import METRICS
-from reports.profile import Profile
+from reports import figures, palette, text
+from reports.embed import packed
+from reports.ranking import rank
+from reports.summary import compared, drawn_points, machine_rows, tiles
 
-
-def render(
-    title: str,
-    profile: Profile,
-    summary: Sequence[tuple[str, str]],
-    curves: Mapping[str, Sequence[float]],
-    steps_per_epoch: int,
-) -> str:
-    """The page's HTML. ``summary`` is a list of (label, figure); ``curves`` the loss per step by device."""
-    environment = Environment(loader=PackageLoader("reports"), autoescape=True, undefined=StrictUndefined)
-    values: dict[str, Any] = {
-        "title": title,
-        "profile": profile,
-        "summary": summary,
-        "metrics": METRICS,
-        "events": EVENTS,
-        "palette": PALETTE,
-        "operators": sorted(enumerate(profile.operators), key=lambda item: -item[1].wasted),
-        "loss": loss_curves(curves, steps_per_epoch) if curves else "",
-        "timeline": timeline(profile),
-        "attribution": attribution(profile),
-    }
-    return environment.get_template("page.html").render(values)
+Result = Mapping[str, Any]
+_PAGE_COLORS = {figures.INK: "var(--ink)", figures.FAINT: "var(--line)"}
+"""Colours of a figure that follow the page's light or dark."""
 
 
-def write(path: Path, html: str) -> None:
-    """Put the page where it belongs, whole or not at all."""
+def render(result: Result) -> str:
+    """The page's HTML: everything inline, nothing fetched. ``result`` is the report's JSON object."""
+    return _render(result, figures.draw(result))
+
+
+def write_all(directory: Path, result: Result) -> None:
+    """Write ``index.html``, ``result.json``, ``figures/*.svg`` and ``*.png`` below ``directory``, made if need be."""
+    drawings = figures.draw(result)
+    write(directory / "index.html", _render(result, drawings))
+    write(directory / "result.json", json.dumps(result, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+    for name, figure in drawings.items():
+        write(directory / "figures" / f"{name}.svg", figures.svg_file(name, figure))
+        write(directory / "figures" / f"{name}.png", figures.png(figure))
+
+
+def fragment(result: Result) -> str:
+    """The report's heart for a notebook's cell: tiles, advice, stalls and operators, styled within itself."""
+    return _environment(result).get_template("fragment.html").render(_values(result))
+
+
+def write(path: Path, content: str | bytes) -> None:
+    """Put a file where it belongs, whole or not at all."""
+    data = content.encode() if isinstance(content, str) else content
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.exists() and not path.is_file():  # a device or a pipe is written to, never replaced
-        path.write_text(html, encoding="utf-8")
+        path.write_bytes(data)
         return
     partial = path.with_name(path.name + ".part")
     try:
-        partial.write_text(html, encoding="utf-8")
+        partial.write_bytes(data)
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def _render(result: Result, drawings: Mapping[str, Figure]) -> str:
+    inline = {name: Markup(_inline(figures.svg(name, figure))) for name, figure in drawings.items()}
+    if "roofline" in inline:
+        inline["roofline"] = _labelled(inline["roofline"], result)
+    values = _values(result) | {
+        "figures": inline,
+        "packed": packed(result) if result["accelerator"] else "",
+        "devices": compared(result),
+    }
+    return _environment(result).get_template("page.html").render(values)
+
+
+def _environment(result: Result) -> Environment:
+    loader = PackageLoader("reports")
+    environment = Environment(
+        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters |= text.FILTERS
+    environment.globals |= {
+        "metrics": result["metrics"],
+        "explain": _explainer(result),
+        "cause_color": palette.cause,
+        "ink_on": palette.ink_on,
+        "other": palette.OTHER,
+        "streams": palette.STREAMS,
+        # Styles and scripts are ours and hold no data, so they go in as they are.
+        "source": lambda name: Markup(loader.get_source(environment, name)[0]),
+    }
+    return environment
+
+
+def _explainer(result: Result) -> Callable[[str], str]:
+    def explain(key: str) -> str:
+        """What a metric means, for hover and focus; empty if the result does not say."""
+        metric = result["metrics"].get(key)
+        if metric is None:
+            return ""
+        said = f"{metric['name']} [{metric['unit']}]\n= {metric['formula']}"
+        return said + (f"\ndenominator: {metric['denominator']}" if metric["denominator"] else "")
+
+    return explain
+
+
+def _values(result: Result) -> dict[str, Any]:
+    accelerator = result["accelerator"]
+    values: dict[str, Any] = {"result": result, "accelerator": accelerator, "tiles": tiles(result)}
+    if accelerator:
+        described = accelerator["operators"]
+        rows = zip(rank(described), palette.operators(described), described, strict=True)
+        values["operators"] = sorted(rows, key=lambda row: row[0])
+        values["causes"] = list(dict.fromkeys(cause for events in accelerator["events"].values() for cause in events))
+        values["machine"] = machine_rows(accelerator["machine"])
+    return values
+
+
+def _inline(svg: str) -> str:
+    for color, variable in _PAGE_COLORS.items():
+        svg = svg.replace(color, variable)
+    return svg
+
+
+def _labelled(svg: Markup, result: Result) -> Markup:
+    """Give every point of the roofline what it is, for hover and focus."""
+    said = str(svg)
+    for index, point in enumerate(drawn_points(result)):
+        label = escape(
+            f"{point['name']}: {point['intensity']:,.2f} MACs/byte, {point['rate']:,.2f} MACs/cycle, "
+            f"{point['active']:,} active cycles"
+        )
+        mark = f'<g tabindex="0" role="img" aria-label="{label}" data-tip="{label}"><title>{label}</title>'
+        said = said.replace(f'<g id="point-{index}">', mark, 1)
+    return Markup(said)

@@ -10,7 +10,7 @@ import pytest
 from compiler.targets.accel.gemm import gemm_program
 from isa.instructions import UNITS
 from isa.machine import load
-from reports.page import render
+from reports.demo_page import render
 from reports.profile import Profile, covered, profile
 from sim.engines import get_engine
 

@@ -28,7 +28,8 @@ def command(
     as_json: bool,
 ) -> None:
     """Train a digit classifier entirely on the accelerator, and the same graph on the CPU; write one HTML page."""
-    from reports.page import render, write
+    from reports.demo_page import render
+    from reports.page import write
     from reports.profile import profile
     from weft.commands.train import text
     from weft.devices import device_of

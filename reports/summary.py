@@ -1,0 +1,142 @@
+"""The tiles and the side-by-side table at the head of a report: every figure is read or added up from the result."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from reports.text import THIN, count, decimal, percent, scaled, size
+
+Result = Mapping[str, Any]
+NAMES = {"accel": "accelerator", "cpu": "CPU", "gpu": "GPU"}
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One figure: the ``metric`` that explains it, what it is of, its ``value`` and a ``note`` below."""
+
+    metric: str
+    label: str
+    value: str
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Device:
+    """A column of the table: ``cells`` holds a text for each metric that the device has."""
+
+    name: str
+    title: str
+    cells: Mapping[str, str]
+
+
+def tiles(result: Result) -> list[Tile]:
+    """The summary, most telling first."""
+    found: list[Tile] = []
+    if result["accelerator"]:
+        found += _accelerator_tiles(result["accelerator"], result["workload"])
+    for key, trained in ((result["training"] or {}).get("devices", {})).items():
+        final = f"final loss {trained['final_loss']:.4f}"
+        found.append(
+            Tile("test_accuracy", f"test accuracy, {NAMES.get(key, key)}", percent(trained["test_accuracy"], 2), final)
+        )
+    for key in ("cpu", "gpu"):
+        if result[key]:
+            host = result[key]
+            found.append(
+                Tile(
+                    "seconds_per_step",
+                    f"{NAMES[key]} step",
+                    scaled(host["seconds_per_step"], "s"),
+                    f"median of {host['repeats']}",
+                )
+            )
+    if result["cpu"] and result["cpu"].get("break_even_hz"):
+        clock = scaled(result["cpu"]["break_even_hz"], "Hz")
+        found.append(Tile("break_even_hz", "break-even clock", clock, "as fast as the CPU"))
+    return found
+
+
+def _accelerator_tiles(accelerator: Result, workload: Result) -> Iterator[Tile]:
+    cycles = accelerator["cycles"]
+    yield Tile("cycles", "cycles per step", count(cycles), f"batch {workload['batch']}")
+    peak = accelerator["machine"]["dim"] ** 2
+    yield Tile("utilisation", "utilisation", percent(accelerator["utilisation"]), f"of {peak:,} MACs/cycle")
+    yield Tile("useful_macs", "useful work", count(workload["useful_macs"]), "MACs per step")
+    stalls = largest_stall(accelerator)
+    if stalls is not None:
+        unit, cause, lost = stalls
+        yield Tile("events", "largest wait", percent(lost / cycles), f"{unit}: {cause}, {lost:,} cycles")
+    dram = accelerator["dram"]
+    moved = sum(sum(dram[stream]) for stream in ("read", "write", "fetch"))
+    mean = moved / cycles if cycles else 0
+    yield Tile("bandwidth", "DRAM traffic", size(moved), f"{mean:.2f} of {dram['capacity']:,}{THIN}B/cycle")
+    for name, memory in accelerator["memories"].items():
+        share = memory["peak"]["bytes"] / memory["capacity"]
+        yield Tile(
+            "live_bytes",
+            f"{name} peak",
+            percent(share, 0),
+            f"{size(memory['peak']['bytes'])} of {size(memory['capacity'])}",
+        )
+
+
+def largest_stall(accelerator: Result) -> tuple[str, str, int] | None:
+    """Unit, cause and cycles of the longest wait, dispatch left out (it waits for units); None if nothing waited."""
+    waits = [
+        (cycles, unit, cause)
+        for unit, events in accelerator["events"].items()
+        for cause, cycles in events.items()
+        if unit != "dispatch" and cause not in ("busy", "idle", "drain") and cycles
+    ]
+    if not waits:
+        return None
+    cycles, unit, cause = max(waits, key=lambda wait: wait[0])
+    return unit, cause, cycles
+
+
+def compared(result: Result) -> list[Device]:
+    """The devices that the result knows, side by side."""
+    trained = (result["training"] or {}).get("devices", {})
+    columns = []
+    for key, name in NAMES.items():
+        cells: dict[str, str] = {}
+        title = ""
+        if key == "accel" and result["accelerator"]:
+            accelerator = result["accelerator"]
+            title = f"{accelerator['machine']['name']}, engine {accelerator['engine']}"
+            cells["cycles"] = count(accelerator["cycles"])
+            cells["utilisation"] = percent(accelerator["utilisation"])
+        elif key != "accel" and result[key]:
+            host = result[key]
+            threads = f", {host['threads']} thread{'s' * (host['threads'] != 1)}" if host.get("threads") else ""
+            title = f"{host['device']}{threads}"
+            cells["seconds_per_step"] = scaled(host["seconds_per_step"], "s")
+            if host.get("break_even_hz"):
+                cells["break_even_hz"] = scaled(host["break_even_hz"], "Hz")
+        if key in trained:
+            cells["test_accuracy"] = percent(trained[key]["test_accuracy"], 2)
+            cells["final_loss"] = decimal(trained[key]["final_loss"], 4)
+            title = title or trained[key]["label"]
+        if cells:
+            columns.append(Device(name, title, cells))
+    return columns
+
+
+def drawn_points(result: Result) -> list[Mapping[str, Any]]:
+    """The roofline's points that have a place on log scales."""
+    points = result["accelerator"]["roofline"]["points"]
+    return [point for point in points if point["intensity"] > 0 and point["rate"] > 0]
+
+
+def machine_rows(machine: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+    """The machine's keys, nested ones dotted as ``--set`` takes them, with their values."""
+    rows: list[tuple[str, str]] = []
+    for key, value in machine.items():
+        if isinstance(value, Mapping):
+            rows += machine_rows(value, f"{prefix}{key}.")
+        else:
+            shown = ", ".join(map(str, value)) if isinstance(value, list | tuple) else value
+            rows.append((prefix + key, f"{shown:,}" if isinstance(shown, int) else str(shown)))
+    return rows
