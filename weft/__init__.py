@@ -28,12 +28,17 @@ _OTHERS = {
     "save_program": "isa.container",
     "assemble": "isa.assembler",
     "disassemble": "isa.disassembler",
+    "validate_program": "isa.validator",
+    "check_program": "isa.checker",
     "WeftError": "isa.errors",
     "CompileError": "compiler.errors",
 }
 """Public names that do not come from ``framework``, and their modules."""
 
-_RENAMED = {"load_machine": "load", "device": "get_device", "load_program": "load", "save_program": "save"}
+_RENAMED = {
+    "load_machine": "load", "device": "get_device", "load_program": "load", "save_program": "save",
+    "validate_program": "validate", "check_program": "check",
+}  # fmt: skip
 """Those of them that have another name in their module."""
 
 
