@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from contextlib import nullcontext
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -185,7 +185,10 @@ class _Model:
         if self._job is not None:
             self.simulator.reset()
         self._job = bench, max_cycles
-        with nullcontext() if wave is None else self.simulator.write_vcd(str(wave)):
+        with ExitStack() as open_files:
+            if wave is not None:
+                file = open_files.enter_context(Path(wave).open("w", encoding="utf-8"))
+                open_files.enter_context(self.simulator.write_vcd(file))
             self.simulator.run()
 
 
