@@ -1,4 +1,4 @@
-"""Every derived metric, registered once: name, unit, formula, denominator. Views show nothing else."""
+"""Every metric, registered once: name, unit, formula, denominator. Views show nothing else."""
 
 from __future__ import annotations
 
@@ -7,26 +7,86 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Metric:
-    """``formula`` and ``denominator`` are what a reader sees when asking what a figure means."""
+    """``key`` is what results call it; ``formula`` and ``denominator`` are what a reader sees when asking what a figure
+    means."""
 
+    key: str
     name: str
     unit: str
     formula: str
     denominator: str = ""
 
+    def to_dict(self) -> dict[str, str]:
+        """Plain data, as in a result."""
+        return {"name": self.name, "unit": self.unit, "formula": self.formula, "denominator": self.denominator}
+
 
 METRICS = {
-    metric.name: metric
+    metric.key: metric
     for metric in (
-        Metric("cycles", "cycles", "cycles from start to halt, the halt's own included"),
-        Metric("utilisation", "%", "useful multiply-accumulates ÷ (cycles × DIM²)", "what the whole array could do"),
-        Metric("useful MACs", "MACs", "rows × columns × depth of every product of the model, without padding"),
-        Metric("active", "cycles", "cycles in which at least one instruction of the operator was started, not retired"),
-        Metric("wasted", "cycles", "active × (1 − utilisation)", "active cycles"),
-        Metric("DRAM bytes", "bytes", "data beats × bus bytes, instruction fetch left out of an operator's figure"),
-        Metric("intensity", "MACs/byte", "useful MACs ÷ DRAM bytes", "DRAM bytes"),
-        Metric("busy", "%", "cycles of the unit's busy event ÷ cycles", "cycles"),
-        Metric("stall", "%", "cycles of one stall cause ÷ cycles", "cycles"),
-        Metric("simulation speed", "cycles/s", "simulated cycles ÷ wall-clock seconds of the engine", "seconds"),
+        Metric("cycles", "cycles", "cycles", "cycles from start to halt, the halt's own included"),
+        Metric(
+            "utilisation", "utilisation", "%",
+            "useful MACs ÷ (cycles × DIM²); of an operator: ÷ (its active cycles × DIM²)",
+            "multiply-accumulates that the whole array could do in those cycles",
+        ),
+        Metric(
+            "useful_macs", "useful MACs", "MACs",
+            "rows × columns × depth of every product of the model, padding left out",
+        ),
+        Metric("macs", "useful MACs", "MACs", "rows × columns × depth of the operator's product, padding left out"),
+        Metric(
+            "instructions", "instructions", "instructions",
+            "load, store, matmul and vector instructions executed, each turn of a loop counted",
+        ),
+        Metric(
+            "active", "active cycles", "cycles",
+            "cycles in which at least one instruction of the operator was started and not retired; operators overlap",
+        ),
+        Metric("wasted", "wasted cycles", "cycles", "active cycles × (1 − utilisation)"),
+        Metric("dram_bytes", "DRAM bytes", "bytes", "beats of the operator's loads and stores × bus bytes"),
+        Metric("intensity", "intensity", "MACs/byte", "useful MACs ÷ DRAM bytes", "DRAM bytes"),
+        Metric(
+            "floor", "floor", "cycles",
+            "the most of: Σ max(rows, DIM) of its tiles, beats × cycles a beat, Σ cycles of its vector passes; "
+            "in no order could these same instructions take less",
+        ),
+        Metric("bound", "bound", "", "the resource that makes the floor: matrix, dram or vector"),
+        Metric(
+            "events", "event cycles", "cycles",
+            "cycles that a unit counted as this event; each cycle counts as exactly one, so they add up to cycles",
+            "cycles",
+        ),
+        Metric(
+            "live_bytes", "live bytes", "bytes",
+            "Σ bytes of the buffers that are live: from the start of the first instruction that touches one to the "
+            "retirement of the last",
+            "bytes of the memory",
+        ),
+        Metric(
+            "bandwidth", "DRAM bandwidth", "bytes/cycle",
+            "beats on DRAM's data channel in a window × bus bytes ÷ cycles of the window",
+            "bus bytes ÷ cycles a beat: what the channel can do",
+        ),
+        Metric("rate", "rate", "MACs/cycle", "useful MACs ÷ active cycles", "active cycles"),
+        Metric(
+            "saving", "estimated saving", "cycles",
+            "at most so many cycles less if this alone were cured and everything else took what it takes now; "
+            "savings overlap and do not add up",
+        ),
+        Metric("share", "share", "%", "estimated saving ÷ cycles", "cycles"),
+        Metric("loss", "loss", "", "the training loss of one batch, before its update"),
+        Metric("final_loss", "final loss", "", "mean loss over the batches of the last epoch"),
+        Metric("test_accuracy", "test accuracy", "%", "test images classified right ÷ test images", "test images"),
+        Metric(
+            "seconds_per_step", "time per step", "s",
+            "wall-clock time of one run of the same graph on this device, compiled, median of several",
+        ),
+        Metric(
+            "break_even_hz", "break-even clock", "Hz",
+            "cycles ÷ seconds a step on this device: the clock at which the accelerator is as fast",
+            "seconds a step",
+        ),
     )
-}
+}  # fmt: skip
+"""By key."""

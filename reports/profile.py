@@ -9,22 +9,31 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from isa.errors import ProgramError
 from isa.events import EVENTS
 from isa.instructions import UNITS
 from isa.program import Program
+from isa.timing import matmul_occupancy
+from reports.bandwidth import Bursts, bursts
 from sim.run import Run
+
+Ints = npt.NDArray[np.int64]
+RESOURCES = ("matrix", "dram", "vector")
+"""What an operator can be bound by."""
 
 
 @dataclass(frozen=True)
 class Operator:
-    """One compiled operator: see reports.metrics for what its figures mean."""
+    """One compiled operator (figures: reports.metrics). ``busy``: cycles it needs of each resource."""
 
     name: str
+    nodes: Sequence[int]
     macs: int
     instructions: int
     active: int
     dram_bytes: int
     utilisation: float
+    busy: Mapping[str, int]
 
     @property
     def wasted(self) -> float:
@@ -36,10 +45,23 @@ class Operator:
         """Useful multiply-accumulates per DRAM byte."""
         return self.macs / self.dram_bytes if self.dram_bytes else 0.0
 
+    @property
+    def bound(self) -> str:
+        """The resource it needs longest."""
+        return max(RESOURCES, key=lambda resource: self.busy[resource])
+
+    @property
+    def floor(self) -> int:
+        """Cycles that no order of the same instructions can go below."""
+        return self.busy[self.bound]
+
 
 @dataclass(frozen=True)
 class Profile:
-    """``intervals[unit]`` is int64 [n, 3]: start cycle, retire cycle, operator index (-1: none)."""
+    """``intervals[unit]`` is int64 [n, 4]: start cycle, retire cycle, operator index (-1: none), instruction.
+
+    ``bursts``: what went over the DRAM channel.
+    """
 
     machine: str
     cycles: int
@@ -47,10 +69,15 @@ class Profile:
     utilisation: float
     events: Mapping[str, Mapping[str, int]]
     operators: Sequence[Operator]
-    intervals: Mapping[str, npt.NDArray[np.int64]]
+    intervals: Mapping[str, Ints]
+    bursts: Bursts
+
+    def busy(self, unit: str) -> int:
+        """Cycles in which a unit was busy."""
+        return self.events[unit]["busy"]
 
 
-def covered(starts: npt.NDArray[np.int64], ends: npt.NDArray[np.int64]) -> int:
+def covered(starts: Ints, ends: Ints) -> int:
     """Cycles covered by at least one of the intervals [start, end], both ends included."""
     if not len(starts):
         return 0
@@ -60,52 +87,102 @@ def covered(starts: npt.NDArray[np.int64], ends: npt.NDArray[np.int64]) -> int:
     return int(np.maximum(ends - np.maximum(starts - 1, fresh), 0).sum())
 
 
-def _transfer_bytes(program: Program, pc: int) -> int:
-    instruction = program.instructions[pc]
-    if instruction.name not in ("load", "store"):
-        return 0
-    bus = program.machine.bus.bytes
-    rows = instruction["count0"] * instruction["count1"] * instruction["count2"]
-    return rows * -(-instruction["bytes"] // bus) * bus
+@dataclass(frozen=True)
+class _Described:
+    """An operator as ``Program.meta`` has it."""
+
+    name: str
+    nodes: tuple[int, ...]
+    macs: int
+    instructions: tuple[tuple[int, int], ...]
+
+
+def _described(program: Program) -> list[_Described]:
+    """The operators of ``Program.meta``. Raises ProgramError if they are not what the compiler writes."""
+    try:
+        found = [
+            _Described(
+                str(entry["name"]),
+                tuple(int(n) for n in entry.get("nodes", ())),
+                int(entry.get("macs", 0)),
+                tuple((int(first), int(end)) for first, end in entry["instructions"]),
+            )
+            for entry in program.meta.get("operators", ())
+        ]
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise ProgramError(f"the program's list of operators is not valid ({error}); compile it again") from error
+    count = len(program.instructions)
+    for operator in found:
+        for first, end in operator.instructions:
+            if not 0 <= first <= end <= count:
+                raise ProgramError(
+                    f"operator '{operator.name}' owns the instructions {first} to {end} of a program of {count}; "
+                    "compile it again"
+                )
+    return found
+
+
+def useful_macs(program: Program) -> int:
+    """Useful multiply-accumulates of a program (0: not known). Raises ProgramError if what it says is no number."""
+    macs = program.meta.get("useful_macs", 0)
+    if not isinstance(macs, int) or macs < 0:
+        raise ProgramError(f"the program says useful_macs = {macs!r}, which is no count; compile it again")
+    return macs
 
 
 def profile(program: Program, run: Run) -> Profile:
-    """Build the profile of a run that kept its trace (ValueError otherwise)."""
-    if run.trace is None:
-        raise ValueError("a profile needs a run with its trace")
-    described: Sequence[Mapping[str, Any]] = program.meta.get("operators", ())
+    """The profile of a run that kept its trace. Raises ProgramError for one without times."""
+    found = bursts(program, run)
+    assert run.trace is not None
+    described = _described(program)
     owner = np.full(len(program.instructions), -1, np.int64)
     for index, entry in enumerate(described):
-        for first, end in entry["instructions"]:
+        for first, end in entry.instructions:
             owner[first:end] = index
     unit_of = np.array([UNITS.index(i.spec.unit) if i.spec.unit in UNITS else -1 for i in program.instructions])
-    sizes = np.array([_transfer_bytes(program, pc) for pc in range(len(program.instructions))], np.int64)
     pcs, start, retire = run.trace.pc, run.trace.start, run.trace.retire
     owners, units = owner[pcs], unit_of[pcs]
     area = program.machine.dim**2
-
+    beats = np.bincount(found.owner[found.owner >= 0], found.beats[found.owner >= 0], len(pcs)).astype(np.int64)
+    spans = {
+        "matrix": np.where(units == UNITS.index("matrix"), _tile_cycles(program)[pcs], 0),
+        "dram": beats * program.machine.dram.beat_cycles,
+        "vector": np.where(units == UNITS.index("vector"), retire - start + 1, 0),
+    }
     operators = []
     for index, entry in enumerate(described):
         mine = (owners == index) & (units >= 0)
         active = covered(start[mine], retire[mine])
-        macs = int(entry.get("macs", 0))
         operators.append(
             Operator(
-                str(entry["name"]),
-                macs,
+                entry.name,
+                entry.nodes,
+                entry.macs,
                 int(mine.sum()),
                 active,
-                int(sizes[pcs[mine]].sum()),
-                macs / (active * area) if active else 0.0,
+                int(beats[mine].sum()) * program.machine.bus.bytes,
+                entry.macs / (active * area) if active else 0.0,
+                {resource: int(spans[resource][mine].sum()) for resource in RESOURCES},
             )
         )
     intervals = {
-        unit: np.stack([start[units == u], retire[units == u], owners[units == u]], axis=1)
+        unit: np.stack([start[units == u], retire[units == u], owners[units == u], pcs[units == u]], axis=1)
         for u, unit in enumerate(UNITS)
     }
     events: dict[str, dict[str, int]] = {}
     for event in EVENTS:
         events.setdefault(event.unit, {})[event.cause] = int(run.events[event.index])
-    macs = int(program.meta.get("useful_macs", 0))
-    share = macs / (run.cycles * area) if run.cycles else 0.0
-    return Profile(program.machine.name, run.cycles, macs, share, events, operators, intervals)
+    macs = useful_macs(program)
+    share = macs / (run.cycles * area)
+    return Profile(program.machine.name, run.cycles, macs, share, events, operators, intervals, found)
+
+
+def _tile_cycles(program: Program) -> Ints:
+    """For each instruction the cycles for which it occupies the array (0: it does not)."""
+
+    def cycles(i: Any) -> int:
+        if i.name != "matmul":
+            return 0
+        return matmul_occupancy(i["count0"] * i["count1"] * i["count2"], program.machine.dim, i["transpose_a"])
+
+    return np.array([cycles(instruction) for instruction in program.instructions], np.int64)
