@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from weft.commands.options import json_option, print_json
+from weft.edition import is_course
 
 
 @dataclass(frozen=True)
@@ -50,23 +51,36 @@ PARTS = (
     Part("torch", "an oracle of tests and weft bench", "all but those comparisons", "pip install torch==2.13.0"),
 )
 
+COURSE_PARTS = (
+    *(part for part in PARTS if part.name in ("numpy", "numba", "perfetto")),
+    Part("amaranth", "the lab on hardware", "all other labs", "pip install 'amaranth[builtin-yosys]==0.5.10'"),
+)
+"""The same for the course edition."""
+
+
+def _cache() -> str | None:
+    if is_course():
+        return None  # only the hardware is cached
+    from sim.rtl.toolchain import cache_directory
+
+    return str(cache_directory())
+
 
 def examine() -> dict[str, Any]:
     """What this machine has, as plain data."""
     parts = []
-    for part in PARTS:
+    for part in COURSE_PARTS if is_course() else PARTS:
         version = part.found()
         row: dict[str, Any] = {"name": part.name, "purpose": part.purpose, "version": version}
         row |= {"required": part.required, "without": part.without, "remedy": None if version else part.remedy}
         parts.append(row)
-    from sim.rtl.toolchain import cache_directory
 
     return {
         "schema": 1,
         "python": platform.python_version(),
         "platform": platform.platform(),
         "cores": os.cpu_count(),
-        "cache": str(cache_directory()),
+        "cache": _cache(),
         "parts": parts,
         "ok": all(part["version"] or not part["required"] for part in parts),
     }
@@ -81,7 +95,8 @@ def command(as_json: bool) -> None:
         print_json(result)
     else:
         click.echo(f"Python {result['python']} on {result['platform']}, {result['cores']} cores")
-        click.echo(f"cache: {result['cache']}")
+        if result["cache"] is not None:
+            click.echo(f"cache: {result['cache']}")
         for part in result["parts"]:
             mark = "ok" if part["version"] else ("!!" if part["required"] else "-")
             click.echo(f"{mark:2} {part['name']:12} {part['version'] or 'missing':14} {part['purpose']}")

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from weft.commands.options import json_option, print_json
+from weft.edition import is_course, refusal
 from weft.lab.grading import Report
 from weft.lab.markers import LabError, unwritten
 from weft.lab.tree import Hole, Lab, find_lab, find_tree, load_labs
@@ -182,6 +183,36 @@ def _watch(lab: Lab, folder: Path) -> None:
         click.clear()
         _check(lab, folder)
         click.echo("waiting for changes; Ctrl-C ends", err=True)
+
+
+@command.command("reset")
+@lab_argument
+@tree_option
+def reset(number: str | None, tree: Path | None) -> None:
+    """Put the starters back; your files are kept in a dated folder."""
+    from datetime import datetime
+
+    from weft.lab import workspace
+
+    lab, place = _in_workspace(tree, number)
+    kept = workspace.reset(lab, place, datetime.now())
+    click.echo(f"{place.folder}: the starters of {lab.name} again; yours are in {kept.name}", err=True)
+
+
+@command.command("export")
+@click.argument("numbers", metavar="[N]...", nargs=-1)
+@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="The folder to make.")
+@tree_option
+def export(numbers: tuple[str, ...], output: Path, tree: Path | None) -> None:
+    """Make a hand-out of all labs (or of these) that holds no solution, for a class."""
+    if is_course():
+        raise refusal("`weft lab export`")
+    from weft.lab.export import export
+
+    place = find_tree(tree)
+    labs = [find_lab(place, number) for number in numbers] or load_labs(place)
+    wheel = export(place, labs, output)
+    click.echo(f"{output}: {', '.join(lab.name for lab in labs)}, {wheel.name}", err=True)
 
 
 @command.command("lock")

@@ -1,0 +1,169 @@
+"""The course edition of weft as a wheel: the parts that hold no answers, packed from the weft that runs.
+
+A wheel is a zip file of the packages and three files about them, so it is written directly, without network or build
+tool, and byte for byte the same each time.
+"""
+
+from __future__ import annotations
+
+import ast
+import base64
+import hashlib
+import zipfile
+from collections.abc import Iterable, Iterator
+from importlib import metadata
+from pathlib import Path
+
+from framework import EXPORTS, MODULES
+from weft import _OTHERS
+from weft.edition import VERBS, is_part
+from weft.lab.needs import distribution, requirement
+
+ROOT = Path(__file__).parents[2]
+"""Where the packages lie, in a checkout and installed alike."""
+PACKAGES = ("isa", "sim", "weft")
+COMMANDS = ("__init__", "options", *VERBS)
+"""Files of ``weft/commands`` that the edition has."""
+DATA = (".toml", ".csv.gz", ".typed", "README.md")
+LOCAL = "+course"
+_EPOCH = (1980, 1, 1, 0, 0, 0)
+_LINE = "LEFT_OUT: tuple[str, ...] = ()"
+
+
+def version() -> str:
+    """The edition's version: that of the running weft and a local label."""
+    return metadata.version("weft").partition("+")[0] + LOCAL
+
+
+def filename() -> str:
+    """The wheel's file name, as pip wants it."""
+    return f"weft-{version()}-py3-none-any.whl"
+
+
+def write_wheel(path: Path, needs: Iterable[str]) -> None:
+    """Write the edition; ``needs`` are the packages that the labs need, the extra ``labs``."""
+    contents = package_files()
+    info = f"weft-{version()}.dist-info"
+    about = {
+        "METADATA": _metadata(contents, needs),
+        "WHEEL": "Wheel-Version: 1.0\nGenerator: weft\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        "entry_points.txt": "[console_scripts]\nweft = weft.cli:main\n",
+    }
+    contents |= {f"{info}/{name}": text.encode() for name, text in about.items()}
+    if (licence := _licence()) is not None:
+        contents[f"{info}/licenses/LICENSE"] = licence
+    record = "".join(f"{name},sha256={_digest(data)},{len(data)}\n" for name, data in contents.items())
+    contents[f"{info}/RECORD"] = f"{record}{info}/RECORD,,\n".encode()
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in contents.items():
+            entry = zipfile.ZipInfo(name, _EPOCH)
+            entry.external_attr = 0o644 << 16
+            archive.writestr(entry, data, zipfile.ZIP_DEFLATED)
+
+
+def package_files() -> dict[str, bytes]:
+    """Path in the wheel → contents: modules that lead to nothing left out, and the data beside them."""
+    modules = {str(path.relative_to(ROOT)): path for name in PACKAGES for path in sorted((ROOT / name).rglob("*.py"))}
+    kept = _kept({name: path.read_text(encoding="utf-8") for name, path in modules.items()})
+    found = {name: text.encode() for name, text in kept.items()}
+    folders = {Path(name).parent for name in kept} | {Path("isa/machines"), Path("weft/data")}
+    for folder in sorted(folders):
+        for path in sorted((ROOT / folder).glob("*")):
+            if path.name.endswith(DATA):
+                found[str(folder / path.name)] = path.read_bytes()
+    edition = kept["weft/edition.py"]
+    assert edition.count(_LINE) == 1, "weft/edition.py says in one line what is left out"
+    names = ", ".join(f'"{name}"' for name in left_out(kept))
+    found["weft/edition.py"] = edition.replace(_LINE, _LINE.replace("()", f"({names},)")).encode()
+    return dict(sorted(found.items()))
+
+
+def left_out(kept: Iterable[str]) -> list[str]:
+    """Public names of ``weft`` whose modules are not among the ``kept`` files."""
+    modules = {_module(name) for name in kept}
+    elsewhere = {name for name, module in _OTHERS.items() if module not in modules}
+    return sorted({*MODULES, *(name for names in EXPORTS.values() for name in names.split()), *elsewhere})
+
+
+def _kept(sources: dict[str, str]) -> dict[str, str]:
+    """Drop what cannot be loaded without the left-out parts, then what cannot without that, until nothing changes.
+
+    An import inside a function drops nothing: it is asked for when it is used, and refused then.
+    """
+    names = {_module(name): name for name in sources}
+    wanted = {name: list(_imported(_at_load(ast.parse(text)))) for name, text in sources.items()}
+    verbs = Path("weft/commands")
+    kept = {
+        name
+        for name in sources
+        if not is_part(_module(name)) and (Path(name).parent != verbs or Path(name).stem in COMMANDS)
+    }
+    while True:
+        dropped = {
+            name
+            for name in kept
+            if any(is_part(module) or (module in names and names[module] not in kept) for module in wanted[name])
+        }
+        if not dropped:
+            return {name: sources[name] for name in sources if name in kept}
+        kept -= dropped
+
+
+def _module(name: str) -> str:
+    return name.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+
+
+def _at_load(tree: ast.Module) -> Iterator[ast.AST]:
+    """The statements that run when a module is loaded."""
+    waiting: list[ast.AST] = [tree]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            waiting += node.orelse
+        elif not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            waiting += ast.iter_child_nodes(node)
+
+
+def _imported(nodes: Iterable[ast.AST]) -> Iterator[str]:
+    """Every module that these import (and every name taken from one: it may be a module)."""
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def _metadata(contents: dict[str, bytes], needs: Iterable[str]) -> str:
+    """METADATA, asking only for those packages of the whole weft that some kept file imports."""
+    modules = {
+        module.partition(".")[0]
+        for name, data in contents.items()
+        if name.endswith(".py")
+        for module in _imported(ast.walk(ast.parse(data)))
+    }
+    required = [line for line in metadata.requires("weft") or () if ";" not in line]
+    used = [line for line in required if distribution(line) in modules]
+    about = metadata.metadata("weft")
+    lines = ["Metadata-Version: 2.4", "Name: weft", f"Version: {version()}"]
+    lines += ["Summary: The course edition of weft: instruction set, simulators, labs."]
+    lines += ["License-Expression: Apache-2.0"]
+    if _licence() is not None:
+        lines.append("License-File: LICENSE")
+    lines += [f"Requires-Python: {about['Requires-Python']}"]
+    lines += [f"Requires-Dist: {line}" for line in used] + ["Provides-Extra: labs"]
+    lines += [f'Requires-Dist: {requirement(package)}; extra == "labs"' for package in sorted(set(needs))]
+    return "\n".join(lines) + "\n"
+
+
+def _licence() -> bytes | None:
+    installed = metadata.distribution("weft").read_text("licenses/LICENSE")
+    if installed is not None:
+        return installed.encode()
+    path = ROOT / "LICENSE"
+    return path.read_bytes() if path.is_file() else None
+
+
+def _digest(data: bytes) -> str:
+    return base64.urlsafe_b64encode(hashlib.sha256(data).digest()).rstrip(b"=").decode()
