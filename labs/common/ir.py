@@ -121,14 +121,14 @@ OPS: dict[str, Op] = {
 
 def infer(op: str, operands: Sequence[Any], attrs: Mapping[str, Any]) -> tuple[Shape, str]:
     """Shape and dtype of ``op`` on operands that have a .shape and a .dtype. Raises GraphError if it does not fit."""
-    shapes, dtypes = [tuple(x.shape) for x in operands], {x.dtype for x in operands}
     try:
-        shape = OPS[op].shape(*shapes, **attrs)
+        shape = OPS[op].shape(*(x.shape for x in operands), **attrs)
     except (KeyError, TypeError, ValueError):  # no such operation; other operands or attributes; not to be broadcast
         shape = None
-    if shape is None or len(dtypes) != 1:
-        raise GraphError(f"{op} cannot take shapes {shapes}, dtypes {sorted(dtypes)}, attributes {dict(attrs)}")
-    return shape, dtypes.pop()
+    if shape is None or len({x.dtype for x in operands}) != 1:
+        given = " and ".join(f"{x.dtype}{list(x.shape)}" for x in operands)
+        raise GraphError(f"{op} cannot take {given}" + "".join(f", {name}={value}" for name, value in attrs.items()))
+    return shape, operands[0].dtype
 
 
 def compute(op: str, operands: Sequence[Array], attrs: Attributes = ()) -> Array:
