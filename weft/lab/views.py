@@ -31,7 +31,7 @@ SHOWN = 40
 def console() -> Console:
     """Stdout, plain where it is no terminal; lines are not broken there."""
     found = Console(highlight=False)
-    return found if found.is_terminal else Console(highlight=False, width=200, no_color=True)
+    return found if found.is_terminal else Console(highlight=False, width=1000, no_color=True)
 
 
 def list_labs(labs: Sequence[Lab]) -> Table:
@@ -64,7 +64,7 @@ def show_report(out: Console, lab: Lab, report: Report) -> None:
     for outcome in report.outcomes:
         out.print(_headline(lab, outcome, width))
         for line in _details(outcome):
-            out.print(Padding(line, (0, 0, 0, 6)))
+            out.print(Padding(line, (0, 0, 0, 6), expand=False))
     if report.printed:
         _show_printed(out, "while loading", report.printed)
     count = sum(outcome.status == PASS for outcome in report.outcomes)
