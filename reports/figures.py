@@ -118,11 +118,12 @@ def loss(result: Result) -> Figure:
     training = result["training"]
     figure, axes = _canvas(8, 3.2, top=0.4)
     per = max(1, int(training["steps_per_epoch"]))
-    floor = min((v for d in training["devices"].values() for v in d["losses"] if v > 0), default=1e-9)
-    for index, device in enumerate(training["devices"].values()):
-        losses = np.maximum(np.asarray(device["losses"], float), floor)
+    known = {key: np.asarray(d["losses"], float) for key, d in training["devices"].items()}  # null becomes nan
+    floor = min((float(losses[losses > 0].min(initial=np.inf)) for losses in known.values()), default=np.inf)
+    for index, (key, device) in enumerate(training["devices"].items()):
+        losses = np.maximum(known[key], floor if np.isfinite(floor) else 1.0)  # a loss of 0 has no place on a log scale
         color, style = SERIES[index % len(SERIES)], ("-", (0, (4, 2)), (0, (1, 1)))[index % 3]
-        axes.plot((np.arange(len(losses)) + 1) / per, losses, color=color, linewidth=0.6, alpha=0.35)
+        axes.plot((np.arange(len(losses)) + 1) / per, losses, color=color, linewidth=0.7, alpha=0.55)
         means = [losses[at : at + per].mean() for at in range(0, len(losses), per)]
         ends = [min(at + per, len(losses)) / per for at in range(0, len(losses), per)]
         width = 3.0 if index == 0 else 1.6
@@ -149,8 +150,9 @@ def roofline(result: Result) -> Figure:
     high = max([ridge * 8, *(point["intensity"] * 2 for point in points)])
     axes.plot([low, ridge, high], [low * bandwidth, peak, peak], color=INK, linewidth=1.4)
     axes.annotate(f"{peak:,g} MACs/cycle", (high, peak), (0, 4), textcoords="offset points", ha="right", fontsize=9)
+    middle = (low * ridge) ** 0.5
     axes.annotate(
-        f"{bandwidth:,g} B/cycle", (low, low * bandwidth), (6, 2), textcoords="offset points", va="bottom", fontsize=9
+        f"{bandwidth:,g} B/cycle", (middle, middle * bandwidth), (10, -12), textcoords="offset points", fontsize=9
     )
     longest = max((point["active"] for point in points), default=1)
     for index, point in enumerate(points):

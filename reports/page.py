@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from matplotlib.figure import Figure
 from reports import figures, palette, text
 from reports.embed import packed
 from reports.ranking import rank
+from reports.result import dumps
 from reports.summary import compared, drawn_points, machine_rows, tiles
 
 Result = Mapping[str, Any]
@@ -30,7 +30,7 @@ def write_all(directory: Path, result: Result) -> None:
     """Write ``index.html``, ``result.json``, ``figures/*.svg`` and ``*.png`` below ``directory``, made if need be."""
     drawings = figures.draw(result)
     write(directory / "index.html", _render(result, drawings))
-    write(directory / "result.json", json.dumps(result, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+    write(directory / "result.json", dumps(result))
     for name, figure in drawings.items():
         write(directory / "figures" / f"{name}.svg", figures.svg_file(name, figure))
         write(directory / "figures" / f"{name}.png", figures.png(figure))

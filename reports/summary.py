@@ -32,38 +32,37 @@ class Device:
 
 
 def tiles(result: Result) -> list[Tile]:
-    """The summary, most telling first."""
+    """The summary, most telling first; what the result does not know is left out."""
     found: list[Tile] = []
     if result["accelerator"]:
         found += _accelerator_tiles(result["accelerator"], result["workload"])
-    for key, trained in ((result["training"] or {}).get("devices", {})).items():
-        final = f"final loss {trained['final_loss']:.4f}"
-        found.append(
-            Tile("test_accuracy", f"test accuracy, {NAMES.get(key, key)}", percent(trained["test_accuracy"], 2), final)
-        )
+    for key, trained in (result["training"] or {}).get("devices", {}).items():
+        if trained["test_accuracy"] is not None:
+            note = f"final loss {_loss(trained['final_loss'])}"
+            found.append(
+                Tile("test_accuracy", f"accuracy, {NAMES.get(key, key)}", percent(trained["test_accuracy"], 2), note)
+            )
     for key in ("cpu", "gpu"):
         if result[key]:
-            host = result[key]
-            found.append(
-                Tile(
-                    "seconds_per_step",
-                    f"{NAMES[key]} step",
-                    scaled(host["seconds_per_step"], "s"),
-                    f"median of {host['repeats']}",
-                )
-            )
-    if result["cpu"] and result["cpu"].get("break_even_hz"):
-        clock = scaled(result["cpu"]["break_even_hz"], "Hz")
-        found.append(Tile("break_even_hz", "break-even clock", clock, "as fast as the CPU"))
+            seconds, note = scaled(result[key]["seconds_per_step"], "s"), f"median of {result[key]['repeats']}"
+            found.append(Tile("seconds_per_step", f"{NAMES[key]} step", seconds, note))
+            if result[key].get("break_even_hz"):
+                clock = scaled(result[key]["break_even_hz"], "Hz")
+                found.append(Tile("break_even_hz", f"break-even, {NAMES[key]}", clock, "the accelerator as fast"))
     return found
+
+
+def _loss(value: float | None) -> str:
+    return "diverged" if value is None else decimal(value, 4)
 
 
 def _accelerator_tiles(accelerator: Result, workload: Result) -> Iterator[Tile]:
     cycles = accelerator["cycles"]
-    yield Tile("cycles", "cycles per step", count(cycles), f"batch {workload['batch']}")
+    batch = f", batch {workload['batch']}" if workload["batch"] else ""
+    yield Tile("cycles", "cycles", count(cycles), f"{workload['step']}{batch}")
     peak = accelerator["machine"]["dim"] ** 2
     yield Tile("utilisation", "utilisation", percent(accelerator["utilisation"]), f"of {peak:,} MACs/cycle")
-    yield Tile("useful_macs", "useful work", count(workload["useful_macs"]), "MACs per step")
+    yield Tile("useful_macs", "useful work", count(workload["useful_macs"]), "useful MACs")
     stalls = largest_stall(accelerator)
     if stalls is not None:
         unit, cause, lost = stalls
@@ -71,7 +70,7 @@ def _accelerator_tiles(accelerator: Result, workload: Result) -> Iterator[Tile]:
     dram = accelerator["dram"]
     moved = sum(sum(dram[stream]) for stream in ("read", "write", "fetch"))
     mean = moved / cycles if cycles else 0
-    yield Tile("bandwidth", "DRAM traffic", size(moved), f"{mean:.2f} of {dram['capacity']:,}{THIN}B/cycle")
+    yield Tile("bandwidth", "DRAM traffic", size(moved), f"{mean:.2f} of {dram['capacity']:g}{THIN}B/cycle")
     for name, memory in accelerator["memories"].items():
         share = memory["peak"]["bytes"] / memory["capacity"]
         yield Tile(
@@ -116,8 +115,9 @@ def compared(result: Result) -> list[Device]:
             if host.get("break_even_hz"):
                 cells["break_even_hz"] = scaled(host["break_even_hz"], "Hz")
         if key in trained:
-            cells["test_accuracy"] = percent(trained[key]["test_accuracy"], 2)
-            cells["final_loss"] = decimal(trained[key]["final_loss"], 4)
+            accuracy = trained[key]["test_accuracy"]
+            cells["test_accuracy"] = "–" if accuracy is None else percent(accuracy, 2)
+            cells["final_loss"] = _loss(trained[key]["final_loss"])
             title = title or trained[key]["label"]
         if cells:
             columns.append(Device(name, title, cells))

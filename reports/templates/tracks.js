@@ -188,9 +188,6 @@ class Track {
   /** Text in the gutter, right-aligned at `y`. */
   label(text, y, color = "--soft") {
     const { pen } = this;
-    pen.save();
-    pen.resetTransform();
-    pen.restore();
     pen.fillStyle = css(color);
     pen.textAlign = "right";
     pen.textBaseline = "middle";
