@@ -150,7 +150,7 @@ def _batches(data: Any, where: str) -> Iterator[Array]:
         parts = iter(data)
     except TypeError:
         raise CalibrationError(
-            f"{where}: calibration data is an array, a tensor or batches of them, not a {type(data).__name__}"
+            f"{where}: calibration data is an array, a tensor or batches of them, not {type(data).__name__}"
         ) from None
     for part in parts:
         first = part[0] if isinstance(part, tuple | list) and part else part
