@@ -6,14 +6,13 @@ is for the checks and for looking at what you made.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 import weft
-
-SOURCE = "listing"  # how messages call the text that Code.text() gives
 
 
 def round_up(value: int, multiple: int) -> int:
@@ -133,7 +132,16 @@ class Problem:
             for x in (self.a, self.b, self.c)
         ]
         entry = round_up(self._end, self.machine.line_bytes)
-        return weft.assemble("\n".join([*buffers, f".entry {entry:#x}", code.text()]), SOURCE, self.machine)
+        return weft.assemble("\n".join([code.text(), *buffers, f".entry {entry:#x}"]), "listing", self.machine)
+
+
+def explained(error: Exception, code: Code) -> str:
+    """The message of the assembler, the validator or the checker, and the instructions that it speaks of."""
+    text, lines = str(error), code.text().splitlines()
+    text = re.sub(r", from listing:\d+", "", text)  # the number of the instruction says it
+    spoken = sorted({int(number) for number in re.findall(r"instruction (\d+) \(", text)})
+    text = re.sub(r"listing:(\d+): ", lambda found: f"`{lines[int(found[1]) - 1]}`: ", text)
+    return "\n".join([text, *(f"  {number}: {lines[number]}" for number in spoken if number < len(lines))])
 
 
 @dataclass(frozen=True)
