@@ -120,8 +120,8 @@ def _padding(facts: Facts) -> Iterator[Advice]:
     tiles, dim = facts.tiles, facts.machine.dim
     if tiles.narrow:
         evidence = (
-            f"{tiles.narrow:,} of {tiles.occupied:,} tile cycles go to lanes left empty by depths and widths below DIM = "
-            f"{dim}; choose sizes that are multiples of {dim}, or a smaller array"
+            f"{tiles.narrow:,} of {tiles.occupied:,} tile cycles go to lanes left empty by depths and widths below DIM "
+            f"= {dim}; choose sizes that are multiples of {dim}, or a smaller array"
         )
         yield Advice("Choose layer sizes that fill the array", evidence, tiles.narrow)
     if tiles.short:

@@ -22,6 +22,7 @@ _OTHERS = {
     "verify": "sim.verify",
     "compile": "weft.inspection",
     "profile": "weft.inspection",
+    "report": "weft.reporting",
     "device": "framework.device",
     "quantise": "framework.quantisation",
     "load_program": "isa.container",

@@ -54,15 +54,26 @@ def profile(
     A program is run from its own data; with ``run``, that run of it is taken. machine: as for ``compile``. engine: one
     with time ("fast", "rtl", "pysim"); None is the device's, or "fast".
     """
+    return profiles.profile(*execute(step, *arguments, machine=machine, engine=engine, run=run))
+
+
+def execute(
+    step: Step | Program,
+    *arguments: Any,
+    machine: str | Path | Machine | None = None,
+    engine: str | None = None,
+    run: Run | None = None,
+) -> tuple[Program, Run]:
+    """The program of a step, and one run of it that changes no tensor (see ``profile``)."""
     if isinstance(step, Program):
-        return profiles.profile(step, run or get_engine(engine or "fast").run(step))
+        return step, run or get_engine(engine or "fast").run(step)
     jitted = _jitted(step)
     recording = jitted.trace(*arguments)
     accelerator = _accelerator(recording.device, machine)
     executable: Any = compiled(accelerator, recording.graph)
     runner = accelerator.engine if engine is None else get_engine(engine)
     program: Program = executable.program
-    return profiles.profile(program, runner.run(program, executable.image(jitted.bind(*arguments))))
+    return program, runner.run(program, executable.image(jitted.bind(*arguments)))
 
 
 def _jitted(step: Step) -> JitFunction:

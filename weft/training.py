@@ -56,11 +56,13 @@ class Session:
 
         self.step, self.infer = jit(step), jit(infer)
 
-    def train(self, epochs: int, progress: Progress | None = None) -> list[float]:
-        """Train; the loss of every batch in order. ``seed`` draws the batches; the ragged last one is trained too."""
+    def train(self, epochs: int, progress: Progress | None = None, *, whole: bool = False) -> list[float]:
+        """Train; the loss of every batch in order. ``seed`` draws the batches; the ragged last one is trained too,
+        unless only ``whole`` ones are."""
         split = self.recipe.data()
         dataset = TensorDataset(split.train_images, self.recipe.targets(split.train_labels))
-        loader = DataLoader(dataset, self.recipe.batch, shuffle=True, generator=Generator(self.seed + 1))
+        order = Generator(self.seed + 1)
+        loader = DataLoader(dataset, self.recipe.batch, shuffle=True, drop_last=whole, generator=order)
         total, losses = epochs * len(loader), []
         for _ in range(epochs):
             for images, labels in loader:
@@ -71,13 +73,13 @@ class Session:
 
     def accuracy(self) -> float:
         """Share of the test images that are classified right."""
-        split = self.recipe.data()
-        right = 0
-        for at in range(0, len(split.test_images), self.recipe.batch):
-            rows = slice(at, at + self.recipe.batch)
-            logits = self.infer(Tensor(split.test_images[rows])).numpy()
-            right += int((self.recipe.predict(logits) == self.recipe.classes(split.test_labels[rows])).sum())
-        return right / len(split.test_images)
+        split, batch, right = self.recipe.data(), self.recipe.batch, 0
+        count = len(split.test_images)
+        for at in range(0, count, batch):
+            rows = np.arange(at, at + batch).clip(max=count - 1)  # the last image fills up the last batch
+            logits = self.infer(Tensor(split.test_images[rows])).numpy()[: count - at]
+            right += int((self.recipe.predict(logits) == self.recipe.classes(split.test_labels[at : at + batch])).sum())
+        return right / count
 
     def example(self) -> tuple[Tensor, Tensor]:
         """A full batch of training data, for compiling and measuring."""

@@ -52,6 +52,20 @@ class _Output(_PathType):
         return path
 
 
+class _Folder(_PathType):
+    name = "directory"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        from weft.files import folder_obstacle
+
+        path = Path(value)
+        if (reason := folder_obstacle(path)) is not None:
+            self.fail(reason, param, ctx)
+        return path
+
+
+FOLDER = _Folder()
+"""The type of an option that names a directory to write into: refused before any work is done for it."""
 OUTPUT = _Output()
 """The type of an option that names a file to write: refused before any work is done for it."""
 

@@ -1,0 +1,109 @@
+"""``weft report``: one model step or program, measured and explained, as a page with figures and one JSON."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from weft.commands.options import (
+    FOLDER,
+    MODEL_OR_FILE,
+    engine_option,
+    json_option,
+    machine_options,
+    print_json,
+    seed_option,
+)
+
+FOLDER_NAME = "weft-report"
+
+
+if TYPE_CHECKING:
+    _Base = click.ParamType[tuple[str, ...]]
+else:
+    _Base = click.ParamType
+
+
+class _Devices(_Base):
+    name = "accel,cpu"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
+        if isinstance(value, tuple):
+            return value
+        names = tuple(dict.fromkeys(name.strip() for name in str(value).split(",")))
+        wrong = [name for name in names if name not in ("accel", "cpu", "gpu")]
+        if wrong:
+            self.fail(f"'{wrong[0]}' is no device of a report; give accel, cpu, gpu or several with commas", param, ctx)
+        return names
+
+
+@click.command("report")
+@click.argument("target", type=MODEL_OR_FILE, metavar="MODEL|PROGRAM.weft")
+@click.option("--device", "devices", type=_Devices(), default=None, help="Devices side by side [default: accel,cpu].")
+@machine_options(None)
+@engine_option()
+@click.option("--epochs", type=click.IntRange(min=1), default=None, help="Passes over the data for loss curves [3].")
+@click.option("--inference", is_flag=True, help="Report inference instead of a training step; nothing is trained.")
+@click.option("-o", "--output", type=FOLDER, default=None, help=f"The directory to write [default: {FOLDER_NAME}].")
+@seed_option
+@json_option
+def command(
+    target: str,
+    devices: tuple[str, ...] | None,
+    machine: str | None,
+    settings: tuple[tuple[str, int], ...],
+    engine: str,
+    epochs: int | None,
+    inference: bool,
+    output: Path | None,
+    seed: int,
+    as_json: bool,
+) -> None:
+    """Run and explain a model's step, or a program file: cycles, stalls, operators, memory, traffic, advice.
+
+    Writes index.html (needs no network), result.json and figures/*.svg, *.png into a directory, where it replaces
+    its own files and no others. With --json it prints the result, and writes only if -o is given.
+    """
+    from weft.models import RECIPES
+    from weft.progress import Bar
+    from weft.reporting import DEVICES, Report, model_result, summary
+
+    if inference and epochs is not None:
+        raise click.UsageError("--inference trains nothing, so --epochs has no meaning with it; leave one out")
+    if output is None and not as_json:
+        output = FOLDER.convert(FOLDER_NAME, None, None)
+    if target in RECIPES:
+        result = model_result(
+            target, devices or DEVICES, machine or "edu", settings, engine, seed, epochs, inference, Bar
+        )  # fmt: skip
+    else:
+        given = (("--device", devices not in (None, ("accel",))), ("--epochs", epochs), ("--inference", inference))
+        for option, used in given:
+            if used:
+                raise click.UsageError(f"{target} is a program file for the accelerator alone: leave out {option}")
+        result = _of_file(target, machine, settings, engine)
+    if output is not None:
+        Report(result).save(output)
+    if as_json:
+        print_json(result)
+        return
+    click.echo("\n".join(summary(result)))
+    if output is not None:
+        click.echo(f"\npage: {output / 'index.html'}")
+
+
+def _of_file(
+    target: str, machine: str | None, settings: tuple[tuple[str, int], ...], engine: str
+) -> dict[str, Any]:
+    from isa.checker import check
+    from isa.validator import validate
+    from weft.commands.options import engine_of
+    from weft.programs import programs
+    from weft.reporting import program_result
+
+    ((_, program, image),) = programs(target, machine, settings, 0)
+    validate(program)
+    check(program)
+    return program_result(program, engine_of(engine).run(program, image))

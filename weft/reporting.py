@@ -1,0 +1,235 @@
+"""Reports: a model, a step or a program run and measured, as one result that page, figures and JSON derive from."""
+
+from __future__ import annotations
+
+import platform
+import statistics
+import time
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from framework.device import Device, compiled, known_devices
+from framework.graph import Graph
+from framework.jit import JitFunction
+from framework.primitives.base import Array
+from isa.errors import WeftError
+from isa.program import Program
+from reports.result import HostTime, Parts, Training, Workload, build, dumps, workload_of
+from sim.run import Run
+from weft.devices import device_of
+from weft.models import Recipe, recipe
+from weft.training import Session
+
+EPOCHS = 3
+"""Passes over the data for the loss curves of a report, where nothing else is asked for."""
+DEVICES = ("accel", "cpu")
+_REPEATS, _LONGEST = 50, 0.25
+"""A step on the host is timed so often, or for so many seconds."""
+
+Settings = tuple[tuple[str, int], ...]
+Progress = Callable[[str], Any]
+"""Called with a line when a part of the work begins; what it gives is a context with ``step(done, total, loss)``."""
+
+
+class Report:
+    """What ``weft.report`` gives: ``result`` is the plain data (reports/schema.py); a notebook shows the rest."""
+
+    def __init__(self, result: Mapping[str, Any]) -> None:
+        self.result = result
+
+    @cached_property
+    def html(self) -> str:
+        """The page: one offline HTML file."""
+        from reports.page import render
+
+        return render(self.result)
+
+    @property
+    def json(self) -> str:
+        """The result as text, as in ``result.json``."""
+        return dumps(self.result)
+
+    def save(self, directory: str | Path) -> None:
+        """Write index.html, result.json and figures/ into ``directory``; other files there stay. Raises OSError."""
+        from reports.page import write_all
+        from weft.files import filling
+
+        with filling(Path(directory)) as folder:
+            write_all(folder, self.result)
+
+    def _repr_html_(self) -> str:
+        from reports.page import fragment
+
+        return fragment(self.result)
+
+    def __repr__(self) -> str:
+        return "\n".join(summary(self.result))
+
+
+def report(
+    subject: str | Path | Program | Callable[..., Any],
+    *arguments: Any,
+    machine: Any = None,
+    engine: str | None = None,
+    run: Run | None = None,
+) -> Report:
+    """A report on one run of ``subject``: a step called with ``arguments``, a program, a program's file, or a model
+    that the command line knows by name (trained for a few epochs beside the CPU). Tensors stay as they are.
+
+    machine, engine, run: as for ``weft.profile``. Raises WeftError.
+    """
+    from weft.models import RECIPES
+
+    if isinstance(subject, str | Path):
+        if str(subject) in RECIPES:
+            if machine is not None and not isinstance(machine, str | Path):
+                raise WeftError("a named model takes a machine's name or file; compile a step for a Machine object")
+            return Report(model_result(str(subject), machine=str(machine or "edu"), engine=engine or "fast"))
+        from isa.container import load
+
+        subject = load(subject)
+    from weft.inspection import execute
+
+    program, done = execute(subject, *arguments, machine=machine, engine=engine, run=run)
+    name = "" if isinstance(subject, Program) else getattr(subject, "__name__", "")
+    return Report(program_result(program, done, name, "program" if isinstance(subject, Program) else "step"))
+
+
+def program_result(program: Program, run: Run, model: str = "", step: str = "program") -> dict[str, Any]:
+    """The result of one run of a program."""
+    return build(Parts(workload_of(program, model, step), program=program, run=run))
+
+
+def model_result(
+    model: str,
+    devices: Sequence[str] = DEVICES,
+    machine: str = "edu",
+    settings: Settings = (),
+    engine: str = "fast",
+    seed: int = 0,
+    epochs: int | None = None,
+    inference: bool = False,
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """The result of a named model: its training step (or inference), and a short training on each of ``devices``.
+
+    Only whole batches are trained, so that one program a device is compiled. Raises WeftError.
+    """
+    if engine == "interp":
+        raise WeftError("engine 'interp' has no time, so there is nothing to report; use fast, rtl or pysim")
+    chosen = recipe(model)
+    for device in devices:
+        if device not in known_devices():
+            raise WeftError(f"device '{device}': this weft has none; there are: {', '.join(known_devices())}")
+    sessions = {name: Session(chosen, device_of(name, machine, settings, engine), seed) for name in devices}
+    training = None if inference else _train(sessions, epochs or EPOCHS, progress)
+    program: Program | None = None
+    run: Run | None = None
+    hosts = {}
+    workload: Workload | None = None
+    for name, session in sessions.items():
+        function, arguments = _step(session, inference)
+        graph, values = function.lower(*arguments), function.bind(*arguments)
+        if name == "accel":
+            executable: Any = compiled(session.device, graph)
+            program = executable.program
+            run = executable.device.engine.run(program, executable.image(values))
+        else:
+            hosts[name] = _timed(session.device, graph, values)
+        workload = workload or _workload(chosen, graph, inference)
+    assert workload is not None
+    return build(Parts(workload, seed, program, run, training, hosts))
+
+
+def _step(session: Session, inference: bool) -> tuple[JitFunction, tuple[Any, ...]]:
+    images, labels = session.example()
+    return (session.infer, (images,)) if inference else (session.step, (images, labels))
+
+
+def _workload(chosen: Recipe, graph: Graph, inference: bool) -> Workload:
+    step = "inference" if inference else "training step"
+    return Workload(chosen.name, step, chosen.batch, _useful_macs(graph), graph.digest())
+
+
+def _useful_macs(graph: Graph) -> int:
+    """Multiply-accumulates of the products that the targets run."""
+    from compiler.passes import pipeline
+
+    graph = pipeline.run(graph, "accel")
+    total = 0
+    for index in graph.live:
+        node = graph.nodes[index]
+        if node.op == "matmul":
+            rows, columns = graph.nodes[node.inputs[0]].shape
+            total += node.size * (rows if node.attr("transpose_a") else columns)
+    return total
+
+
+def _train(sessions: Mapping[str, Session], epochs: int, progress: Progress | None) -> Training:
+    losses, accuracy, labels = {}, {}, {}
+    for name, session in sessions.items():
+        labels[name] = label_of(session.device)
+        if progress is None:
+            losses[name] = session.train(epochs, whole=True)
+        else:
+            with progress(f"training on {session.device}") as bar:
+                losses[name] = session.train(epochs, bar.step, whole=True)
+        accuracy[name] = session.accuracy()
+    steps = len(next(iter(losses.values()))) // epochs
+    return Training(epochs, steps, labels, losses, accuracy)
+
+
+def label_of(device: Device) -> str:
+    """How curves and tables name a device."""
+    machine = getattr(device, "machine", None)
+    return f"{device.name} ({machine.name})" if machine is not None else device.name
+
+
+def _timed(device: Device, graph: Graph, values: Mapping[str, Array]) -> HostTime:
+    """How long the compiled graph takes on this machine."""
+    executable = compiled(device, graph)
+    executable(values)  # finds cold caches
+    seconds: list[float] = []
+    began = time.perf_counter()
+    while len(seconds) < _REPEATS and time.perf_counter() - began < _LONGEST:
+        start = time.perf_counter()
+        executable(values)
+        seconds.append(time.perf_counter() - start)
+    threads = int(getattr(device, "threads", 1))
+    return HostTime(_processor(), threads, statistics.median(seconds), len(seconds))
+
+
+def _processor() -> str:
+    """The processor's name, as far as the system tells."""
+    try:
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
+
+
+def summary(result: Mapping[str, Any]) -> list[str]:
+    """The result in lines for people."""
+    workload, accelerator = result["workload"], result["accelerator"]
+    batch = f", batch {workload['batch']}" if workload["batch"] else ""
+    lines = [f"{workload['model']}, {workload['step']}{batch}"]
+    if accelerator:
+        machine = accelerator["machine"]["name"]
+        lines.append(f"cycles             {accelerator['cycles']:,} on {machine}, engine {accelerator['engine']}")
+        if workload["useful_macs"]:
+            lines.append(f"utilisation        {accelerator['utilisation']:.1%} useful multiply-accumulates")
+    for name, one in (result["training"] or {"devices": {}})["devices"].items():
+        final = "no number" if one["final_loss"] is None else f"{one['final_loss']:.4f}"
+        tested = "" if one["test_accuracy"] is None else f", test accuracy {one['test_accuracy']:.2%}"
+        lines.append(f"{f'training on {name}':18} final loss {final}{tested} ({result['training']['epochs']} epochs)")
+    for key in ("cpu", "gpu"):
+        if result[key]:
+            lines.append(f"{f'time on {key}':18} {result[key]['seconds_per_step'] * 1e6:,.0f} µs a step")
+    if accelerator and accelerator["advice"]:
+        lines.append("advice, by the cycles it could save at most:")
+        lines += [f"  {one['saving']:>9,}  {one['title']}" for one in accelerator["advice"]]
+    return lines
