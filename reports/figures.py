@@ -6,7 +6,7 @@ import io
 import itertools
 import re
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -250,17 +250,30 @@ def occupancy(result: Result) -> Figure:
     cycles = int(accelerator["cycles"])
     legend = {}
     for color, (name, memory) in zip(SERIES, accelerator["memories"].items(), strict=False):
-        points = np.asarray(memory["points"], float).reshape(-1, 2)
-        ends = np.append(points[:, 0], cycles)
-        share = 100 * np.append(points[:, 1], points[-1:, 1]) / memory["capacity"]
-        axes.fill_between(ends[: len(share)], share, step="post", color=color, alpha=0.18, linewidth=0)
-        axes.step(ends[: len(share)], share, where="post", color=color, linewidth=1.2)
+        at, live = highest(memory["points"], cycles)
+        share = 100 * live / memory["capacity"]
+        axes.fill_between(at, share, step="post", color=color, alpha=0.18, linewidth=0)
+        axes.step(at, share, where="post", color=color, linewidth=1.2)
         legend[f"{name}, {memory['capacity']:,} bytes"] = color
     _legend(axes, legend)
     axes.set_ylim(0, 105)
     axes.set_ylabel("% of capacity live")
     _cycles(axes, cycles)
     return figure
+
+
+def highest(points: Sequence[Sequence[int]], cycles: int, samples: int = SAMPLES) -> tuple[Array, Array]:
+    """The step line through ``points`` (cycle, value), from 0 to ``cycles``, as at most ``samples`` steps: cycle, value.
+
+    Where there are more, each step shows the highest value within its share of the run, so that no peak is lost.
+    """
+    at, value = np.asarray(points, np.int64).reshape(-1, 2).T
+    if len(at) > samples:
+        edges = np.arange(samples) * cycles // samples
+        level = np.concatenate(([0], value))[np.searchsorted(at, edges, "right")]
+        np.maximum.at(level, np.minimum(np.searchsorted(edges, at, "right") - 1, samples - 1), value)
+        at, value = edges, level
+    return np.append(at, cycles), np.append(value, value[-1:] if len(value) else 0)
 
 
 def bandwidth(result: Result) -> Figure:

@@ -60,7 +60,7 @@ const KEYS = { "+": "in", "=": "in", "-": "out", ArrowLeft: "left", ArrowRight: 
 class Track {
   /** `height`: of the plot; `draw(track)` paints it; `hit(track, x, y)` says what lies there, as text or null. */
   constructor(canvas, height, draw, hit) {
-    Object.assign(this, { canvas, height, draw, hit, pointers: new Map(), mark: null });
+    Object.assign(this, { canvas, height, draw, hit, pointers: new Map(), mark: null, width: 1 });
     this.pen = canvas.getContext("2d");
     canvas.style.height = `${height + AXIS}px`;
     new ResizeObserver(() => redraw()).observe(canvas);
@@ -80,9 +80,6 @@ class Track {
       event.preventDefault();
       action();
     });
-  }
-  get width() {
-    return Math.max(1, this.canvas.clientWidth - GUTTER);
   }
   x(cycle) {
     return GUTTER + ((cycle - view.from) / (view.to - view.from)) * this.width;
@@ -137,6 +134,7 @@ class Track {
   paint() {
     const box = this.canvas.getBoundingClientRect();
     if (box.width === 0 || box.bottom < -200 || box.top > innerHeight + 200) return;
+    this.width = Math.max(1, box.width - GUTTER); // read once: asking the layout for each bar would take most of the time
     const scale = devicePixelRatio || 1, pen = this.pen;
     const [wide, high] = [Math.round(box.width * scale), Math.round((this.height + AXIS) * scale)];
     if (this.canvas.width !== wide || this.canvas.height !== high) Object.assign(this.canvas, { width: wide, height: high });
@@ -247,10 +245,11 @@ function unitTrack(canvas, data) {
   };
   const draw = (track) => {
     const { pen } = track;
+    const scale = track.width / (view.to - view.from), shift = GUTTER - view.from * scale;
     for (const { lane, top: y, thick } of rows) {
       let drawn = -1; // Bars thinner than a pixel: one for each pixel is all that can be seen.
       for (let i = Math.max(0, lastAtMost(lane.start, view.from)); i < lane.start.length && lane.start[i] <= view.to; i++) {
-        const left = track.x(lane.start[i]), right = track.x(lane.end[i]);
+        const left = shift + lane.start[i] * scale, right = shift + lane.end[i] * scale;
         if (right < drawn) continue;
         const wide = Math.max(1, right - left - (right - left > 4 ? 1 : 0));
         drawn = Math.floor(Math.max(left, drawn)) + 1;
