@@ -74,12 +74,6 @@ class Counterexample:
     expected: int
     seen: tuple[Mapping[str, int], ...]
 
-    def __str__(self) -> str:
-        rows = [["cycle", *map(str, range(len(self.seen)))]]
-        rows += [[name, *(str(values[name]) for values in self.seen)] for name in self.seen[0]]
-        width = max(len(row[0]) for row in rows)
-        return "\n".join(row[0].ljust(width) + "".join(f"{text:>7}" for text in row[1:]) for row in rows)
-
 
 class Cycle:
     """One cycle of a circuit: ``cycle[name]`` is the formula of a port or of its field, such as ``weight_in.value``."""

@@ -252,3 +252,165 @@ def element_for_all_inputs() -> None:
         exact = past[-1]["sum_in"] + term(past, "activation_in", weight_of(past, "activation_in", "weight_in"))
         claims.append(Claim(t, "sum_out", cycles[t]["sum_out"], exact))
     holds(claims, cycles, "an element")
+
+
+def tiles(rows: int, count: int, seed: int) -> tuple[list[Values], dict[int, int]]:
+    """Matrices at random for a column, back to back or with gaps: what to drive, and in which cycle which sum enters.
+
+    A tile's weights arrive somewhere between the first row of the tile before and the cycle before its own; weights
+    with hops to go are among them. Some tiles leave the lowest rows of the column inactive.
+    """
+    rng = np.random.default_rng(seed)
+    stimulus: list[Values] = [{} for _ in range(2)]
+    sums: dict[int, int] = {}
+    earliest = 0
+    for _ in range(count):
+        matrix = rng.integers(-128, 128, (int(rng.integers(1, 6)), rows))
+        vector = rng.integers(-128, 128, rows)
+        used = int(rng.integers(1, rows + 1))
+        matrix[:, used:] = vector[used:] = 0
+        stimulus += [{} for _ in range(int(rng.integers(2)))]
+        start = len(stimulus)
+        _arrive(stimulus[int(rng.integers(earliest, start))], vector)
+        for m, row in enumerate(matrix):
+            drive: Values = {}
+            for k in range(rows):
+                drive |= {f"activations[{k}].first": int(m == 0), f"activations[{k}].active": int(k < used)}
+                drive[f"activations[{k}].value"] = int(row[k])
+            stimulus.append(drive)
+            sums[start + m] = int((matrix @ vector)[m])
+        earliest = start
+    for cycle in stimulus:
+        if "weights[0].valid" not in cycle and rng.integers(3) == 0:
+            _arrive(cycle, rng.integers(-128, 128, rows), 1)
+    return stimulus, sums
+
+
+def _arrive(cycle: Values, vector: Any, hops: int = 0) -> None:
+    for k, value in enumerate(vector):
+        cycle |= {f"weights[{k}].value": int(value), f"weights[{k}].valid": 1, f"weights[{k}].hops": hops}
+
+
+def delayed(stimulus: Sequence[Values]) -> list[Values]:
+    """The same, with everything of row k in cycle t moved to cycle t + k."""
+    late: list[Values] = [{} for _ in range(len(stimulus) + 8)]
+    for t, cycle in enumerate(stimulus):
+        for name, value in cycle.items():
+            late[t + int(name[name.index("[") + 1 : name.index("]")])][name] = value
+    return late
+
+
+def drained(stimulus: list[Values], rows: int, sums: Mapping[int, int]) -> tuple[list[Values], list[tuple[int, str, int]]]:
+    """With idle cycles behind it, and the sum of every cycle: a row's leaves ``rows`` cycles after it enters."""
+    wanted = [(t + rows, "sum", sums.get(t, 0)) for t in range(len(stimulus))]
+    return stimulus + [{} for _ in range(rows + 1)], wanted
+
+
+@check("chain")
+def column_of_staggered_rows() -> None:
+    """A column of three, with the skew made by the bench, against NumPy."""
+    from column import Column
+
+    stimulus, sums = tiles(3, 10, 1)
+    stimulus, wanted = drained(stimulus, 3, sums)
+    shown = [f"activations[{k}].{field}" for k in range(3) for field in ("value", "first")] + ["sum"]
+    compare(record(Column(3), delayed(stimulus)), wanted, "", shown)
+
+
+@check("chain")
+def column_to_the_right() -> None:
+    """What leaves every row of the column on its right."""
+    from column import Column
+
+    stimulus = delayed(tiles(3, 6, 2)[0])
+    seen = record(Column(3), stimulus)
+    wanted = []
+    for t in range(1, len(stimulus)):
+        for k in range(3):
+            past = seen[t - 1]
+            hops = past[f"weights[{k}].hops"] if past[f"weights[{k}].valid"] else 0
+            wanted.append((t, f"activations_out[{k}].active", past[f"activations[{k}].active"]))
+            wanted.append((t, f"weights_out[{k}].valid", int(hops > 0)))
+            if past[f"activations[{k}].active"]:
+                wanted.append((t, f"activations_out[{k}].value", past[f"activations[{k}].value"]))
+            if hops:
+                wanted.append((t, f"weights_out[{k}].value", past[f"weights[{k}].value"]))
+    compare(seen, wanted, "")
+
+
+@check("skew")
+def every_row_late() -> None:
+    """Row k of everything leaves the skew k cycles after it enters."""
+    from column import Skew
+
+    stimulus = tiles(4, 5, 3)[0]
+    seen = record(Skew(4), stimulus)
+    fields = {"activations": ("value", "active", "first"), "weights": ("value", "valid", "hops")}
+    for port, names in fields.items():
+        for k in range(4):
+            for name in names:
+                source, late = f"{port}[{k}].{name}", f"{port}_out[{k}].{name}"
+                wanted = [(t + k, late, seen[t][source]) for t in range(len(seen) - k)]
+                compare(seen, wanted, f", which entered {k} cycles before", (source, late))
+
+
+@check("skew")
+def random_matrices() -> None:
+    """Random matrices through a skewed column of four, against NumPy."""
+    from column import SkewedColumn
+
+    stimulus, sums = tiles(4, 25, 4)
+    stimulus, wanted = drained(stimulus, 4, sums)
+    shown = [f"activations[{k}].{field}" for k in range(4) for field in ("value", "first")] + ["sum"]
+    compare(record(SkewedColumn(4), stimulus), wanted, "", shown)
+
+
+@check("skew")
+def column_for_all_inputs() -> None:
+    """A skewed column of three: its sum is the dot product, proven for all inputs of seven cycles."""
+    from column import SkewedColumn
+
+    cycles = unroll(netlist(SkewedColumn(3, **NARROW)), 7)
+    claims = []
+    for t in range(4):
+        past = cycles[: t + 1]
+        places = [(f"activations[{k}]", f"weights[{k}]") for k in range(3)]
+        exact = sum(term(past, a, weight_of(past, a, w)) for a, w in places)
+        claims.append(Claim(t + 3, "sum", cycles[t + 3]["sum"], exact))
+    holds(claims, cycles, "a column")
+
+
+@check("properties")
+def holds_of_a_right_element() -> None:
+    """No assertion fails on your own element: proven for all inputs of six cycles."""
+    from element import Element
+    from monitor import Monitor
+
+    element = unroll(netlist(Element(**NARROW)), 6)
+    claims = assertions(unroll(netlist(Monitor(**NARROW)), 6, element))
+    if not claims:
+        raise Difference("the monitor", "at least one Assert", "none")
+    if found := prove(claims, element):
+        print("inputs that make it fail on a right element:")
+        print(as_text(found.seen))
+        told = f"the assertion '{found.claim.what}' in cycle {found.claim.cycle}"
+        raise Difference(told, "to hold of every right element", "it fails on yours")
+
+
+@check("properties")
+def catches_broken_elements() -> None:
+    """Every broken element is caught by some assertion."""
+    from monitor import Monitor
+
+    monitor = netlist(Monitor(**NARROW))
+    missed = []
+    parts = load(PARTS)
+    for mistake, part in parts.items():
+        element = unroll(part, 6)
+        if prove(assertions(unroll(monitor, 6, element)), element) is None:
+            missed.append(mistake)
+    for mistake in missed:
+        print(f"no assertion fails on the element that has this mistake: {mistake}")
+    if missed:
+        caught = f"{len(parts) - len(missed)} of {len(parts)}"
+        raise Difference("broken elements caught", f"all {len(parts)}", f"{caught}; not this one: {missed[0]}")

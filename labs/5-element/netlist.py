@@ -75,10 +75,14 @@ def saved(circuit: Netlist) -> dict[str, Any]:
     return {
         "inputs": circuit.inputs,
         "outputs": circuit.outputs,
-        "cells": [[cell.kind, cell.parameters, cell.pins] for cell in circuit.cells],
+        "cells": [[cell.kind, _needed(cell.parameters), cell.pins] for cell in circuit.cells],
         "ones": sorted(circuit.ones),
         "fields": circuit.fields,
     }
+
+
+def _needed(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in parameters.items() if key in ("A_SIGNED", "B_SIGNED", "Y_WIDTH")}
 
 
 def load(path: Path) -> dict[str, Netlist]:

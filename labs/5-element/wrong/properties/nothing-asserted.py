@@ -1,0 +1,2 @@
+# no assertion at all
+pass
