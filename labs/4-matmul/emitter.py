@@ -146,7 +146,7 @@ def explained(error: Exception, code: Code) -> str:
 
 @dataclass(frozen=True)
 class Result:
-    """What a run gave: ``c`` int32 [m, n], simulated ``cycles``, beats read and written on the DRAM bus, and ``run``."""
+    """What a run gave: ``c`` int32 [m, n], simulated ``cycles``, beats read and written on the DRAM bus."""
 
     c: np.ndarray
     cycles: int

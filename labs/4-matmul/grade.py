@@ -7,13 +7,13 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-
 import schedule
 import tiles
 import tiling
-import weft
 from emitter import Code, Matrix, Problem, explained, run
 from layout import Layout, Step, Tiling, local_pitch, misfit
+
+import weft
 from weft.lab import Difference, check, expect, measure
 
 NANO, EDU = weft.load_machine("nano"), weft.load_machine("edu")
@@ -104,15 +104,12 @@ def valid(program: Any, code: Code, what: str) -> None:
         raise Difference(what, "a program that the machine accepts", explained(error, code)) from None
 
 
-def assembled(make: Callable[[Code], object], machine: Any, what: str, prefix: Code | None = None) -> Any:
-    """The program of what ``make`` emits (behind ``prefix``), at DRAM address 0x20000, valid."""
-    code = prefix or Code(machine)
-    before = len(code)
-    make(code)
+def assembled(code: Code, before: int, what: str) -> Any:
+    """The program of ``code``, which had ``before`` instructions before the student's, from DRAM byte 0x20000 on."""
     if len(code) == before:
         raise Difference(what, "at least one instruction", "none")
     try:
-        program = weft.assemble(f"{code.text()}\n.entry 0x20000", "listing", machine)
+        program = weft.assemble(f"{code.text()}\n.entry 0x20000", "listing", code.machine)
     except weft.WeftError as error:
         raise Difference(what, "instructions that exist", explained(error, code)) from None
     valid(program, code, what)
@@ -136,7 +133,9 @@ def tile_arrives() -> None:
         pitch = -(-columns // machine.bus.bytes) * machine.bus.bytes
         matrix = Matrix("A", "input", "int8", rows, columns, 0x1000, pitch)
         local = 0x200
-        program = assembled(lambda code: tiles.load_tile(code, matrix, row, height, column, width, local), machine, what)
+        code = Code(machine)
+        tiles.load_tile(code, matrix, row, height, column, width, local)
+        program = assembled(code, 0, what)
         expect([i.name for i in program.instructions[:-1]], ["load"], f"{what}: the instructions")
         values = random_int8(rows, rows, columns)
         values[values == 0] = 1  # so that every element shows
@@ -167,7 +166,9 @@ def multiply(machine: Any, pieces: Tiling, step: Step, place: int, c_place: int,
     """Run the student's instructions alone on panels that lie in their places: A, B, C before, C after."""
     layout = Layout(machine, pieces)
     a, b = random_int8(1, step.rows, step.depth), random_int8(2, step.depth, step.columns)
-    a_bytes, b_bytes = (padded(x, local_pitch(machine, x.shape[1])) for x in (a, b))
+    a_bytes = padded(a, local_pitch(machine, step.depth))
+    b_bytes = padded(b, local_pitch(machine, step.columns))
+    b_bytes = np.append(b_bytes, np.full(machine.dim * local_pitch(machine, step.columns), 99, np.uint8))  # stale rows
     count = -(-step.columns // machine.dim)
     old = np.arange(1000, 1000 + count * step.rows * machine.dim, dtype=np.int32).reshape(count, -1)
 
@@ -179,7 +180,9 @@ def multiply(machine: Any, pieces: Tiling, step: Step, place: int, c_place: int,
         code.emit("load", dram=OLD + tile * size, local=f"acc[{layout.c(c_place, tile)}]", bytes=size)
     code.post("s15")
     code.wait("s15")
-    program = assembled(lambda code: tiles.multiply_panel(code, layout, step, place, c_place), machine, what, code)
+    before_student = len(code)
+    tiles.multiply_panel(code, layout, step, place, c_place)
+    program = assembled(code, before_student, what)
 
     dram = program.image()
     for address, content in ((PANEL_A, a_bytes), (PANEL_B, b_bytes), (OLD, old.view(np.uint8).reshape(-1))):
@@ -301,6 +304,10 @@ def timed(machine: Any, m: int, n: int, k: int, pieces: Tiling) -> int:
     problem = Problem(machine, m, n, k)
     a, b = random_int8(7, m, k), random_int8(8, k, n)
     code = schedule.overlapped(problem, pieces)
+    fetch, most = len(code) * 64 // machine.bus.bytes, 4 * bound(machine, m, n, k)
+    if fetch > most:
+        what = f"{shown(machine, m, n, k, pieces)}: cycles to fetch {len(code):,} instructions of 64 bytes alone"
+        raise Difference(what, f"at most {most:,}, 4 × the bound", f"{fetch:,}; larger pieces need fewer instructions")
     valid(problem.program(code), code, shown(machine, m, n, k, pieces))
     result = run(problem, code, a, b)
     expect(result.c, a.astype(np.int32) @ b.astype(np.int32), f"{shown(machine, m, n, k, pieces)}: C")

@@ -10,11 +10,11 @@ from __future__ import annotations
 import argparse
 
 import numpy as np
-
 import schedule
-import weft
 from emitter import Problem, explained, run, timeline
 from layout import Tiling
+
+import weft
 
 
 def main() -> None:

@@ -1,0 +1,13 @@
+# the loop over K is the outer one: every block is begun, then every block is gone on with
+found = []
+for inner in range(0, problem.k, tiling.depth):
+    block = 0
+    for row in range(0, problem.m, tiling.rows):
+        for column in range(0, problem.n, tiling.columns):
+            rows = min(tiling.rows, problem.m - row)
+            columns = min(tiling.columns, problem.n - column)
+            depth = min(tiling.depth, problem.k - inner)
+            last = inner + depth == problem.k
+            found.append(Step(block, row, rows, column, columns, inner, depth, inner == 0, last))
+            block += 1
+return found
