@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ def mlp(*widths: int, seed: int = 0) -> nn.Sequential:
     """Linear layers with ReLUs between."""
     generator = Generator(seed)
     layers: list[nn.Module] = []
-    for a, b in zip(widths, widths[1:], strict=False):
+    for a, b in pairwise(widths):
         layers += [nn.Linear(a, b, generator=generator), nn.ReLU()]
     return nn.Sequential(*layers[:-1])
 

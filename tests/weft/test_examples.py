@@ -85,6 +85,19 @@ def test_comparing_machines(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
     assert cycles["twice array and bus"] < cycles["twice the array"] < cycles["as it is"]
 
 
+@pytest.mark.parametrize("method", ["minmax", "percentile"])
+def test_int8_inference(method: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["--device", "cpu", "--epochs", "2", "--method", method]
+    printed = run("int8_inference.py", arguments, monkeypatch, capsys)
+    rows = re.findall(r"^(\w+) +on cpu: ([\d.]+)%, ([\d,]+) bytes, ([\d,]+) cycles", printed, re.MULTILINE)
+    (_, accuracy, size, cycles), (_, small_accuracy, small_size, small_cycles) = rows
+    assert float(accuracy) >= 80
+    assert abs(float(small_accuracy) - float(accuracy)) <= 1
+    assert int(small_size.replace(",", "")) * 3 < int(size.replace(",", ""))
+    assert int(small_cycles.replace(",", "")) < int(cycles.replace(",", ""))
+    assert printed.endswith("equal bit for bit: True\n")
+
+
 def test_checking_engines(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     printed = run("check_engines.py", ["--engines", "fast,interp", "--rows", "5"], monkeypatch, capsys)
     times = re.findall(r"^(\w+) +(\d+) +(\d+) +(\d+)$", printed, re.MULTILINE)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -54,7 +55,7 @@ def random_case(seed: int) -> Case:
     rng, numbers, generator = random.Random(seed), np.random.default_rng(seed), Generator(seed)
     widths = [rng.choice((1, 8, 64, rng.randint(1, 70))) for _ in range(rng.randint(2, 4))]
     layers: list[nn.Module] = []
-    for a, b in zip(widths, widths[1:], strict=False):
+    for a, b in pairwise(widths):
         linear = nn.Linear(a, b, bias=rng.random() < 0.8, generator=generator)
         if rng.random() < 0.3:
             weight = linear.weight.numpy().copy()
@@ -68,7 +69,8 @@ def random_case(seed: int) -> Case:
         data[:] = rng.choice((0, 3.25))
     model = quantise(nn.Sequential(*layers), data, rng.choice(("minmax", "percentile")), rng.choice((50, 99)))
     batch = rng.choice((1, 2, 7, 13, 64, 65))
-    return captured(model, (numbers.normal(0, 3, (batch, widths[0])) * max(1e-3, np.abs(data).max())).astype(np.float32))
+    x = numbers.normal(0, 3, (batch, widths[0])) * max(1e-3, np.abs(data).max())
+    return captured(model, x.astype(np.float32))
 
 
 def agree(case: Case, machine: Machine) -> None:
