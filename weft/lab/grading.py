@@ -140,7 +140,8 @@ def _broken(lab: Lab, run: Run, holes: Sequence[str]) -> Report:
     failure = _failure(value)
     if value["kind"] in ("error", "difference") and not value["student"]:
         raise LabError(f"{lab.folder / GRADER}: cannot be loaded: {failure.what}")
-    problem = Problem(failure.file or "a file", failure.line, f"while loading: {failure.what}", failure.code)
+    file = failure.file or ", ".join(lab.files)
+    problem = Problem(file, failure.line, f"while loading: {failure.what}", failure.code)
     outcomes = tuple(Outcome(hole, UNCHECKED) for hole in holes)
     return Report(lab.name, outcomes, (problem,), run.printed)
 

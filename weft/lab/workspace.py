@@ -63,10 +63,11 @@ def reset(lab: Lab, workspace: Workspace, now: datetime) -> Path:
     if kept.exists():
         raise LabError(f"{kept} is already there; wait a second and try again")
     kept.mkdir()
-    for file in (*lab.files, *(path.name for path in lab.given)):
+    files = handed_out(lab)
+    for file in files:
         if (workspace.folder / file).exists():
             shutil.copy2(workspace.folder / file, kept / file)
-    _write(workspace.folder, handed_out(lab))
+    _write(workspace.folder, files)
     return kept
 
 

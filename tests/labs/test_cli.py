@@ -1,0 +1,334 @@
+"""``weft lab`` as a student meets it: what is printed, exit codes, JSON, watching and Ctrl-C."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.labs.tiny import TOTAL, written
+from weft.cli import main
+from weft.lab.tree import VARIABLE
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a command left behind."""
+
+    code: int
+    out: str
+    err: str
+
+
+Weft = Callable[..., Outcome]
+
+
+@pytest.fixture
+def weft(capsys: pytest.CaptureFixture[str], tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Weft:
+    """Run ``weft lab`` in an empty folder beside the tree."""
+    monkeypatch.delenv(VARIABLE, raising=False)
+    (tmp_path / "home").mkdir()
+    monkeypatch.chdir(tmp_path / "home")
+
+    def run(*words: str) -> Outcome:
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as stop:
+            main(["lab", *words])
+        captured = capsys.readouterr()
+        assert "Traceback" not in captured.err
+        return Outcome(int(stop.value.code or 0), captured.out, captured.err)
+
+    return run
+
+
+def write_hole(folder: Path, hole: str, body: str) -> None:
+    path = folder / "sums.py"
+    path.write_text(written(path.read_text(encoding="utf-8"), hole, body), encoding="utf-8")
+
+
+def test_list(weft: Weft) -> None:
+    assert weft("list").out.splitlines()[1].split() == ["1-sums", "1", "2", "Sums:", "adds", "numbers", "up"]
+    data = json.loads(weft("list", "--json").out)
+    assert data["schema"] == 1
+    assert data["labs"][0] == {
+        "name": "1-sums", "number": 1, "title": "Sums", "summary": "adds numbers up", "hours": "1",
+        "files": ["sums.py"], "needs": [], "holes": ["total", "mean-value"],
+    }  # fmt: skip
+
+
+def test_from_init_to_all_passed(weft: Weft, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun = weft("init", "1")
+    assert begun.code == 0
+    assert begun.out == ""
+    assert begun.err.startswith("1-sums: sums.py, numbers_given.py, README.md\nnext: cd 1-sums, read README.md")
+    folder = tmp_path / "home" / "1-sums"
+    monkeypatch.chdir(folder)
+    first = weft("check")
+    assert first.code == 1
+    assert first.out.splitlines() == [
+        "1-sums: Sums",
+        "  total       not written  Add the values up.  (sums.py)",
+        "  mean-value  not written  Divide the total by the number of values.  (sums.py)",
+        "0 of 2 holes pass",
+    ]
+    write_hole(folder, "mean-value", "return total(values) / 3\n")
+    assert "  mean-value  waits for total" in weft("check").out.splitlines()
+    write_hole(folder, "total", TOTAL)
+    last = weft("check")
+    assert last.code == 0
+    assert last.out.splitlines() == [
+        "1-sums: Sums",
+        "  total       pass",
+        "  mean-value  pass",
+        "      cycles of a mean: 100, 1.00 × the reference's 100; bound 90: full marks",
+        "2 of 2 holes pass",
+    ]
+
+
+def test_a_failure_says_expected_actual_and_where(weft: Weft, tmp_path: Path) -> None:
+    weft("init", "sums", "mine")
+    write_hole(tmp_path / "home/mine", "total", "print('so far', values)\nreturn 7.0\n")
+    outcome = weft("check", "1")
+    assert outcome.code == 1
+    assert outcome.out.splitlines()[1:7] == [
+        "  total       fail  The sum of three numbers is right.",
+        "      total of 1, 2, 3",
+        "      expected  6.0",
+        "      actual    7.0",
+        "      at sums.py:10",
+        "      printed   so far [1.0, 2.0, 3.0]",
+    ]
+
+
+def test_text_of_the_student_is_never_markup(weft: Weft, tmp_path: Path) -> None:
+    weft("init", "1", "mine")
+    write_hole(tmp_path / "home/mine", "total", "print('[bold]x[/]')\nraise ValueError('[red]no[/red]')\n")
+    out = weft("check", "1").out
+    assert "ValueError: [red]no[/red]" in out
+    assert "printed   [bold]x[/]" in out
+
+
+def test_problems_are_shown_with_line_and_code(weft: Weft, tmp_path: Path) -> None:
+    weft("init", "1", "mine")
+    write_hole(tmp_path / "home/mine", "total", "import json\nreturn 6.0\n")
+    outcome = weft("check", "1")
+    assert outcome.code == 1
+    assert outcome.out.splitlines()[1:3] == [
+        "  cannot run  sums.py:12: imports json, which this lab does not allow; "
+        "it allows math, os, time, numbers_given, sums",
+        "      import json",
+    ]
+    assert "  total       not checked" in outcome.out.splitlines()
+
+
+def test_json_is_one_object_whatever_student_code_prints(weft: Weft, tmp_path: Path) -> None:
+    weft("init", "1", "mine")
+    write_hole(tmp_path / "home/mine", "total", "import os\nprint('noise')\nos.write(1, b'raw')\nreturn 7.0\n")
+    outcome = weft("check", "1", "--json")
+    assert outcome.code == 1
+    assert outcome.err == ""
+    data = json.loads(outcome.out)
+    assert data.keys() == {"schema", "lab", "passed", "problems", "printed", "holes"}
+    assert (data["schema"], data["lab"], data["passed"]) == (1, "1-sums", False)
+    assert data["holes"][0] == {
+        "name": "total", "status": "fail", "check": "The sum of three numbers is right.", "waits_for": None,
+        "printed": "noise\n", "measured": [],
+        "failure": {
+            "kind": "difference", "what": "total of 1, 2, 3", "expected": "6.0", "actual": "7.0",
+            "file": "sums.py", "line": 10, "code": None,
+        },
+    }  # fmt: skip
+    assert data["holes"][1]["status"] == "not written"
+
+
+def test_json_of_the_solution_holds_the_marks(weft: Weft) -> None:
+    data = json.loads(weft("check", "--solution", "1", "--json").out)
+    figure = {"what": "cycles of a mean", "cycles": 100, "reference": 100, "bound": 90, "mark": "full"}
+    assert data["holes"][1]["measured"] == [figure]
+    assert data["passed"]
+
+
+def test_hints_come_one_by_one(weft: Weft, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = weft("hint", "1", "total")
+    assert first.out == "total: Add the values up.\nhint 1 of 2: A loop.\n"
+    assert first.err == "one more: weft lab hint 1 total -n 2\n"
+    second = weft("hint", "1", "total", "-n", "2")
+    assert second.out.endswith("hint 1 of 2: A loop.\nhint 2 of 2: Begin with zero.\n")
+    assert second.err == ""
+    weft("init", "1")
+    monkeypatch.chdir(tmp_path / "home" / "1-sums")
+    assert weft("hint").out.startswith("total: ")
+    assert weft("hint", "mean-value").out.startswith("mean-value: ")
+    assert weft("hint", "1").out.startswith("total: ")
+    write_hole(Path(), "total", TOTAL)
+    assert weft("hint").out.startswith("mean-value: ")
+    write_hole(Path(), "mean-value", "return 2.0\n")
+    assert "which hole of lab 1-sums? there are: total, mean-value" in weft("hint").err
+
+
+def test_show(weft: Weft) -> None:
+    assert weft("show", "1").out == "# Sums\n\nSee [the page](../../docs/page.md).\n"
+
+
+def test_reset(weft: Weft, tmp_path: Path) -> None:
+    weft("init", "1", "mine")
+    write_hole(tmp_path / "home/mine", "total", TOTAL)
+    outcome = weft("reset", "1")
+    assert outcome.code == 0
+    assert "the starters of 1-sums again; yours are in before-reset-" in outcome.err
+    (kept,) = (tmp_path / "home/mine").glob("before-reset-*")
+    assert TOTAL.splitlines()[0] in (kept / "sums.py").read_text(encoding="utf-8")
+    assert 'Unwritten("total")' in (tmp_path / "home/mine/sums.py").read_text(encoding="utf-8")
+
+
+def test_lock(weft: Weft, tree: Path) -> None:
+    (tree / "lock.toml").unlink()
+    missing = weft("check", "--solution", "1")
+    assert missing.code == 2
+    assert "lock.toml: missing; it holds the cycle thresholds. `weft lab lock` generates it" in missing.err
+    assert weft("lock").err == f"{tree.resolve()}/lock.toml: 1 figures\n"
+    assert weft("check", "--solution", "1").code == 0
+
+
+REFUSED = [
+    (("check",), "which lab? give its number, or go to the folder that `weft lab init N` made"),
+    (("check", "1"), "no folder for lab 1-sums here; `weft lab init 1` makes one, or go to the one you made"),
+    (("reset", "1"), "no folder for lab 1-sums here"),
+    (("check", "7"), "no lab '7'; there are: 1-sums"),
+    (("show", "x"), "no lab 'x'; there are: 1-sums"),
+    (("hint", "1", "tally"), "lab 1-sums has no hole 'tally'; its holes: total, mean-value"),
+    (("hint", "1"), "which hole of lab 1-sums? there are: total, mean-value"),
+    (("hint", "1", "total", "more"), "too many words: 1 total more; give a lab and a hole"),
+    (("check", "1", "--watch", "--json"), "--watch is for people and --json for programs; give one of them"),
+    (("list", "--tree", "nowhere"), "--tree nowhere: no labs there; expected folders such as 1-name"),
+    (("init",), "Missing argument 'N'"),
+]
+
+
+@pytest.mark.parametrize(("words", "message"), REFUSED, ids=[" ".join(words) for words, _ in REFUSED])
+def test_what_cannot_be_done_is_said_in_one_message(words: tuple[str, ...], message: str, weft: Weft) -> None:
+    outcome = weft(*words)
+    assert outcome.code == 2
+    assert outcome.out == ""
+    assert message in outcome.err
+    assert outcome.err.lower().count("error: ") == 1
+
+
+def test_init_twice_is_refused(weft: Weft) -> None:
+    weft("init", "1")
+    outcome = weft("init", "1")
+    assert outcome.code == 2
+    assert "nothing written: 1-sums already holds sums.py, numbers_given.py, README.md, .weft-lab" in outcome.err
+
+
+def test_a_missing_package_is_exit_code_5(weft: Weft, tree: Path) -> None:
+    path = tree / "1-sums/lab.toml"
+    path.write_text('needs = ["no_such_package"]\n' + path.read_text(encoding="utf-8"), encoding="utf-8")
+    outcome = weft("check", "1", "--solution")
+    assert outcome.code == 5
+    assert "lab 1-sums needs no_such_package, which is not installed: pip install 'no_such_package'" in outcome.err
+
+
+def _start(folder: Path, *words: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "weft", "lab", *words]
+    root = Path(__file__).parents[2]
+    environment = os.environ | {"PYTHONPATH": str(root), "PYTHONUNBUFFERED": "1"}
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, cwd=folder, stdout=pipe, stderr=pipe, text=True, env=environment)
+
+
+def _until(condition: Callable[[], bool]) -> None:
+    for _ in range(600):
+        if condition():
+            return
+        time.sleep(0.05)
+    pytest.fail("waited in vain")
+
+
+def _gone(process_id: int) -> bool:
+    try:
+        os.kill(process_id, 0)
+    except ProcessLookupError:
+        return True
+    state = Path(f"/proc/{process_id}/stat")
+    return state.exists() and state.read_text(encoding="utf-8").rpartition(")")[2].split()[0] == "Z"
+
+
+def _endless(folder: Path) -> Path:
+    """A hole that notes its process and never returns."""
+    note = folder / "pid"
+    write_hole(folder, "total", f"import os\nopen({str(note)!r}, 'w').write(str(os.getpid()))\nwhile True:\n    pass\n")
+    return note
+
+
+@pytest.mark.parametrize("words", [("check",), ("check", "--watch")])
+def test_interrupted_in_the_middle_leaves_nothing_running(words: tuple[str, ...], weft: Weft, tmp_path: Path) -> None:
+    folder = tmp_path / "home" / "mine"
+    weft("init", "1", "mine")
+    note = _endless(folder)
+    process = _start(folder, *words)
+    _until(lambda: note.exists() and note.read_text(encoding="utf-8") != "")
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert errors.splitlines()[-1] == "interrupted"
+    assert "Traceback" not in errors
+    _until(lambda: _gone(int(note.read_text(encoding="utf-8"))))
+
+
+def test_a_grading_process_ends_when_its_parent_is_killed(weft: Weft, tmp_path: Path) -> None:
+    folder = tmp_path / "home" / "mine"
+    weft("init", "1", "mine")
+    note = _endless(folder)
+    process = _start(folder, "check")
+    _until(lambda: note.exists() and note.read_text(encoding="utf-8") != "")
+    process.kill()
+    process.communicate(timeout=60)
+    _until(lambda: _gone(int(note.read_text(encoding="utf-8"))))
+
+
+def test_watch_checks_again_after_a_change(weft: Weft, tmp_path: Path) -> None:
+    folder = tmp_path / "home" / "mine"
+    weft("init", "1", "mine")
+    process = _start(folder, "check", "--watch")
+    assert process.stdout is not None
+    assert _line(process, "0 of 2 holes pass")
+    write_hole(folder, "total", TOTAL)
+    assert _line(process, "1 of 2 holes pass")
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
+    assert process.returncode == 130
+
+
+def _line(process: subprocess.Popen[str], wanted: str) -> bool:
+    assert process.stdout is not None
+    return any(line.strip() == wanted for line in iter(process.stdout.readline, "") if line.strip().endswith("pass"))
+
+
+def test_colour_on_a_terminal_only_where_it_is_wanted(lab_view: Callable[[dict[str, str]], str]) -> None:
+    green = "\x1b[32mpass"
+    assert green in lab_view({})
+    assert green not in lab_view({"NO_COLOR": "1"})
+
+
+@pytest.fixture
+def lab_view(tree: Path) -> Callable[[dict[str, str]], str]:
+    """The list of labs on a terminal, with these variables set."""
+
+    def view(variables: dict[str, str]) -> str:
+        environment = {k: v for k, v in os.environ.items() if k != "NO_COLOR"} | {"TERM": "xterm"} | variables
+        code = "import pty, sys; sys.exit(pty.spawn([sys.executable, '-m', 'weft', 'lab', *sys.argv[1:]]))"
+        command = [sys.executable, "-c", code, "check", "1", "--solution", "--tree", str(tree)]
+        root = Path(__file__).parents[2]
+        done = subprocess.run(command, capture_output=True, text=True, cwd=root, env=environment, check=True)
+        return done.stdout
+
+    return view

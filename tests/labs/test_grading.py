@@ -1,0 +1,298 @@
+"""Grading: every outcome of a hole, where a failure is shown, limits of time, pristine files, thresholds."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.labs.tiny import GRADE, TOTAL, written
+from weft.lab import Unwritten, check, measure, process
+from weft.lab.grading import FAIL, PASS, UNCHECKED, UNWRITTEN, WAITS, Failure, Report, grade
+from weft.lab.lock import Measured, load_lock
+from weft.lab.markers import LabError
+from weft.lab.sources import read_sources
+from weft.lab.tree import Lab, load_lab
+from weft.lab.workspace import starters
+
+MEAN = "return total(values) / len(values)\n"
+
+
+def graded(lab: Lab, total: str | None = None, mean: str | None = None, seconds: float | None = None) -> Report:
+    """The starter with these holes written, graded."""
+    text = starters(lab)["sums.py"]
+    for hole, body in (("total", total), ("mean-value", mean)):
+        text = text if body is None else written(text, hole, body)
+    return grade(lab, {"sums.py": text}, load_lock(lab.folder.parent), seconds)
+
+
+def statuses(report: Report) -> list[str]:
+    return [outcome.status for outcome in report.outcomes]
+
+
+def test_unwritten_is_a_not_implemented_error_that_knows_its_hole() -> None:
+    problem = Unwritten("total")
+    assert isinstance(problem, NotImplementedError)
+    assert (problem.hole, str(problem)) == ("total", "'total' is not written yet")
+
+
+def test_a_check_has_a_title() -> None:
+    @check("a")
+    def something() -> None:
+        """It works.
+
+        More about it.
+        """
+
+    @measure("a", "cycles", bound=3)
+    def figure() -> int:
+        return 4
+
+    assert (something.title, something.hole, something.what) == ("It works.", "a", None)
+    assert (figure.title, figure.what, figure.bound, figure()) == ("figure", "cycles", 3, 4)
+
+
+def test_the_solution_passes(lab: Lab) -> None:
+    report = grade(lab, {"sums.py": lab.text("sums.py")}, load_lock(lab.folder.parent))
+    assert statuses(report) == [PASS, PASS]
+    assert report.passed
+    assert report.outcome("mean-value").measured == (Measured("cycles of a mean", 100, 100, 90),)
+
+
+def test_nothing_written(lab: Lab) -> None:
+    report = graded(lab)
+    assert statuses(report) == [UNWRITTEN, UNWRITTEN]
+    assert not report.passed
+
+
+def test_a_hole_waits_for_another(lab: Lab) -> None:
+    report = graded(lab, mean=MEAN)
+    assert statuses(report) == [UNWRITTEN, WAITS]
+    assert report.outcome("mean-value").waits_for == "total"
+
+
+def test_a_difference_is_shown_at_the_students_function(lab: Lab) -> None:
+    outcome = graded(lab, total="return 7.0\n").outcome("total")
+    assert outcome.status == FAIL
+    assert outcome.check == "The sum of three numbers is right."
+    assert outcome.failure == Failure("difference", "total of 1, 2, 3", "6.0", "7.0", "sums.py", 10)
+
+
+def test_an_exception_is_shown_at_the_students_line(lab: Lab) -> None:
+    outcome = graded(lab, total="values = []\nreturn values[3]\n").outcome("total")
+    what = "IndexError: list index out of range"
+    assert outcome.failure == Failure("error", what, None, None, "sums.py", 13, "return values[3]")
+
+
+def test_an_exception_past_the_students_code_is_shown_where_that_called(lab: Lab) -> None:
+    outcome = graded(lab, total="import math\nreturn math.sqrt(-1)\n").outcome("total")
+    assert outcome.failure is not None
+    assert (outcome.failure.line, outcome.failure.code) == (13, "return math.sqrt(-1)")
+
+
+def test_what_the_checks_stumble_over_names_their_line_and_the_students_function(lab: Lab) -> None:
+    text = GRADE.replace("expect(sums.total(VALUES), 6.0,", "expect(len(sums.total(VALUES)), 6.0,")
+    (lab.folder / "grade.py").write_text(text.lstrip("\n"), encoding="utf-8")
+    failure = graded(lab, total="return 7.0\n").outcome("total").failure
+    assert failure is not None
+    told = "(raised in grade.py:12: expect(len(sums.total(VALUES)), 6.0, \"total of 1, 2, 3\"))"
+    assert failure.what == f"TypeError: object of type 'float' has no len() {told}"
+    assert (failure.file, failure.line) == ("sums.py", 10)
+
+
+@pytest.mark.parametrize("body", ["raise SystemExit(3)\n", "exit()\n"])
+def test_student_code_cannot_end_the_grading(body: str, lab: Lab) -> None:
+    report = graded(lab, total=body, mean="return 2.0\n")
+    assert statuses(report) == [FAIL, PASS]
+    failure = report.outcome("total").failure
+    assert failure is not None
+    assert failure.what.startswith("SystemExit")
+
+
+def test_a_loop_without_end_is_killed_and_named(lab: Lab) -> None:
+    report = graded(lab, total="while True:\n    pass\n", mean="return 2.0\n", seconds=1)
+    assert statuses(report) == [FAIL, PASS], "the other hole is still graded"
+    outcome = report.outcome("total")
+    assert outcome.check == "The sum of three numbers is right."
+    what = "no answer after 1 s: a loop without end?"
+    assert outcome.failure == Failure("no answer", what, None, None, "sums.py", 10)
+
+
+def test_a_loop_that_prints_is_killed_too_and_its_output_cut(lab: Lab) -> None:
+    outcome = graded(lab, total="while True:\n    print('x' * 100)\n", seconds=1).outcome("total")
+    assert outcome.failure is not None
+    assert outcome.failure.kind == "no answer"
+    assert len(outcome.printed) < 21_000
+    assert outcome.printed.endswith("… (more was printed)\n")
+
+
+def test_a_loop_while_loading_is_killed(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "LOADING", 1)
+    text = starters(lab)["sums.py"] + "\nwhile True:\n    pass\n"
+    report = grade(lab, {"sums.py": text}, None, seconds=1)
+    assert statuses(report) == [UNCHECKED, UNCHECKED]
+    assert [str(problem) for problem in report.problems] == [
+        "sums.py: while loading: no answer after 1 s: a loop without end?"
+    ]
+
+
+def test_nothing_the_student_started_is_left_running(lab: Lab, tmp_path: Path) -> None:
+    note = tmp_path / "pid"
+    body = f"import os, time\nopen({str(note)!r}, 'w').write(str(os.fork() or os.getpid()))\ntime.sleep(600)\n"
+    started = time.monotonic()
+    graded(lab, total=body, seconds=1)
+    assert time.monotonic() - started < 300
+    child = int(note.read_text(encoding="utf-8"))
+    for _ in range(100):
+        if not _runs(child):
+            return
+        time.sleep(0.1)
+    pytest.fail("a process that the student's code started is still there")
+
+
+def _runs(process_id: int) -> bool:
+    state = Path(f"/proc/{process_id}/stat")
+    if Path("/proc/self").exists():
+        return state.exists() and state.read_text(encoding="utf-8").rpartition(")")[2].split()[0] != "Z"
+    try:
+        os.kill(process_id, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def test_python_dying_is_a_failure(lab: Lab) -> None:
+    report = graded(lab, total="import os\nos._exit(9)\n", mean="return 2.0\n")
+    assert statuses(report) == [FAIL, PASS]
+    failure = report.outcome("total").failure
+    assert failure is not None
+    assert (failure.kind, failure.what) == ("crash", "Python itself died (exit code 9)")
+
+
+def test_output_is_kept_with_its_hole(lab: Lab) -> None:
+    report = graded(lab, total=f"import os\nprint('look', 1)\nos.write(1, b'raw')\n{TOTAL}", mean="return 2.0\n")
+    assert report.outcome("total").printed == "look 1\n"
+    assert report.outcome("mean-value").printed == ""
+    assert report.passed
+
+
+def test_what_is_printed_while_loading_is_kept(lab: Lab) -> None:
+    text = starters(lab)["sums.py"] + "print('loaded')\n"
+    assert grade(lab, {"sums.py": text}, None).printed == "loaded\n"
+
+
+def test_a_syntax_error_is_shown_and_nothing_runs(lab: Lab) -> None:
+    report = graded(lab, total="return (1\n")
+    assert statuses(report) == [UNCHECKED, UNCHECKED]
+    (problem,) = report.problems
+    assert str(problem) == "sums.py:12: not Python: '(' was never closed"
+    assert problem.code == "return (1"
+    assert not report.passed
+
+
+def test_what_only_the_compiler_refuses_is_shown_too(lab: Lab) -> None:
+    report = grade(lab, {"sums.py": "return 1\n"}, None)
+    assert str(report.problems[0]) == "sums.py:1: not Python: 'return' outside function"
+
+
+@pytest.mark.parametrize(
+    ("line", "name"),
+    [("import json", "json"), ("from collections import abc", "collections"), ("import weft", "weft"),
+     ("from weft.lab.grading import grade", "weft.lab.grading"), ("import grade", "grade"), ("from . import x", ".")],
+)  # fmt: skip
+def test_a_forbidden_import_is_refused_by_name_and_line(line: str, name: str, lab: Lab) -> None:
+    report = graded(lab, total=f"{line}\nreturn 6.0\n")
+    (problem,) = report.problems
+    allowed = "it allows math, os, time, numbers_given, sums"
+    assert str(problem) == f"sums.py:12: imports {name}, which this lab does not allow; {allowed}"
+    assert problem.code == line
+    assert statuses(report) == [UNCHECKED, UNCHECKED]
+
+
+def test_an_error_while_loading_is_shown_at_its_line(lab: Lab) -> None:
+    text = starters(lab)["sums.py"] + "print(1 / 0)\n"
+    report = grade(lab, {"sums.py": text}, None)
+    (problem,) = report.problems
+    assert str(problem) == "sums.py:19: while loading: ZeroDivisionError: division by zero"
+    assert problem.code == "print(1 / 0)"
+
+
+def test_a_hole_at_module_level_holds_up_the_others(lab: Lab) -> None:
+    text = lab.text("sums.py") + '\nfrom weft.lab import Unwritten\nraise Unwritten("mean-value")\n'
+    report = grade(lab, {"sums.py": text}, None)
+    assert statuses(report) == [WAITS, UNWRITTEN]
+
+
+def test_files_other_than_those_with_holes_are_pristine(lab: Lab, tmp_path: Path) -> None:
+    for name in ("numbers_given.py", "grade.py"):
+        (tmp_path / name).write_text("VALUES = []\n", encoding="utf-8")
+    (tmp_path / "sums.py").write_text(lab.text("sums.py"), encoding="utf-8")
+    sources, problems = read_sources(lab, tmp_path)
+    assert problems == ()
+    assert grade(lab, sources, load_lock(lab.folder.parent)).passed
+
+
+def test_a_missing_or_unreadable_file_is_named(lab: Lab, tmp_path: Path) -> None:
+    _, problems = read_sources(lab, tmp_path)
+    assert [str(p) for p in problems] == [
+        f"sums.py: missing in {tmp_path}; `weft lab reset` puts the starter there"
+    ]
+    (tmp_path / "sums.py").write_bytes(b"\xff\xfe\xfa")
+    assert [str(p) for p in read_sources(lab, tmp_path)[1]] == ["sums.py: not UTF-8 text"]
+    (tmp_path / "sums.py").write_bytes(b"x = 1\0")
+    assert "null bytes" in str(read_sources(lab, tmp_path)[1][0])
+
+
+@pytest.mark.parametrize(
+    ("cycles", "mark", "status"),
+    [(89, "impossible", FAIL), (90, "beats", PASS), (99, "beats", PASS), (100, "full", PASS), (105, "full", PASS),
+     (106, "pass", PASS), (120, "pass", PASS), (121, "slow", FAIL)],
+)  # fmt: skip
+def test_thresholds(cycles: int, mark: str, status: str, lab: Lab) -> None:
+    text = f"{lab.text('sums.py')}\n\nCYCLES = {cycles}\n"
+    outcome = grade(lab, {"sums.py": text}, load_lock(lab.folder.parent)).outcome("mean-value")
+    assert outcome.status == status
+    assert [figure.mark for figure in outcome.measured] == [mark]
+    if mark == "slow":
+        expected = "at most 120 cycles (1.20 × the reference's 100)"
+        assert outcome.failure == Failure("too slow", "cycles of a mean", expected, "121 cycles", "sums.py", 19)
+    if mark == "impossible":
+        assert outcome.failure is not None
+        assert outcome.failure.expected == "at least 90 cycles: nothing can be faster"
+
+
+def test_a_figure_that_is_no_whole_number_fails(lab: Lab) -> None:
+    report = grade(lab, {"sums.py": f"{lab.text('sums.py')}\n\nCYCLES = 1.5\n"}, load_lock(lab.folder.parent))
+    failure = report.outcome("mean-value").failure
+    assert failure is not None
+    assert failure.what.startswith("TypeError: @measure cycles returned 1.5; it must return cycles as a whole number")
+
+
+def test_without_a_lock_file_a_measured_hole_cannot_be_graded(tree: Path, lab: Lab) -> None:
+    (tree / "lock.toml").unlink()
+    solution = {"sums.py": lab.text("sums.py")}
+    with pytest.raises(LabError, match=r"lock\.toml: missing; it holds the cycle thresholds"):
+        grade(lab, solution, load_lock(tree))
+    (tree / "lock.toml").write_text("schema = 1\n", encoding="utf-8")
+    with pytest.raises(LabError, match=r"nothing for 'cycles of a mean' \(lab 1-sums, hole mean-value\); generate it"):
+        grade(lab, solution, load_lock(tree))
+    for text in ("schema = 2\n", "schema = 1\n[[measure]]\nlab = 3\n", "schema ="):
+        (tree / "lock.toml").write_text(text, encoding="utf-8")
+        with pytest.raises(LabError, match="generate it again with `weft lab lock`"):
+            load_lock(tree)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('@check("total")', '@check("tally")', "grade.py: a check grades 'tally', which is no hole of lab.toml"),
+        ('@check("total")', "", "grade.py: no check grades the hole 'total'"),
+        ("import sums\n", "import summs\n", "cannot be loaded: ModuleNotFoundError: No module named 'summs'"),
+    ],
+)
+def test_a_grader_at_fault_is_the_labs_error(old: str, new: str, message: str, lab: Lab) -> None:
+    (lab.folder / "grade.py").write_text(GRADE.replace(old, new).lstrip("\n"), encoding="utf-8")
+    with pytest.raises(LabError, match=message):
+        grade(load_lab(lab.folder), {"sums.py": lab.text("sums.py")}, load_lock(lab.folder.parent))

@@ -1,0 +1,118 @@
+"""A tiny lab tree: one lab with two holes, one of them measured."""
+
+from __future__ import annotations
+
+import textwrap
+from pathlib import Path
+
+LAB_TOML = """
+title = "Sums"
+summary = "adds numbers up"
+hours = "1"
+files = ["sums.py"]
+given = ["../common/numbers_given.py"]
+imports = ["math", "os", "time"]
+[[hole]]
+name = "total"
+task = "Add the values up."
+hints = ["A loop.", "Begin with zero."]
+[[hole]]
+name = "mean-value"
+task = "Divide the total by the number of values."
+hints = ["Use total."]
+"""
+SUMS = '''
+"""Sums."""
+
+from __future__ import annotations
+
+import math
+
+
+def total(values: list[float]) -> float:
+    """The sum of the values."""
+    # hole: total
+    accumulated_result = 0.0
+    for value in values:
+        accumulated_result = accumulated_result + value
+    return accumulated_result
+    # end hole
+
+
+class Statistics:
+    def mean(self, values: list[float]) -> float:
+        """The mean of the values."""
+        # hole: mean-value
+        number_of_values = len(values)
+        return total(values) / number_of_values
+        # end hole
+'''
+GRADE = '''
+"""The checks."""
+
+import sums
+from numbers_given import VALUES
+
+from weft.lab import check, expect, measure
+
+
+@check("total")
+def adds() -> None:
+    """The sum of three numbers is right."""
+    expect(sums.total(VALUES), 6.0, "total of 1, 2, 3")
+
+
+@measure("mean-value", "cycles of a mean", bound=90)
+def cycles() -> int:
+    """The mean is quick.
+
+    At least 90 cycles, since ninety are needed.
+    """
+    expect(sums.Statistics().mean(VALUES), 2.0, "mean of 1, 2, 3", rtol=1e-9)
+    return getattr(sums, "CYCLES", 100)
+'''
+WRONG = {
+    "total/first-only.py": "# takes the first\nreturn values[0]\n",
+    "total/last-missing.py": "# forgets the last\nreturn sum(values[:-1])\n",
+    "total/too-far.py": "# runs past the end: IndexError\nreturn values[len(values)]\n",
+    "mean-value/total.py": "# does not divide\nreturn total(values)\n",
+    "mean-value/largest.py": "# takes the largest\nreturn max(values)\n",
+    "mean-value/off.py": "# divides by one more\nreturn total(values) / (len(values) + 1)\n",
+}
+LOCK = """
+schema = 1
+[[measure]]
+lab = "1-sums"
+hole = "mean-value"
+what = "cycles of a mean"
+reference = 100
+bound = 90
+"""
+FILES = {
+    "1-sums/lab.toml": LAB_TOML,
+    "1-sums/sums.py": SUMS,
+    "1-sums/grade.py": GRADE,
+    "1-sums/README.md": "# Sums\n\nSee [the page](../../docs/page.md).\n",
+    "common/numbers_given.py": '"""Given."""\nVALUES = [1.0, 2.0, 3.0]\n',
+    "lock.toml": LOCK,
+    **{f"1-sums/wrong/{name}": text for name, text in WRONG.items()},
+}
+TOTAL = "result = 0.0\nfor value in values:\n    result += value\nreturn result\n"
+"""Another right way to write the first hole."""
+
+
+def write(folder: Path, files: dict[str, str]) -> None:
+    """Write files below a folder."""
+    for name, text in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text.lstrip("\n"), encoding="utf-8")
+
+
+def written(starter: str, hole: str, body: str) -> str:
+    """A starter with ``body`` where ``hole`` is to be written."""
+    lines = starter.splitlines()
+    place = next(number for number, line in enumerate(lines) if f'Unwritten("{hole}")' in line)
+    indent = lines[place][: len(lines[place]) - len(lines[place].lstrip())]
+    lines[place : place + 1] = textwrap.indent(body.rstrip("\n"), indent).splitlines()
+    return "\n".join(lines) + "\n"
