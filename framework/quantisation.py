@@ -7,6 +7,7 @@ rebuilds the model around ``QuantisedLinear``. Weights are scaled for each outpu
 from __future__ import annotations
 
 import copy
+import functools
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
 
@@ -14,11 +15,13 @@ import numpy as np
 
 from framework.device import default_device, get_device
 from framework.errors import FrameworkError, ShapeError
+from framework.jit import JitFunction
 from framework.lazy import no_grad
 from framework.nn import Linear, Module
 from framework.origin import user_line
 from framework.primitives.base import Array
 from framework.quantised import MOST_FEATURES, QuantisedLinear
+from framework.random import Generator
 from framework.tensor import Tensor, stored
 
 M = TypeVar("M", bound=Module)
@@ -49,7 +52,7 @@ class _Watched(Module):
 
     def __init__(self, layer: Linear) -> None:
         super().__init__()
-        self.layer = Linear(layer.in_features, layer.out_features, layer.bias is not None)
+        self.layer = Linear(layer.in_features, layer.out_features, layer.bias is not None, Generator(0))
         self.layer.load_state_dict(layer.state_dict())
         self.seen: list[Array] = []
 
@@ -79,15 +82,19 @@ def quantise(model: M, data: Any, method: str = "minmax", percentile: float = 99
         raise CalibrationError(f"{where}: percentile is above 0 and at most 100, not {percentile!r}")
     layers = _layers(model, where)
     watched = {id(layer): _Watched(layer) for layer in layers.values()}
-    _watch(_rebuilt(model, watched), data, where)
+    _watch(_rebuilt(model, watched, jitted=False), data, where)
     made: dict[int, Module] = {}
     for name, layer in layers.items():
         if not watched[id(layer)].seen:
             raise CalibrationError(f"{where}: no calibration data reached {_shown(name, layer)}")
         largest = METHODS[method](np.concatenate(watched[id(layer)].seen), percentile)
-        bias = None if layer.bias is None else layer.bias.numpy()
-        made[id(layer)] = QuantisedLinear(layer.weight.numpy(), bias, largest).to(layer.weight.device)
+        weight, bias = _float32(layer.weight), None if layer.bias is None else _float32(layer.bias)
+        made[id(layer)] = QuantisedLinear(weight, bias, largest).to(layer.weight.device)
     return _rebuilt(model, made).eval()
+
+
+def _float32(values: Tensor) -> Array:
+    return values.numpy().astype(np.float32)
 
 
 def _shown(name: str, module: Module) -> str:
@@ -107,7 +114,7 @@ def _layers(model: Any, where: str) -> dict[str, Linear]:
             found[name] = module
             if module.in_features > MOST_FEATURES:
                 reason = f"has more than {MOST_FEATURES:,} inputs, so its int32 sums could overflow"
-            elif not all(np.isfinite(p.numpy().astype(np.float32)).all() for p in module.parameters()):
+            elif not all(np.isfinite(_float32(p)).all() for p in module.parameters()):
                 reason = "has parameters that are not finite"
         elif module._parameters:
             reason = f"has parameters ({', '.join(module._parameters)}) and is no nn.Linear"
@@ -121,8 +128,9 @@ def _layers(model: Any, where: str) -> dict[str, Linear]:
     return found
 
 
-def _rebuilt(model: M, instead: Mapping[int, Module]) -> M:
-    """The model with other modules in the place of some (by id); modules that hold none are shared."""
+def _rebuilt(model: M, instead: Mapping[int, Module], jitted: bool = True) -> M:
+    """A copy of the model with other modules in the place of some (by id). Unless ``jitted``, methods under ``@jit``
+    are plain ones in it, so that values can be looked at inside."""
     made: dict[int, Module] = dict(instead)
 
     def build(module: Module) -> Module:
@@ -130,12 +138,21 @@ def _rebuilt(model: M, instead: Mapping[int, Module]) -> M:
             made[id(module)] = twin = copy.copy(module)
             for table in ("_parameters", "_buffers", "_modules"):
                 twin.__dict__[table] = dict(module.__dict__[table])
+            for name in _jitted(module):
+                twin.__dict__.pop(name, None)  # a method compiled for the module, not for its copy
+                if not jitted:
+                    twin.__dict__[name] = functools.partial(getattr(type(module), name)._function, twin)
             for name, child in module._modules.items():
                 setattr(twin, name, build(child))
         return made[id(module)]
 
     rebuilt = build(model)
     return rebuilt  # type: ignore[return-value]  # a lone Linear becomes a QuantisedLinear
+
+
+def _jitted(module: Module) -> list[str]:
+    """Names of the methods under ``@jit``."""
+    return [n for kind in type(module).__mro__ for n, method in vars(kind).items() if isinstance(method, JitFunction)]
 
 
 def _batches(data: Any, where: str) -> Iterator[Array]:
@@ -153,7 +170,8 @@ def _batches(data: Any, where: str) -> Iterator[Array]:
             f"{where}: calibration data is an array, a tensor or batches of them, not {type(data).__name__}"
         ) from None
     for part in parts:
-        first = part[0] if isinstance(part, tuple | list) and part else part
+        fields = isinstance(part, tuple | list) and part and isinstance(part[0], Tensor | np.ndarray)
+        first = part[0] if fields else part
         yield first.numpy() if isinstance(first, Tensor) else stored(first, None)
 
 
@@ -170,7 +188,7 @@ def _watch(model: Module, data: Any, where: str) -> None:
                 )
             if not batch.size:
                 continue
-            samples += len(batch)
+            samples += 1
             try:
                 result = model(Tensor(batch, device=get_device(default_device())))
             except ShapeError as error:

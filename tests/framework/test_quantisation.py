@@ -12,9 +12,10 @@ import pytest
 from framework import nn
 from framework.data import DataLoader, TensorDataset
 from framework.errors import GradientError, ShapeError
+from framework.jit import jit
 from framework.quantisation import CalibrationError, quantise
 from framework.quantised import LARGEST, SMALLEST, QuantisedLinear, quantise_array, scale_for
-from framework.random import Generator
+from framework.random import Generator, manual_seed, rand
 from framework.tensor import Tensor
 
 
@@ -125,6 +126,7 @@ def test_state_can_be_saved_and_loaded() -> None:
         lambda x: Tensor(x),
         lambda x: x.astype(np.float64),
         lambda x: [x[:20], x[20:]],
+        lambda x: x.tolist(),
         lambda x: [(x, np.zeros(len(x)))],
         lambda x: DataLoader(TensorDataset(x, np.arange(len(x))), batch_size=7),
     ],
@@ -160,6 +162,35 @@ def test_a_layer_used_twice_is_one() -> None:
 def test_one_layer_alone() -> None:
     made: nn.Module = quantise(nn.Linear(6, 2, generator=Generator(0)), data())
     assert repr(made) == "QuantisedLinear(in_features=6, out_features=2, bias=True)"
+
+
+def test_a_jitted_method_is_compiled_anew_for_the_copy() -> None:
+    class Jitted(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner = nn.Linear(6, 3, generator=Generator(1))
+
+        @jit
+        def forward(self, x: Tensor) -> Any:
+            return self.inner(x).relu()
+
+    model, x = Jitted(), data()
+    expected = model(Tensor(x)).numpy()
+    quantised = quantise(model, x)
+    got = quantised(Tensor(x)).numpy()
+    assert isinstance(quantised.inner, QuantisedLinear)
+    assert not np.array_equal(got, expected)
+    np.testing.assert_allclose(got, expected, atol=0.05)
+    assert np.array_equal(model(Tensor(x)).numpy(), expected)
+
+
+def test_the_default_generator_is_left_alone() -> None:
+    model = mlp(6, 4)
+    manual_seed(3)
+    expected = rand(4).numpy()
+    manual_seed(3)
+    quantise(model, data())
+    assert np.array_equal(rand(4).numpy(), expected)
 
 
 class Scaled(nn.Module):
