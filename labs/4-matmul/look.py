@@ -3,11 +3,13 @@
     python look.py nano 64 64 128                       cycles of in_turn and overlapped, beside the bound
     python look.py nano 64 64 128 --tiling 64 8 32      with this tiling instead of the one below
     python look.py nano 12 8 16 --tiling 8 4 8 --listing    the assembly, too
+    python look.py nano 64 64 128 --save mine           in_turn.weft and overlapped.weft, for `weft sim`
 """
 
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 import numpy as np
 import schedule
@@ -25,6 +27,7 @@ def main() -> None:
     parser.add_argument("--tiling", nargs=3, type=int, metavar=("ROWS", "COLUMNS", "DEPTH"))
     parser.add_argument("--cycles", nargs=2, type=int, metavar=("FROM", "TO"), help="the part of the run to draw")
     parser.add_argument("--listing", action="store_true", help="print the assembly")
+    parser.add_argument("--save", metavar="FOLDER", help="write the programs there")
     options = parser.parse_args()
     if len(options.sizes) != 3:
         parser.error("three sizes are needed: M N K")
@@ -49,6 +52,9 @@ def main() -> None:
             program = problem.program(code)
             weft.validate_program(program)
             weft.check_program(program)
+            if options.save:
+                Path(options.save).mkdir(parents=True, exist_ok=True)
+                weft.save_program(program, Path(options.save, f"{make.__name__}.weft"))
             result = run(problem, code, a, b)
         except NotImplementedError as unwritten:
             print(f"    {unwritten}")
