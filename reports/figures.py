@@ -150,7 +150,7 @@ def roofline(result: Result) -> Figure:
     high = max([ridge * 8, *(point["intensity"] * 2 for point in points)])
     axes.plot([low, ridge, high], [low * bandwidth, peak, peak], color=INK, linewidth=1.4)
     axes.annotate(f"{peak:,g} MACs/cycle", (high, peak), (0, 4), textcoords="offset points", ha="right", fontsize=9)
-    middle = (low * ridge) ** 0.5
+    middle = low * (ridge / low) ** 0.15
     axes.annotate(
         f"{bandwidth:,g} B/cycle", (middle, middle * bandwidth), (10, -12), textcoords="offset points", fontsize=9
     )
@@ -263,7 +263,7 @@ def occupancy(result: Result) -> Figure:
 
 
 def highest(points: Sequence[Sequence[int]], cycles: int, samples: int = SAMPLES) -> tuple[Array, Array]:
-    """The step line through ``points`` (cycle, value), from 0 to ``cycles``, as at most ``samples`` steps: cycle, value.
+    """The step line through ``points`` (cycle, value), up to ``cycles``, as at most ``samples`` steps: cycle, value.
 
     Where there are more, each step shows the highest value within its share of the run, so that no peak is lost.
     """

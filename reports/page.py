@@ -38,7 +38,7 @@ def write_all(directory: Path, result: Result) -> None:
 
 def fragment(result: Result) -> str:
     """The report's heart for a notebook's cell: tiles, advice, stalls and operators, styled within itself."""
-    return _environment(result).get_template("fragment.html").render(_values(result))
+    return _environment(result).get_template("fragment.html").render(_values(result) | {"glossary": False})
 
 
 def write(path: Path, content: str | bytes) -> None:
@@ -64,6 +64,7 @@ def _render(result: Result, drawings: Mapping[str, Figure]) -> str:
         "figures": inline,
         "packed": packed(result) if result["accelerator"] else "",
         "devices": compared(result),
+        "glossary": True,
     }
     return _environment(result).get_template("page.html").render(values)
 

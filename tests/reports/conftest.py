@@ -1,0 +1,30 @@
+"""A small real result that the tests of page and figures share."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+
+from compiler.targets.accel.gemm import gemm_program
+from isa.machine import load
+from reports.result import HostTime, Parts, Training, build, workload_of
+from sim.engines import get_engine
+
+
+@pytest.fixture(scope="session")
+def built() -> dict[str, Any]:
+    """A ragged product on nano, as if it had been trained for two epochs of three steps, beside a CPU."""
+    program = gemm_program(load("nano"), 20, 9, 13)
+    run = get_engine("fast").run(program)
+    losses = {"accel": [2.5, 1.5, 1.0, 0.75, 0.5, 0.25], "cpu": [2.5, 1.5, 1.0, 0.75, 0.5, 0.375]}
+    training = Training(2, 3, {"accel": "accel (nano)", "cpu": "cpu"}, losses, {"accel": 0.9875, "cpu": 0.975})
+    hosts = {"cpu": HostTime("a processor", 2, 0.00025, 7)}
+    return build(Parts(workload_of(program, "gemm", "product", 20), 3, program, run, training, hosts))
+
+
+@pytest.fixture
+def result(built: dict[str, Any]) -> dict[str, Any]:
+    """A copy to change at will."""
+    return copy.deepcopy(built)
