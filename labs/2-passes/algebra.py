@@ -24,11 +24,10 @@ def algebra(graph: ir.Graph) -> ir.Graph:
     These are the candidates. Apply those that are true of every float x, with its infinities, NaN and the zero that
     has a sign, and leave the others alone::
 
-        x + 0.0  = x      x - 0.0  = x      x * 1.0 = x      x / 1.0 = x      transpose(transpose(x)) = x
-        x + -0.0 = x      x - -0.0 = x      x * 0.0 = 0      x / x   = 1      reshape(x, x's own shape) = x
-        0.0 + x  = x      x - x    = 0      1.0 * x = x      exp(log(x)) = x  broadcast(x, x's own shape) = x
-        -0.0 + x = x      (x + y) - y = x   0.0 * x = 0      log(exp(x)) = x  sum(x, axes=()) = x
-        reshape(reshape(x, s), t) = reshape(x, t)
+        x + 0.0  = x    x - 0.0  = x     x * 1.0 = x    x / 1.0 = x      transpose(transpose(x)) = x
+        x + -0.0 = x    x - -0.0 = x     x * 0.0 = 0    x / x   = 1      reshape(x, x's own shape) = x
+        0.0 + x  = x    x - x    = 0     1.0 * x = x    exp(log(x)) = x  broadcast(x, x's own shape) = x
+        -0.0 + x = x    (x + y) - y = x  0.0 * x = 0    log(exp(x)) = x  reshape(reshape(x, s), t) = reshape(x, t)
     """
     # hole: algebra
     def rule(builder: ir.Builder, node: ir.Node, inputs: tuple[int, ...]) -> int | None:
@@ -49,7 +48,7 @@ def algebra(graph: ir.Graph) -> ir.Graph:
                 return a
             case "transpose" if operand.op == "transpose":
                 return operand.inputs[0]
-            case "reshape" | "broadcast" | "sum" if node.shape == operand.shape:
+            case "reshape" | "broadcast" if node.shape == operand.shape:
                 return a
             case "reshape" if operand.op == "reshape":
                 return builder.apply("reshape", operand.inputs[0], shape=node.shape)

@@ -15,8 +15,8 @@ import ir
 COMMUTATIVE = ("add", "mul")
 """Operations whose operands may be exchanged without changing a bit of the result."""
 
-LIMIT = 64
-"""The largest number of elements of a constant that folding makes: a large one is cheaper to compute than to carry."""
+LIMIT = 16
+"""The largest number of elements of a constant that folding makes: a large one is cheaper to make than to carry."""
 
 Rule = Callable[[ir.Builder, ir.Node, tuple[int, ...]], int | None]
 """See ``rewrite``."""
@@ -44,7 +44,8 @@ def dead_code(graph: ir.Graph) -> ir.Graph:
     """
     # hole: dead-code
     live = live_nodes(graph)
-    builder, new = ir.Builder(), {}
+    builder = ir.Builder()
+    new: dict[int, int] = {}
     for i, node in enumerate(graph.nodes):
         if i in live or node.op == "input":
             new[i] = builder.append(replace(node, inputs=tuple(new[operand] for operand in node.inputs)))

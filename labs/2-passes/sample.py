@@ -85,9 +85,9 @@ def training_step() -> ir.Graph:
     builder = ir.Builder()
     for op, *rest in RECORDED:
         if op == "input":
-            builder.input(*rest, dtype="float32")
+            builder.input(rest[0], rest[1], "float32")
         elif op == "constant":
-            builder.constant(*rest, dtype="float32")
+            builder.constant(rest[0], "float32")
         else:
             attrs = rest.pop() if isinstance(rest[-1], dict) else {}
             builder.apply(op, *rest, **attrs)

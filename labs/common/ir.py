@@ -49,6 +49,11 @@ class Node:
         return int(np.prod(self.shape, dtype=np.int64)) * np.dtype(self.dtype).itemsize
 
 
+def short(value: Array) -> str:
+    """An array on one line, its middle left out if it is long."""
+    return " ".join(np.array2string(value, separator=", ", threshold=8, edgeitems=2).split())
+
+
 @dataclass(frozen=True)
 class Graph:
     """Nodes in topological order, and the indices of those whose values are wanted."""
@@ -61,7 +66,7 @@ class Graph:
         for i, node in enumerate(self.nodes):
             shown = [f"%{source}" for source in node.inputs]
             shown += [f"{name}={value!r}" for name, value in node.attrs if name != "data"]
-            shown += [str(node.value.tolist())] if node.op == "constant" else []
+            shown += [short(node.value)] if node.op == "constant" else []
             lines.append(f"%{i} = {node.op}({', '.join(shown)}) : {node.dtype}{list(node.shape)}")
         return "\n".join([*lines, "output " + ", ".join(f"%{i}" for i in self.outputs)])
 

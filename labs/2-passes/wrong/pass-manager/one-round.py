@@ -1,0 +1,12 @@
+# runs every pass once
+changed = []
+for optimise in passes:
+    found = optimise(graph)
+    if found != graph:
+        changed.append(optimise.__name__)
+        try:
+            ir.validate(found)
+        except ir.GraphError as error:
+            raise ir.GraphError(f"after {optimise.__name__}: {error}") from error
+        graph = found
+return graph, changed
