@@ -1,7 +1,7 @@
 """A test bench: drives a component's ports cycle by cycle in Amaranth's simulator and records what is seen there.
 
-    record(Element(), [{"sum_in": 7}, {}])           # [{"sum_in": 7, ..., "sum_out": 0}, {"sum_in": 0, ..., "sum_out": 7}]
-    python bench.py                                  # prints the test table as your element runs it; writes waves/*.vcd
+    record(Element(), [{"sum_in": 7}, {}])    # [{"sum_in": 7, ..., "sum_out": 0}, {"sum_in": 0, ..., "sum_out": 7}]
+    python bench.py                           # prints the test table as your element runs it; writes waves/*.vcd
 
 A field of a port has a name such as ``weight_in.value`` or ``activations[2].first``. Values of more than two bits are
 shown in two's complement.
@@ -85,7 +85,7 @@ def number(bits: int, width: int) -> int:
 
 
 def read_table(path: Path = TABLE) -> dict[str, list[tuple[int, Values]]]:
-    """The test table: case → for each of its cycles the line in the file, and what stands there (an empty cell does not).
+    """The test table: case → for each cycle its line in the file, and the cells that are not empty.
 
     Columns of inputs are what to drive, columns of outputs what must be seen in that same cycle.
     """
@@ -104,7 +104,7 @@ def inputs(component: Any, values: Mapping[str, int]) -> Values:
 
 
 def as_text(seen: Sequence[Mapping[str, int]], names: Sequence[str] | None = None, start: int = 0) -> str:
-    """Recorded cycles as a table: a line for each signal, a column for each cycle, the first of them called ``start``."""
+    """Recorded cycles as a table: a line for each signal, a column for each cycle, the first called ``start``."""
     rows = [["cycle", *(str(start + i) for i in range(len(seen)))]]
     rows += [[name, *(str(values[name]) for values in seen)] for name in names or seen[0]]
     first = max(len(row[0]) for row in rows)
@@ -113,7 +113,7 @@ def as_text(seen: Sequence[Mapping[str, int]], names: Sequence[str] | None = Non
 
 
 def product_stimulus(matrix: Sequence[Sequence[int]], weights: Sequence[int]) -> list[Values]:
-    """A tile for a skewed column: the weights in cycle 0, a row of the matrix in each cycle from 1 on, then its drain."""
+    """A tile for a skewed column: weights in cycle 0, a row of the matrix a cycle from 1 on, then the drain."""
     load = {f"weights[{k}].{field}": v for k, w in enumerate(weights) for field, v in (("value", w), ("valid", 1))}
     cycles = [load]
     for m, row in enumerate(matrix):

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from amaranth.hdl import Module, Mux, Signal, Value
 from amaranth.lib import data, wiring
-from amaranth.lib.wiring import In, Out
+from amaranth.lib.wiring import In, Member, Out
 
 
 def activation_layout(bits: int) -> data.StructLayout:
@@ -50,17 +50,16 @@ class Element(wiring.Component):
 
     def __init__(self, bits: int = 8, sum_bits: int = 32, columns: int = 4) -> None:
         self.bits, self.sum_bits, self.columns = bits, sum_bits, columns
-        activation, weight = activation_layout(bits), weight_layout(bits, columns)
-        super().__init__(
-            {
-                "activation_in": In(activation),
-                "weight_in": In(weight),
-                "sum_in": In(sum_bits),
-                "activation_out": Out(activation),
-                "weight_out": Out(weight),
-                "sum_out": Out(sum_bits),
-            }
-        )
+        super().__init__(self.ports(bits, sum_bits, columns))
+
+    @staticmethod
+    def ports(bits: int, sum_bits: int, columns: int) -> dict[str, Member]:
+        """Activation, weight and sum, in and out."""
+        shapes = {"activation": activation_layout(bits), "weight": weight_layout(bits, columns), "sum": sum_bits}
+        return {
+            **{f"{name}_in": In(shape) for name, shape in shapes.items()},
+            **{f"{name}_out": Out(shape) for name, shape in shapes.items()},
+        }
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -70,7 +69,7 @@ class Element(wiring.Component):
         return m
 
     def move_right(self, m: Module) -> None:
-        """Drive ``activation_out`` and ``weight_out``: a cycle later, the neighbour on the right sees what came in here.
+        """Drive ``activation_out`` and ``weight_out``: a cycle later, the right-hand neighbour sees what came in here.
 
         Of an activation, ``active`` and ``first`` always move on; ``value`` must if ``active``, and is best left
         unchanged if not (a wire that does not toggle takes no power). A weight moves on, with one hop less, only if it
@@ -117,7 +116,7 @@ class Element(wiring.Component):
         # end hole
 
     def add_to_sum(self, m: Module, total: Value) -> None:
-        """Drive ``sum_out``: a cycle later, the lowest bits of ``total`` if there was an activation, else ``sum_in``."""
+        """Drive ``sum_out``: a cycle later, the low bits of ``total`` if there was an activation, else ``sum_in``."""
         # hole: pass-through
         m.d.sync += self.sum_out.eq(Mux(self.activation_in.active, total, self.sum_in))
         # end hole

@@ -174,7 +174,8 @@ def unroll(circuit: Netlist, count: int, watched: Sequence[Cycle] | None = None)
     for number in range(count):
         inputs = {name: z3.BitVec(f"{name}@{number}", len(bits)) for name, bits in circuit.inputs.items()}
         if watched is not None:
-            inputs |= {name: watched[number].port(name) for name in inputs if name in watched[number].circuit.inputs or name in watched[number].circuit.outputs}
+            seen = watched[number].circuit
+            inputs |= {n: watched[number].port(n) for n in inputs if n in seen.inputs or n in seen.outputs}
         inputs |= {name: ZERO for name in ("clk", "rst") if name in inputs}
         cycles.append(Cycle(circuit, inputs, cycles[-1] if cycles else None))
     return cycles

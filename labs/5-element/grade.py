@@ -17,9 +17,12 @@ from netlist import load, netlist
 
 from weft.lab import Difference, check
 
-NARROW = {"bits": 4, "sum_bits": 12}
-"""The widths that proofs are made at: a product of two unknown 4-bit numbers takes a solver no time, of 8 bits minutes."""
+NARROW = {"bits": 3, "sum_bits": 8}
+"""The widths of proofs. Products of unknown numbers are hard for a solver: with 3 bits a column takes it a second,
+with 8 one element alone takes it ten."""
 PARTS = Path(__file__).with_name("parts.json")
+Wanted = tuple[int, str, int]
+"""In this cycle the signal of this name has this value."""
 RIGHT = ("activation_out.value", "activation_out.active", "activation_out.first",
          "weight_out.value", "weight_out.valid", "weight_out.hops")  # fmt: skip
 
@@ -78,7 +81,7 @@ def _given(value: Any, call: str, what: str) -> Any:
     return value
 
 
-def compare(seen: Sequence[Values], wanted: Iterable[tuple[int, str, int]], where: str, shown: Sequence[str] = ()) -> None:
+def compare(seen: Sequence[Values], wanted: Iterable[Wanted], where: str, shown: Sequence[str] = ()) -> None:
     """Raise the first difference of what was seen from (cycle, name, value), and print the cycles that led to it."""
     for cycle, name, value in wanted:
         if seen[cycle][name] != value:
@@ -300,7 +303,7 @@ def delayed(stimulus: Sequence[Values]) -> list[Values]:
     return late
 
 
-def drained(stimulus: list[Values], rows: int, sums: Mapping[int, int]) -> tuple[list[Values], list[tuple[int, str, int]]]:
+def drained(stimulus: list[Values], rows: int, sums: Mapping[int, int]) -> tuple[list[Values], list[Wanted]]:
     """With idle cycles behind it, and the sum of every cycle: a row's leaves ``rows`` cycles after it enters."""
     wanted = [(t + rows, "sum", sums.get(t, 0)) for t in range(len(stimulus))]
     return stimulus + [{} for _ in range(rows + 1)], wanted

@@ -13,7 +13,7 @@ class Monitor(wiring.Component):
 
     def __init__(self, bits: int = 8, sum_bits: int = 32, columns: int = 4) -> None:
         self.bits, self.sum_bits, self.columns = bits, sum_bits, columns
-        members = Element(bits, sum_bits, columns).signature.members
+        members = Element.ports(bits, sum_bits, columns)
         super().__init__({name: In(member.shape) for name, member in members.items()})
 
     def elaborate(self, platform: object) -> Module:
@@ -51,7 +51,9 @@ class Monitor(wiring.Component):
 
 
 def past(m: Module, value: Value) -> Value:
-    """``value`` of a cycle ago, with the same fields; 0 in the first cycle."""
+    """``value`` of a cycle ago, with the same fields; 0 in the first cycle. It may be called inside ``with m.If``."""
     register = Signal.like(value)
-    m.d.sync += register.eq(value)
+    clocked = Module()  # a module of its own, so that no condition around the call stops the register
+    clocked.d.sync += register.eq(value)
+    m.submodules += clocked
     return register

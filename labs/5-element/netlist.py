@@ -1,4 +1,4 @@
-"""Circuits as data: Yosys flattens an Amaranth component into cells (adders, multiplexers, registers) joined by nets."""
+"""Circuits as data: Yosys makes of an Amaranth component flat cells (adders, multiplexers, registers) and nets."""
 
 from __future__ import annotations
 
@@ -51,7 +51,8 @@ def netlist(component: Any) -> Netlist:
     if done.returncode:
         raise RuntimeError(f"Yosys refuses this circuit: {done.stderr.strip()}")
     module = json.loads(done.stdout)["modules"]["top"]
-    starts = [zip(n["bits"], reversed(n["attributes"].get("init", "")), strict=False) for n in module["netnames"].values()]
+    names = module["netnames"].values()
+    starts = [zip(n["bits"], reversed(n["attributes"].get("init", "")), strict=False) for n in names]
     cells = (
         Cell(c["type"], _numbers(c["parameters"]), c["connections"], c["attributes"].get("src", ""))
         for c in module["cells"].values()
