@@ -57,7 +57,8 @@ def write(path: Path, content: str | bytes) -> None:
 
 
 def _render(result: Result, drawings: Mapping[str, Figure]) -> str:
-    inline = {name: Markup(_inline(figures.svg(name, figure))) for name, figure in drawings.items()}
+    shown = {name: drawings[name] for name in drawings if name != "attribution"}  # the page has bars of its own
+    inline = {name: Markup(_inline(figures.svg(name, figure))) for name, figure in shown.items()}
     if "roofline" in inline:
         inline["roofline"] = _labelled(inline["roofline"], result)
     values = _values(result) | {
