@@ -9,8 +9,8 @@ from pathlib import Path
 from weft.lab.markers import spans
 from weft.lab.tree import Lab
 
-TELLING = 20
-"""Characters from which on a line of code is no common phrase."""
+TELLING, HEADING = 25, 45
+"""Characters from which on a line of code is no common phrase, and the same for the head of a loop or a condition."""
 
 
 def solution_lines(lab: Lab) -> dict[str, str]:
@@ -23,7 +23,7 @@ def solution_lines(lab: Lab) -> dict[str, str]:
         open_ = {_code(line) for number, line in enumerate(lines) if number not in inside}
         for number, hole in inside.items():
             code = _code(lines[number])
-            if len(code) >= TELLING and code not in open_:
+            if len(code) >= (HEADING if code.endswith(":") else TELLING) and code not in open_:
                 found[code] = f"{lab.name}, {hole}"
     return found
 

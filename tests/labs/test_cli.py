@@ -234,7 +234,7 @@ def test_a_missing_package_is_exit_code_5(weft: Weft, tree: Path) -> None:
     path.write_text('needs = ["no_such_package"]\n' + path.read_text(encoding="utf-8"), encoding="utf-8")
     outcome = weft("check", "1", "--solution")
     assert outcome.code == 5
-    assert "lab 1-sums needs no_such_package, which is not installed: pip install 'no_such_package'" in outcome.err
+    assert "lab 1-sums needs no_such_package, which is not installed: pip install 'no-such-package'" in outcome.err
 
 
 def _start(folder: Path, *words: str) -> subprocess.Popen[str]:

