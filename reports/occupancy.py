@@ -18,6 +18,7 @@ from isa.access import DRAM, accesses
 from isa.errors import ProgramError
 from isa.machine import Machine
 from isa.program import Program
+from reports.names import shortened
 from sim.run import Run, Trace
 
 MEMORIES = ("scratchpad", "accumulator")
@@ -61,7 +62,7 @@ def _compiled(program: Program, trace: Trace) -> Iterator[Live]:
                 raise ValueError(f"{memory} bytes {address} to {address + size} do not exist")
             start = min(int(starts[pc]) for pc in entry["first"])
             end = max(int(ends[pc]) for pc in entry["last"])
-            yield Live(str(entry["name"]), memory, address, size, start, end)
+            yield Live(shortened(str(entry["name"])), memory, address, size, start, end)
     except (IndexError, KeyError, TypeError, ValueError) as error:
         raise ProgramError(f"the program's list of on-chip buffers is not valid ({error}); compile it again") from error
 

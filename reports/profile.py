@@ -15,6 +15,7 @@ from isa.instructions import UNITS
 from isa.program import Program
 from isa.timing import matmul_occupancy
 from reports.bandwidth import Bursts, bursts
+from reports.names import shortened
 from sim.run import Run
 
 Ints = npt.NDArray[np.int64]
@@ -102,7 +103,7 @@ def _described(program: Program) -> list[_Described]:
     try:
         found = [
             _Described(
-                str(entry["name"]),
+                shortened(str(entry["name"])),
                 tuple(int(n) for n in entry.get("nodes", ())),
                 int(entry.get("macs", 0)),
                 tuple((int(first), int(end)) for first, end in entry["instructions"]),

@@ -27,6 +27,7 @@ VERBS = {
     "rtl": "Export the hardware as Verilog.",
     "bench": "Measure speed and utilisation, side by side.",
     "report": "Show where the cycles of a step go: page, figures, JSON.",
+    "compare": "Compare two reports of a workload, with a limit for getting worse.",
     "lab": "Graded exercises: begin one, check it, hand them out.",
     "doctor": "Say what is installed and what is missing.",
     "completion": "Print what makes bash, zsh or fish complete weft's words.",

@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from framework.device import Device, compiled, known_devices
+from framework.device import Device, compiled, get_device, known_devices
 from framework.graph import Graph
 from framework.jit import JitFunction
 from framework.primitives.base import Array
@@ -20,7 +20,7 @@ from reports.result import HostTime, Parts, Training, Workload, build, dumps, wo
 from sim.run import Run
 from weft.devices import device_of
 from weft.models import Recipe, recipe
-from weft.training import Session
+from weft.training import Outcome, Session
 
 EPOCHS = 3
 """Passes over the data for the loss curves of a report, where nothing else is asked for."""
@@ -117,14 +117,37 @@ def model_result(
 
     Only whole batches are trained, so that one program a device is compiled. Raises WeftError.
     """
-    if engine == "interp":
-        raise WeftError("engine 'interp' has no time, so there is nothing to report; use fast, rtl or pysim")
+    check_engine(engine)
     chosen = recipe(model)
     for device in devices:
         if device not in known_devices():
             raise WeftError(f"device '{device}': this weft has none; there are: {', '.join(known_devices())}")
-    sessions = {name: Session(chosen, device_of(name, machine, settings, engine), seed) for name in devices}
+    sessions = {name: Session(chosen, _device(name, machine, settings, engine), seed) for name in devices}
     training = None if inference else _train(sessions, epochs or EPOCHS, progress)
+    return _measured(sessions, training, inference)
+
+
+def check_engine(engine: str) -> None:
+    """Raise WeftError for an engine whose runs cannot be reported."""
+    if engine == "interp":
+        raise WeftError("engine 'interp' has no time, so there is nothing to report; use fast, rtl or pysim")
+
+
+def trained_result(sessions: Mapping[str, Session], outcomes: Mapping[str, Outcome]) -> dict[str, Any]:
+    """The result of trainings that have been done, one a device."""
+    first = next(iter(outcomes.values()))
+    training = Training(
+        first.epochs,
+        len(first.losses) // first.epochs,
+        {name: label_of(session.device) for name, session in sessions.items()},
+        {name: outcome.losses for name, outcome in outcomes.items()},
+        {name: outcome.accuracy for name, outcome in outcomes.items()},
+    )
+    return _measured(sessions, training, inference=False)
+
+
+def _measured(sessions: Mapping[str, Session], training: Training | None, inference: bool) -> dict[str, Any]:
+    """The result with one more step on each device."""
     program: Program | None = None
     run: Run | None = None
     hosts = {}
@@ -138,9 +161,17 @@ def model_result(
             run = executable.device.engine.run(program, executable.image(values))
         else:
             hosts[name] = _timed(session.device, graph, values)
-        workload = workload or _workload(chosen, graph, inference)
+        workload = workload or _workload(session.recipe, graph, inference)
     assert workload is not None
+    seed = next(iter(sessions.values())).seed
     return build(Parts(workload, seed, program, run, training, hosts))
+
+
+def _device(name: str, machine: str, settings: Settings, engine: str) -> Device:
+    """As for the command line, but one thread of the CPU: a figure that other work on this machine disturbs little."""
+    if name == "cpu":
+        return get_device("cpu", precision="bf16", threads=1)
+    return device_of(name, machine, settings, engine)
 
 
 def _step(session: Session, inference: bool) -> tuple[JitFunction, tuple[Any, ...]]:

@@ -101,8 +101,9 @@ def _of_file(
     from isa.validator import validate
     from weft.commands.options import engine_of
     from weft.programs import programs
-    from weft.reporting import program_result
+    from weft.reporting import check_engine, program_result
 
+    check_engine(engine)
     ((_, program, image),) = programs(target, machine, settings, 0)
     validate(program)
     check(program)
