@@ -3,7 +3,6 @@ def rule(builder, node, inputs):
     operands = [builder.nodes[i] for i in inputs]
     if node.op == "constant" or not all(operand.op == "constant" for operand in operands):
         return None
-    value = ir.compute(node.op, [operand.value for operand in operands] or [ir.np.zeros(())], node.attrs)
-    return builder.constant(value, node.dtype) if value.size <= LIMIT else None
+    return builder.constant(ir.compute(node.op, [operand.value for operand in operands], node.attrs), node.dtype)
 
 return rewrite(graph, rule)
