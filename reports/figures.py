@@ -78,9 +78,9 @@ def svg(name: str, figure: Figure) -> str:
     return re.sub(r">\s+<", ">\n<", text).strip()
 
 
-def svg_file(name: str, figure: Figure) -> str:
-    """The figure as an SVG file: on white paper, with its namespace."""
-    text = svg(name, figure).replace(">", ' style="background: #ffffff">', 1)
+def svg_file(element: str) -> str:
+    """An SVG element as a file: on white paper, with its namespace."""
+    text = element.replace(">", ' style="background: #ffffff">', 1)
     return text.replace("<svg", '<svg xmlns="http://www.w3.org/2000/svg"', 1)
 
 

@@ -8,7 +8,6 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
-from matplotlib.figure import Figure
 
 from reports import figures, palette, text
 from reports.embed import packed
@@ -23,16 +22,17 @@ _PAGE_COLORS = {figures.INK: "var(--ink)", figures.FAINT: "var(--line)"}
 
 def render(result: Result) -> str:
     """The page's HTML: everything inline, nothing fetched. ``result`` is the report's JSON object."""
-    return _render(result, figures.draw(result))
+    return _render(result, {name: figures.svg(name, figure) for name, figure in figures.draw(result).items()})
 
 
 def write_all(directory: Path, result: Result) -> None:
     """Write ``index.html``, ``result.json``, ``figures/*.svg`` and ``*.png`` below ``directory``, made if need be."""
     drawings = figures.draw(result)
-    write(directory / "index.html", _render(result, drawings))
+    elements = {name: figures.svg(name, figure) for name, figure in drawings.items()}
+    write(directory / "index.html", _render(result, elements))
     write(directory / "result.json", dumps(result))
     for name, figure in drawings.items():
-        write(directory / "figures" / f"{name}.svg", figures.svg_file(name, figure))
+        write(directory / "figures" / f"{name}.svg", figures.svg_file(elements[name]))
         write(directory / "figures" / f"{name}.png", figures.png(figure))
 
 
@@ -56,9 +56,8 @@ def write(path: Path, content: str | bytes) -> None:
         partial.unlink(missing_ok=True)
 
 
-def _render(result: Result, drawings: Mapping[str, Figure]) -> str:
-    shown = {name: drawings[name] for name in drawings if name != "attribution"}  # the page has bars of its own
-    inline = {name: Markup(_inline(figures.svg(name, figure))) for name, figure in shown.items()}
+def _render(result: Result, elements: Mapping[str, str]) -> str:
+    inline = {name: Markup(_inline(element)) for name, element in elements.items()}
     if "roofline" in inline:
         inline["roofline"] = _labelled(inline["roofline"], result)
     values = _values(result) | {

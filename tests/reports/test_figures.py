@@ -16,7 +16,7 @@ def test_every_figure_is_valid_svg_and_png(result: dict[str, Any]) -> None:
     drawings = figures.draw(result)
     assert list(drawings) == list(figures.FIGURES)
     for name, figure in drawings.items():
-        root = ET.fromstring(figures.svg_file(name, figure))
+        root = ET.fromstring(figures.svg_file(figures.svg(name, figure)))
         assert root.tag == "{http://www.w3.org/2000/svg}svg"
         assert figures.png(figure).startswith(b"\x89PNG")
         assert "http" not in figures.svg(name, figure)
