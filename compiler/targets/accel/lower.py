@@ -148,7 +148,7 @@ def _check_types(graph: Graph, machine: Machine) -> None:
             label = f"%{index} = {node.op} ({node.type_text}{', ' + node.origin if node.origin else ''})"
             raise CompileError(
                 f"{label}: '{machine.name}' multiplies {', '.join(machine.types)} only; nearest: int8 operands, or a "
-                'machine whose types hold "bf16"'
+                'machine whose types hold "bf16"; weft.quantise (--int8) makes int8 operands of a trained model'
             )
 
 
