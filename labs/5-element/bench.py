@@ -112,20 +112,11 @@ def as_text(seen: Sequence[Mapping[str, int]], names: Sequence[str] | None = Non
     return "\n".join(row[0].ljust(first) + "".join(text.rjust(rest) for text in row[1:]) for row in rows)
 
 
-def product_stimulus(matrix: Sequence[Sequence[int]], weights: Sequence[int]) -> list[Values]:
-    """A tile for a skewed column: weights in cycle 0, a row of the matrix a cycle from 1 on, then the drain."""
-    load = {f"weights[{k}].{field}": v for k, w in enumerate(weights) for field, v in (("value", w), ("valid", 1))}
-    cycles = [load]
-    for m, row in enumerate(matrix):
-        each = [(("value", a), ("active", 1), ("first", int(m == 0))) for a in row]
-        cycles.append({f"activations[{k}].{f}": value for k, fields in enumerate(each) for f, value in fields})
-    return cycles + [{} for _ in range(len(weights) + 1)]
-
-
 def main() -> None:
     """Run the element through the table and a small product through the column; print it and write waves."""
     from column import SkewedColumn
     from element import Element
+    from stimulus import product_stimulus
 
     runs: list[tuple[str, Any, list[Values]]] = []
     for case, cycles in read_table().items():
