@@ -162,7 +162,7 @@ def _outcome(lab: Lab, sources: Mapping[str, str], hole: str, results: Sequence[
             return _blocked(hole, value["hole"], result.title, printed)
         if value["kind"] == "measured":
             row = reference(lock, lab.folder.parent, lab.name, hole, value["what"])
-            figure = Measured(value["what"], value["cycles"], row.cycles, row.bound)
+            figure = Measured(value["what"], value["cycles"], row.cycles, value["bound"])
             measured.append(figure)
             failure = _too_slow(figure)
         else:

@@ -34,7 +34,10 @@ class Reference:
 
 @dataclass(frozen=True)
 class Measured:
-    """A figure of the student's, beside the reference. ``mark`` is beats, full, pass, slow or impossible."""
+    """A figure of the student's, beside the reference's and the grader's bound.
+
+    ``mark`` is beats, full, pass, slow or impossible.
+    """
 
     what: str
     cycles: int

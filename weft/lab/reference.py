@@ -4,11 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from weft.lab.grading import Attempt, run_all
+from weft.lab.grading import Attempt, Report, run_all
 from weft.lab.lock import Reference
 from weft.lab.markers import LabError
 from weft.lab.process import Run
 from weft.lab.tree import Lab
+
+
+def figures(report: Report) -> list[Reference]:
+    """The figures of a graded solution, as the lock file holds them."""
+    return [
+        Reference(report.lab, outcome.hole, figure.what, figure.cycles, figure.bound)
+        for outcome in report.outcomes
+        for figure in outcome.measured
+    ]
 
 
 def measure_tree(labs: Sequence[Lab]) -> list[Reference]:
