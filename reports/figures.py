@@ -13,7 +13,6 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib import rc_context
 from matplotlib.axes import Axes
-from matplotlib.axis import Axis
 from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
@@ -29,6 +28,8 @@ COLUMNS = 1800
 """A timeline is drawn in so many columns: finer than a screen shows, however long the run."""
 SAMPLES = 600
 """A line over time has at most so many steps."""
+LABELLED = 12
+"""Up to so many operators all have their number in the roofline; of more, those with a colour of their own."""
 SERIES = ("#0072b2", "#e69f00", "#009e73")
 """Devices in loss curves."""
 _STYLE: Any = {  # matplotlib types its keys one by one
@@ -128,10 +129,10 @@ def loss(result: Result) -> Figure:
         ends = [min(at + per, len(losses)) / per for at in range(0, len(losses), per)]
         width = 3.0 if index == 0 else 1.6
         axes.plot(ends, means, color=color, linestyle=style, linewidth=width, label=device["label"])
-    _log(axes.yaxis, 10)
+    _log(axes, "y", 10)
     axes.xaxis.set_major_locator(MaxNLocator(10, integer=True))
     axes.set_xlabel("epoch")
-    axes.set_ylabel("cross-entropy loss")
+    axes.set_ylabel("loss")
     axes.legend(loc="lower left", bbox_to_anchor=(0, 1.02), ncols=3, fontsize=9)
     return figure
 
@@ -159,21 +160,30 @@ def roofline(result: Result) -> Figure:
         place = names.index(point["name"]) if point["name"] in names else -1
         area = 30 + 270 * point["active"] / longest
         color = colors[place] if place >= 0 else palette.OTHER
-        mark = axes.scatter(point["intensity"], point["rate"], s=area, color=color, alpha=0.85, linewidths=0)
+        mark = axes.scatter(
+            point["intensity"],
+            point["rate"],
+            s=area,
+            color=color,
+            alpha=0.85,
+            linewidths=0,
+            zorder=2 + (color != palette.OTHER),
+        )
         mark.set_gid(f"point-{index}")
-        label = str(ranks[place]) if place >= 0 else "?"
-        axes.annotate(label, (point["intensity"], point["rate"]), (9, -10), textcoords="offset points", fontsize=9)
-    _log(axes.xaxis, 2)
-    _log(axes.yaxis, 2)
+        if place >= 0 and (len(names) <= LABELLED or color != palette.OTHER):
+            spot = (point["intensity"], point["rate"])
+            axes.annotate(str(ranks[place]), spot, (9, -10), textcoords="offset points", fontsize=9)
+    _log(axes, "x", 2)
+    _log(axes, "y", 2)
     axes.set_xlim(low, high)
     axes.set_xlabel("intensity, useful MACs per DRAM byte")
     axes.set_ylabel("useful MACs per cycle")
     return figure
 
 
-def _log(axis: Axis, base: int) -> None:
+def _log(axes: Axes, which: str, base: int) -> None:
     """A logarithmic scale in plain numbers, without minor ticks, which would cost most of the drawing's time."""
-    scale = {"x": axis.axes.set_xscale, "y": axis.axes.set_yscale}[axis.axis_name]
+    axis, scale = {"x": (axes.xaxis, axes.set_xscale), "y": (axes.yaxis, axes.set_yscale)}[which]
     scale("log", base=base)
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
     axis.set_minor_locator(NullLocator())

@@ -81,6 +81,7 @@ def _environment(result: Result) -> Environment:
         "cause_color": palette.cause,
         "ink_on": palette.ink_on,
         "other": palette.OTHER,
+        "labelled": figures.LABELLED,
         "streams": palette.STREAMS,
         # Styles and scripts are ours and hold no data, so they go in as they are.
         "source": lambda name: Markup(loader.get_source(environment, name)[0]),

@@ -57,7 +57,7 @@ for (const button of document.querySelectorAll(".sortable [data-sort]")) {
     const table = head.closest("table");
     const kind = button.dataset.sort;
     const before = head.getAttribute("aria-sort");
-    // Numbers are asked for largest first, except places and addresses that start out ascending.
+    // A first click puts the largest number first: that is what one looks for.
     const first = kind === "number" ? "descending" : "ascending";
     const order = before === "none" ? first : before === "ascending" ? "descending" : "ascending";
     for (const other of head.parentElement.cells) other.setAttribute("aria-sort", "none");
