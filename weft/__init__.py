@@ -25,6 +25,7 @@ _OTHERS = {
     "report": "weft.reporting",
     "device": "framework.device",
     "quantise": "framework.quantisation",
+    "CalibrationError": "framework.quantisation",
     "load_program": "isa.container",
     "save_program": "isa.container",
     "assemble": "isa.assembler",
