@@ -1,0 +1,411 @@
+"""The checks: small cases by hand, random ones by the definition, plans by running them in one block of memory."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+from functools import cache
+
+import liveness
+import numpy as np
+import planner
+import sharing
+from arena import ALIGN, Buffer, arena_bytes, computed, run_in_arena
+from ir import Array, Builder, Graph, evaluate
+from samples import SAMPLES, random_graph
+
+from weft.lab import Difference, check, expect
+
+RANDOM = range(40)
+"""Seeds of the random graphs."""
+
+
+def told(graph: Graph) -> str:
+    """A graph as text, on lines of its own."""
+    return "\n    " + str(graph).replace("\n", "\n    ") + "\n   "
+
+
+def chain() -> Graph:
+    """exp, relu, exp of an input."""
+    g = Builder()
+    x = g.input("x", (4,))
+    return g.build(g.apply("exp", g.apply("relu", g.apply("exp", x))))
+
+
+def diamond() -> Graph:
+    """A value with two readers; one node has no reader; an output is read again; an output is an input."""
+    g = Builder()
+    x = g.input("x", (4,))
+    c = g.constant([1.0, 2.0, 3.0, 4.0])
+    root = g.apply("add", x, c)
+    left = g.apply("exp", root)
+    g.apply("log", root)  # no reader
+    right = g.apply("relu", root)
+    both = g.apply("mul", left, right)
+    end = g.apply("sub", both, left)
+    return g.build(both, end, x)
+
+
+def squares() -> Graph:
+    """An operand that is read twice by one node, and results that are outputs at once."""
+    g = Builder()
+    x = g.input("x", (2, 2))
+    e = g.apply("exp", x)
+    s = g.apply("mul", e, e)
+    m = g.apply("matmul", s, s)
+    return g.build(g.apply("add", m, s), m)
+
+
+# live-ranges
+
+
+@check("live-ranges")
+def ranges_by_hand() -> None:
+    """The ranges in three small graphs are those on paper."""
+    for graph, expected in (
+        (chain(), {1: (1, 2), 2: (2, 3), 3: (3, 4)}),
+        (diamond(), {2: (2, 5), 3: (3, 7), 4: (4, 4), 5: (5, 6), 6: (6, 8), 7: (7, 8)}),
+        (squares(), {1: (1, 2), 2: (2, 4), 3: (3, 5), 4: (4, 5)}),
+    ):
+        expect(liveness.live_ranges(graph), expected, f"the ranges in{told(graph)}")
+
+
+def occupied(graph: Graph, value: int, step: int) -> bool:
+    """The definition: a value takes memory in a step if it is there and someone is still to read it, or just being
+    made."""
+    if step < value:
+        return False
+    return step == value or value in graph.outputs or any(value in node.inputs for node in graph.nodes[step:])
+
+
+@check("live-ranges")
+def ranges_by_definition() -> None:
+    """On random graphs and on the samples, a value is occupied exactly while someone needs it."""
+    for graph in [*(random_graph(seed, 12) for seed in RANDOM), *SAMPLES.values()]:
+        found = liveness.live_ranges(graph)
+        expect(set(found), set(computed(graph)), f"which values have a range, in{told(graph)}")
+        for value, (first, last) in found.items():
+            steps = [step for step in range(len(graph.nodes) + 1) if occupied(graph, value, step)]
+            expect((first, last), (min(steps), max(steps)), f"the range of %{value} in{told(graph)}")
+
+
+# bound
+
+
+def random_buffers(seed: int, count: int, steps: int = 12, unit: int = 1, most: int = 300) -> list[Buffer]:
+    """Buffers of any sizes (multiples of ``unit``) that come and go at random."""
+    choose = random.Random(seed)
+    found = []
+    for number in range(count):
+        first = choose.randrange(steps)
+        last = min(steps, first + choose.choice((0, 1, 1, 2, 3, steps)))
+        found.append(Buffer((number,), unit * choose.randint(1, most // unit), first, last))
+    return found
+
+
+def over_time(buffers: Sequence[Buffer]) -> np.ndarray:
+    """Occupied bytes in each step."""
+    steps = np.arange(max((b.last for b in buffers), default=0) + 1)
+    return sum((b.size * ((b.first <= steps) & (steps <= b.last)) for b in buffers), np.zeros(len(steps), int))
+
+
+@check("bound")
+def bound_by_hand() -> None:
+    """The bound of a few buffers is that on paper; a step at which one ends and another begins counts both."""
+    one, two, three = Buffer((0,), 100, 0, 2), Buffer((1,), 50, 2, 4), Buffer((2,), 70, 3, 3)
+    for buffers, expected, why in (
+        ([], 0, "no buffers"),
+        ([one], 100, "one buffer"),
+        ([one, two], 150, "steps 0 to 2 with 100 bytes and steps 2 to 4 with 50: both in step 2"),
+        ([one, three], 100, "steps 0 to 2 with 100 bytes and step 3 with 70: never both"),
+        ([three, two, one], 150, "100 bytes in steps 0 to 2, 50 in 2 to 4, 70 in 3"),
+    ):
+        expect(liveness.lower_bound(buffers), expected, f"the bound of {why}")
+
+
+@check("bound")
+def bound_by_counting() -> None:
+    """The bound is the largest sum of sizes over all steps."""
+    for seed in RANDOM:
+        buffers = random_buffers(seed, 1 + seed)
+        bytes_in = over_time(buffers)
+        what = f"the bound of {len(buffers)} buffers (occupied: {bytes_in.tolist()})"
+        expect(liveness.lower_bound(buffers), int(bytes_in.max()), what)
+
+
+# in-place
+
+
+def ranges_of(graph: Graph) -> dict[int, tuple[int, int]]:
+    """The ranges by definition, so that this hole does not depend on the first one."""
+    ends = range(len(graph.nodes) + 1)
+    return {v: (v, max(step for step in ends if occupied(graph, v, step))) for v in computed(graph)}
+
+
+@cache
+def sample(name: str) -> tuple[Graph, dict[int, tuple[int, int]]]:
+    """A sample and its ranges."""
+    return SAMPLES[name], ranges_of(SAMPLES[name])
+
+
+def sums() -> Graph:
+    """Operations that may not be done in place: sum, broadcast, transpose, matmul; and a reshape, which may."""
+    g = Builder()
+    e = g.apply("exp", g.input("x", (3, 3)))
+    t = g.apply("transpose", e)
+    m = g.apply("matmul", t, t)
+    r = g.apply("reshape", m, shape=(9,))
+    s = g.apply("sum", r, axes=(0,))
+    return g.build(g.apply("broadcast", s, shape=(1,)))
+
+
+def either() -> Graph:
+    """A sum of two values, both of which die there."""
+    g = Builder()
+    x = g.input("x", (4,))
+    return g.build(g.apply("add", g.apply("exp", x), g.apply("relu", x)))
+
+
+def inputs_first() -> Graph:
+    """Results that could only lie on inputs and constants."""
+    g = Builder()
+    x, c = g.input("x", (4,)), g.constant([1.0, 2.0, 3.0, 4.0])
+    return g.build(g.apply("add", x, c), g.apply("exp", x))
+
+
+@check("in-place")
+def sharing_by_hand() -> None:
+    """In six small graphs exactly those values share a buffer that can."""
+    for graph, allowed, why in (
+        (chain(), [{(1, 2, 3)}], "every operand has its last reader there"),
+        (either(), [{(1, 3), (2,)}, {(1,), (2, 3)}], "two operands die in %3: one of them, not both"),
+        (inputs_first(), [{(2,), (3,)}], "inputs and constants are the caller's: never written over"),
+        (squares(), [{(1, 2, 4), (3,)}], "an output is not written over, and no matmul works in place"),
+        (sums(), [{(1,), (2,), (3, 4), (5,), (6,)}], "only reshape works in place here"),
+        (diamond(), [{(2, 5, 6), (3, 7), (4,)}], "%2 is needed until step 5 and %3 until step 7"),
+    ):
+        found = {tuple(buffer.values) for buffer in sharing.share(graph, ranges_of(graph))}
+        if found not in allowed:
+            what = f"which values share a buffer ({why}), in{told(graph)}"
+            raise Difference(what, " or ".join(str(sorted(groups)) for groups in allowed), str(sorted(found)))
+
+
+def fields(buffer: Buffer) -> tuple[int, int, int]:
+    """What must follow from a buffer's values."""
+    return buffer.size, buffer.first, buffer.last
+
+
+@check("in-place")
+def sharing_adds_up() -> None:
+    """Every computed value is in one buffer, which has its size and is occupied as long as its values are."""
+    for graph in [*(random_graph(seed, 12) for seed in RANDOM), *SAMPLES.values()]:
+        ranges = ranges_of(graph)
+        buffers = sharing.share(graph, ranges)
+        values = sorted(value for buffer in buffers for value in buffer.values)
+        expect(values, computed(graph), f"all values of all buffers, sorted, in{told(graph)}")
+        for buffer in buffers:
+            inside = [ranges[value] for value in buffer.values]
+            size = max(graph.nodes[value].nbytes for value in buffer.values)
+            expected = size, min(first for first, _ in inside), max(last for _, last in inside)
+            expect(fields(buffer), expected, f"size, first and last step of {buffer.values} in{told(graph)}")
+
+
+def arrays(graph: Graph) -> dict[str, Array]:
+    """A random array for every input."""
+    generator = np.random.default_rng(len(graph.nodes))
+    named = {dict(node.attrs)["name"]: node for node in graph.nodes if node.op == "input"}
+    return {name: generator.standard_normal(node.shape).astype(node.dtype) for name, node in named.items()}
+
+
+def runs(graph: Graph, buffers: Sequence[Buffer], offsets: Sequence[int], what: str) -> None:
+    """Raise Difference if the graph, run in the arena, gives other outputs than the interpreter."""
+    given: Mapping[str, Array] = arrays(graph)
+    pairs = zip(graph.outputs, run_in_arena(graph, buffers, offsets, given), evaluate(graph, given), strict=True)
+    for output, actual, expected in pairs:
+        expect(actual, expected, f"output %{output} of {what} run in one block of memory: ")
+
+
+@check("in-place")
+def sharing_runs() -> None:
+    """With these buffers, next to each other, graphs compute what they should."""
+    for name, graph in [*((told(g), g) for g in (random_graph(seed, 12) for seed in RANDOM)), *SAMPLES.items()]:
+        buffers = sharing.share(graph, ranges_of(graph))
+        room = -(-max(buffer.size for buffer in buffers) // ALIGN) * ALIGN
+        runs(graph, buffers, [room * number for number in range(len(buffers))], name)
+
+
+@check("in-place")
+def sharing_shares() -> None:
+    """No chance is missed: the samples have the fewest buffers that there can be, and their least bound."""
+    for name, count, least in (("training step", 31, 37068), ("attention", 31, 26880), ("skips", 24, 18432)):
+        buffers = sharing.share(*sample(name))
+        expect(len(buffers), count, f"{name}: number of buffers")
+        expect(int(over_time(buffers).max()), least, f"{name}: most bytes occupied in a step")
+
+
+# lowest-gap
+
+
+def free(offset: int, size: int, taken: Sequence[tuple[int, int]]) -> bool:
+    """Whether the bytes are free."""
+    return all(offset + size <= begin or begin + length <= offset for begin, length in taken)
+
+
+def scan(size: int, taken: Sequence[tuple[int, int]]) -> int:
+    """Try every offset, from 0 up."""
+    offset = 0
+    while not free(offset, size, taken):
+        offset += ALIGN
+    return offset
+
+
+@check("lowest-gap")
+def gaps_by_hand() -> None:
+    """Gaps at the bottom, between, and above; exact ones; blocks out of order, inside each other, of odd sizes."""
+    for size, taken, expected in (
+        (100, [], 0),
+        (64, [(64, 64)], 0),  # fits exactly at the bottom
+        (65, [(64, 64)], 128),
+        (64, [(0, 64), (128, 64)], 64),  # fits exactly between
+        (64, [(128, 64), (0, 64)], 64),  # the same, out of order
+        (64, [(0, 512), (64, 64)], 512),  # one inside the other
+        (10, [(0, 100)], 128),  # the next multiple of ALIGN
+        (60, [(0, 70), (192, 10)], 128),
+        (70, [(0, 70), (192, 10)], 256),  # 122 bytes are free, but only 64 of them from a multiple of ALIGN on
+    ):
+        expect(planner.lowest_gap(size, taken), expected, f"the lowest gap for {size} bytes between {taken}")
+
+
+@check("lowest-gap")
+def gaps_by_scanning() -> None:
+    """The lowest gap is what trying every multiple of ALIGN finds."""
+    choose = random.Random(3)
+    for _ in range(300):
+        taken = [(ALIGN * choose.randrange(12), choose.randint(1, 200)) for _ in range(choose.randrange(7))]
+        size = choose.randint(1, 260)
+        expect(planner.lowest_gap(size, taken), scan(size, taken), f"the lowest gap for {size} bytes between {taken}")
+
+
+# place
+
+
+def shown(buffer: Buffer, offset: int) -> str:
+    """A placed buffer in words."""
+    return f"bytes {offset} to {offset + buffer.size - 1} in steps {buffer.first} to {buffer.last}"
+
+
+def sound(buffers: Sequence[Buffer], offsets: Sequence[int], what: str) -> None:
+    """Look at every byte in every step: raise Difference if two buffers are there."""
+    expect(len(offsets), len(buffers), f"{what}: number of offsets")
+    for number, offset in enumerate(offsets):
+        if offset < 0 or offset % ALIGN:
+            raise Difference(f"{what}: offset of buffer {number}", f"a multiple of {ALIGN}, at least 0", str(offset))
+    for step in range(max((buffer.last for buffer in buffers), default=0) + 1):
+        owner = np.full(arena_bytes(buffers, offsets), -1)
+        for number, (buffer, offset) in enumerate(zip(buffers, offsets, strict=True)):
+            if buffer.first <= step <= buffer.last:
+                there = owner[offset : offset + buffer.size]
+                if (there >= 0).any():
+                    other = int(there.max())
+                    raise Difference(
+                        f"{what}: step {step}",
+                        f"buffer {number} ({shown(buffer, offset)}) apart from all others",
+                        f"it overlaps buffer {other} ({shown(buffers[other], offsets[other])})",
+                    )
+                there[:] = number
+
+
+def random_order(seed: int, count: int) -> list[int]:
+    """A permutation."""
+    order = list(range(count))
+    random.Random(seed).shuffle(order)
+    return order
+
+
+@check("place")
+def places_are_apart() -> None:
+    """No byte is given to two buffers in the same step."""
+    touching = [Buffer((0,), 100, 0, 2), Buffer((1,), 100, 2, 3), Buffer((2,), 100, 3, 5), Buffer((3,), 100, 4, 5)]
+    for number, order in enumerate(([0, 1, 2, 3], [3, 2, 1, 0], [2, 0, 3, 1])):
+        sound(touching, planner.place_in_order(touching, order), f"four buffers, order {order} ({number})")
+    for seed in RANDOM:
+        buffers = random_buffers(seed, 2 + seed // 2)
+        sound(buffers, planner.place_in_order(buffers, random_order(seed, len(buffers))), f"{len(buffers)} buffers")
+
+
+@check("place")
+def places_are_lowest() -> None:
+    """Each buffer lies as low as those before it in the order allow."""
+    for seed in RANDOM:
+        buffers = random_buffers(seed, 2 + seed // 2)
+        order = random_order(seed, len(buffers))
+        offsets = planner.place_in_order(buffers, order)
+        for at, number in enumerate(order):
+            buffer = buffers[number]
+            together = [
+                (offsets[other], buffers[other].size)
+                for other in order[:at]
+                if set(range(buffer.first, buffer.last + 1)) & set(range(buffers[other].first, buffers[other].last + 1))
+            ]
+            what = f"offset of buffer {number} ({buffer.size} bytes, steps {buffer.first} to {buffer.last})"
+            expect(offsets[number], scan(buffer.size, together), f"{what} after {order[:at]}")
+
+
+# order
+
+
+@check("order")
+def plans_are_sound() -> None:
+    """Plans keep buffers apart, and the graphs compute what they should in them."""
+    expect(list(planner.plan([])), [], "the plan of no buffers")
+    expect(list(planner.plan([Buffer((0,), 100, 0, 1)])), [0], "the plan of one buffer")
+    for seed in RANDOM:
+        graph = random_graph(seed, 12)
+        buffers = sharing.share(graph, ranges_of(graph))
+        offsets = planner.plan(buffers)
+        sound(buffers, offsets, f"the plan for{told(graph)}")
+        runs(graph, buffers, offsets, told(graph))
+
+
+def optimum(buffers: Sequence[Buffer]) -> int:
+    """The least memory of all plans: try every offset for every buffer, giving up what is no better than the best."""
+    best = sum(-(-buffer.size // ALIGN) * ALIGN for buffer in buffers)
+
+    def search(number: int, placed: list[tuple[Buffer, int]], top: int) -> None:
+        nonlocal best
+        if number == len(buffers):
+            best = min(best, top)
+            return
+        buffer = buffers[number]
+        met = [(at, other.size) for other, at in placed if other.first <= buffer.last and buffer.first <= other.last]
+        for offset in range(0, best - buffer.size, ALIGN):
+            if free(offset, buffer.size, met):
+                search(number + 1, [*placed, (buffer, offset)], max(top, offset + buffer.size))
+
+    search(0, [], 0)
+    return best
+
+
+@check("order")
+def plans_are_optimal() -> None:
+    """For up to 6 buffers no plan is better."""
+    for seed in range(24):
+        buffers = random_buffers(seed, 4 + seed % 3, steps=6, unit=ALIGN, most=3 * ALIGN)
+        rows = "".join(f"\n    {b.size} bytes, steps {b.first} to {b.last}" for b in buffers)
+        needed = arena_bytes(buffers, planner.plan(buffers))
+        expect(needed, optimum(buffers), f"bytes of the plan for{rows}\n   ")
+
+
+@check("order")
+def plans_are_tight() -> None:
+    """On the samples, plans need at most 3 percent more than the bound."""
+    for name in SAMPLES:
+        graph, ranges = sample(name)
+        separate = [Buffer((v,), graph.nodes[v].nbytes, *ranges[v]) for v in ranges]
+        for kind, buffers in (("a buffer a value", separate), ("in place", sharing.share(graph, ranges))):
+            offsets = planner.plan(buffers)
+            sound(buffers, offsets, f"{name}, {kind}")
+            least, needed = int(over_time(buffers).max()), arena_bytes(buffers, offsets)
+            if needed * 100 > least * 103:
+                wanted = f"at most {least * 103 // 100:,} bytes (the bound {least:,} and 3 percent)"
+                raise Difference(f"{name}, {kind}: the plan", wanted, f"{needed:,} bytes")
