@@ -55,8 +55,7 @@ def must_work(what: str, expected: str) -> Iterator[None]:
 
 def node(op: str, *inputs: Tensor, value: Any = None, **attrs: Any) -> Tensor:
     """A tensor as ``record`` should make it, without ``record``."""
-    shape, dtype = ir.infer(op, inputs, attrs)
-    return Tensor(op, inputs, tuple(sorted(attrs.items())), shape, dtype, value)
+    return Tensor(op, inputs, tuple(sorted(attrs.items())), *ir.infer(op, inputs, attrs), value)
 
 
 def label(name: str, *inputs: Tensor) -> Tensor:
