@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import functools
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import numpy as np
@@ -28,9 +29,13 @@ M = TypeVar("M", bound=Module)
 _BATCH = 256
 
 
-def _minmax(magnitudes: Array, percentile: float) -> float:
-    """The largest magnitude: nothing that was seen saturates."""
-    return float(magnitudes.max())
+@dataclass(frozen=True)
+class Method:
+    """How the range of a layer's input is chosen: ``keep`` what matters of the magnitudes [n] of one batch, then the
+    range is ``largest`` of all that was kept, given the percentile."""
+
+    keep: Callable[[Array], Array]
+    largest: Callable[[Array, float], float]
 
 
 def _percentile(magnitudes: Array, percentile: float) -> float:
@@ -39,8 +44,11 @@ def _percentile(magnitudes: Array, percentile: float) -> float:
     return found if found > 0 else float(magnitudes.max())
 
 
-METHODS: Mapping[str, Callable[[Array, float], float]] = {"minmax": _minmax, "percentile": _percentile}
-"""How the range of a layer's input is chosen from the magnitudes that calibration saw."""
+METHODS: Mapping[str, Method] = {
+    "minmax": Method(lambda magnitudes: magnitudes.max(keepdims=True), lambda maxima, _: float(maxima.max())),
+    "percentile": Method(lambda magnitudes: magnitudes, _percentile),
+}
+"""Calibration methods by name. With "minmax" nothing that was seen saturates."""
 
 
 class CalibrationError(FrameworkError, ValueError):
@@ -48,17 +56,18 @@ class CalibrationError(FrameworkError, ValueError):
 
 
 class _Watched(Module):
-    """A float Linear that keeps the magnitudes of its inputs."""
+    """A float Linear that keeps what a method wants of the magnitudes of its inputs."""
 
-    def __init__(self, layer: Linear) -> None:
+    def __init__(self, layer: Linear, method: Method) -> None:
         super().__init__()
+        self.keep = method.keep
         self.layer = Linear(layer.in_features, layer.out_features, layer.bias is not None, Generator(0))
         self.layer.load_state_dict(layer.state_dict())
         self.seen: list[Array] = []
 
     def forward(self, x: Tensor) -> Tensor:
         result: Tensor = self.layer(x)
-        self.seen.append(np.abs(x.numpy().astype(np.float32)).reshape(-1))
+        self.seen.append(self.keep(np.abs(_float32(x)).reshape(-1)))
         return result
 
 
@@ -81,13 +90,13 @@ def quantise(model: M, data: Any, method: str = "minmax", percentile: float = 99
     if isinstance(percentile, bool) or not isinstance(percentile, int | float) or not 0 < percentile <= 100:
         raise CalibrationError(f"{where}: percentile is above 0 and at most 100, not {percentile!r}")
     layers = _layers(model, where)
-    watched = {id(layer): _Watched(layer) for layer in layers.values()}
+    watched = {id(layer): _Watched(layer, METHODS[method]) for layer in layers.values()}
     _watch(_rebuilt(model, watched, jitted=False), data, where)
     made: dict[int, Module] = {}
     for name, layer in layers.items():
         if not watched[id(layer)].seen:
             raise CalibrationError(f"{where}: no calibration data reached {_shown(name, layer)}")
-        largest = METHODS[method](np.concatenate(watched[id(layer)].seen), percentile)
+        largest = METHODS[method].largest(np.concatenate(watched[id(layer)].seen), percentile)
         weight, bias = _float32(layer.weight), None if layer.bias is None else _float32(layer.bias)
         made[id(layer)] = QuantisedLinear(weight, bias, largest).to(layer.weight.device)
     return _rebuilt(model, made).eval()
