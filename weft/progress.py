@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator, Sized
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -19,6 +20,18 @@ def track(items: Iterable[T], label: str) -> Iterator[T]:
 
     total = float(len(items)) if isinstance(items, Sized) else None
     yield from rich_track(items, description=label, total=total, console=Console(stderr=True), transient=True)
+
+
+@contextmanager
+def working(label: str) -> Iterator[None]:
+    """Show that something of unknown length is under way, on stderr if it is a terminal."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    from rich.console import Console
+
+    with Console(stderr=True).status(label):
+        yield
 
 
 class Bar:

@@ -161,13 +161,15 @@ def _check(lab: Lab, folder: Path, as_json: bool = False) -> Report:
     from weft.lab.needs import require
     from weft.lab.sources import read_sources
     from weft.lab.views import console, report_data, show_report
+    from weft.progress import working
 
     require(lab)
     sources, problems = read_sources(lab, folder)
     if problems:
         report = Report(lab.name, tuple(Outcome(hole, UNCHECKED) for hole in lab.tasks), problems)
     else:
-        report = grade(lab, sources, load_lock(lab.folder.parent))
+        with working(f"checking {lab.name}"):
+            report = grade(lab, sources, load_lock(lab.folder.parent))
     if as_json:
         print_json(report_data(report))
     else:

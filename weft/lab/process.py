@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
-LOADING = 60
+LOADING = 120
 """Seconds that importing may take at least (compiled kernels are built on the first use)."""
 
 
