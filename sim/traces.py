@@ -66,11 +66,13 @@ class _Writer:
                 entry.name = text
         return known
 
-    def track(self, name: str, parent: int = 0, description: str = "", unit: int | None = None) -> int:
-        """A track below ``parent`` (0: at the top), in the order of creation; a counter's if it has a ``unit``."""
+    def track(self, name: str, parent: int = 0, description: str = "", unit: int | None = None, rank: int = 0) -> int:
+        """A track below ``parent`` (0: at the top), in the order of creation, or where the track ``rank`` is; a counter's
+        if it has a ``unit``."""
         self._tracks += 1
         track = self._packet(0).track_descriptor
-        track.uuid, track.name, track.sibling_order_rank = self._tracks, name, self._tracks
+        track.uuid, track.name, track.sibling_order_rank = self._tracks, name, rank or self._tracks
+        track.sibling_merge_behavior = TrackDescriptor.SIBLING_MERGE_BEHAVIOR_BY_TRACK_NAME
         track.child_ordering = TrackDescriptor.EXPLICIT
         if parent:
             track.parent_uuid = parent
@@ -110,10 +112,11 @@ class _Lanes:
 
     def __init__(self, writer: _Writer, name: str, parent: int, description: str) -> None:
         self._writer, self._what = writer, (name, parent, description)
-        self._free = [(0, self._new())]  # (first free cycle, track), a heap
+        self._first = writer.track(*self._what)
+        self._free = [(0, self._first)]  # (first free cycle, track), a heap
 
     def _new(self) -> int:
-        return self._writer.track(*self._what)
+        return self._writer.track(*self._what, rank=self._first)
 
     def take(self, begin: int, end: int) -> int:
         """A track that is free from ``begin`` on, now taken up to ``end``."""
