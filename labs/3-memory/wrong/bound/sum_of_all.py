@@ -1,0 +1,2 @@
+# adds up all buffers, as if nothing were ever used again
+return sum(buffer.size for buffer in buffers)

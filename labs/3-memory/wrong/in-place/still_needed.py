@@ -1,0 +1,22 @@
+# writes over an operand that later nodes still read
+buffer_of = {}
+groups = []
+for i in computed(graph):
+    node = graph.nodes[i]
+    group = None
+    if node.op in IN_PLACE:
+        for operand in node.inputs:
+            dies = operand in ranges
+            if dies and graph.nodes[operand].nbytes == node.nbytes:
+                group = buffer_of[operand]
+                break
+    if group is None:
+        group = []
+        groups.append(group)
+    group.append(i)
+    buffer_of[i] = group
+found = []
+for group in groups:
+    size = graph.nodes[group[0]].nbytes
+    found.append(Buffer(tuple(group), size, ranges[group[0]][0], ranges[group[-1]][1]))
+return found
