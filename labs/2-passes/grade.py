@@ -620,6 +620,21 @@ def names_the_guilty_pass() -> None:
 
 
 @check("pass-manager")
+def comes_back_to_earlier_passes() -> None:
+    """exp(1.0·x) + exp(x) has something to merge only after algebra, which comes later in the list."""
+    b = ir.Builder()
+    x = b.input("x")
+    e = b.apply("exp", b.apply("mul", b.constant(1.0), x))
+    graph = b.build(b.apply("add", e, b.apply("exp", x)))
+    what = "exp(1.0·x) + exp(x), with merging before algebra"
+    with must_work(what, "a fixed point"):
+        found, _ = managed(graph, [passes.common_subexpressions, algebra.algebra, passes.dead_code], what)
+    w = ir.Builder()
+    e = w.apply("exp", w.input("x"))
+    check_graph(found, w.build(w.apply("add", e, e)), what)
+
+
+@check("pass-manager")
 def shrinks_a_training_step() -> None:
     """All passes together on lab 1's recorded training step: the same bits from 53 nodes instead of 65."""
     graph = sample.training_step()
@@ -627,7 +642,8 @@ def shrinks_a_training_step() -> None:
     with must_work("the training step", "a fixed point"):
         found, _ = managed(graph, every, "the training step")
     check_values(graph, found, "the training step")
-    expect(len(found.nodes), 53, f"nodes of the training step ({len(graph.nodes)} before)")
+    if len(found.nodes) > 53:
+        raise Difference(f"nodes of the training step ({len(graph.nodes)} before)", "at most 53", f"{len(found.nodes)}")
     again, names = managed(found, every, "the training step, a second time")
     expect(names, [], "passes that change the training step when they run a second time")
     check_graph(again, found, "the training step, a second time")
