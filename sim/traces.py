@@ -67,8 +67,8 @@ class _Writer:
         return known
 
     def track(self, name: str, parent: int = 0, description: str = "", unit: int | None = None, rank: int = 0) -> int:
-        """A track below ``parent`` (0: at the top), in the order of creation, or where the track ``rank`` is; a counter's
-        if it has a ``unit``."""
+        """A track below ``parent`` (0: at the top), in the order of creation, or where the track ``rank`` is; that of a
+        counter if it has a ``unit``."""
         self._tracks += 1
         track = self._packet(0).track_descriptor
         track.uuid, track.name, track.sibling_order_rank = self._tracks, name, rank or self._tracks
