@@ -36,7 +36,7 @@ class Figure:
     def worse_by_more_than(self, limit: float) -> bool:
         """Whether it got worse by more than the share ``limit`` of what it was."""
         worse = -self.better * (self.after - self.before)
-        return self.better != 0 and worse > limit * self.before
+        return self.better != 0 and worse > limit * self.before * (1 + 1e-9)  # a share is not exact
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data."""

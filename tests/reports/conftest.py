@@ -1,4 +1,4 @@
-"""A small real result that the tests of page and figures share."""
+"""A small real result that the tests of page and figures share, and the step that the README's figures are of."""
 
 from __future__ import annotations
 
@@ -9,8 +9,11 @@ import pytest
 
 from compiler.targets.accel.gemm import gemm_program
 from isa.machine import load
+from isa.program import Program
 from reports.result import HostTime, Parts, Training, build, workload_of
 from sim.engines import get_engine
+from sim.run import Run
+from weft.programs import named_program
 
 
 @pytest.fixture(scope="session")
@@ -28,3 +31,10 @@ def built() -> dict[str, Any]:
 def result(built: dict[str, Any]) -> dict[str, Any]:
     """A copy to change at will."""
     return copy.deepcopy(built)
+
+
+@pytest.fixture(scope="session")
+def digits() -> tuple[Program, Run]:
+    """The training step of digits-mlp on edu, and a run of it."""
+    program, image = named_program("digits-mlp", "edu", (), False, 0)
+    return program, get_engine("fast").run(program, image)

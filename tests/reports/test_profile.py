@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import dataclasses
+from typing import Any
+
 import numpy as np
 import pytest
 
 from compiler.targets.accel.gemm import gemm_program
+from isa.errors import ProgramError
 from isa.instructions import UNITS
 from isa.machine import load
+from isa.program import Program
+from reports.names import placeless, shortened
 from reports.profile import Profile, covered, profile
 from sim.engines import get_engine
+from sim.fuzz import random_program
+from sim.run import Run
+from tests.reports.by_hand import run_by_hand
 
 
 @pytest.fixture(scope="module")
@@ -55,3 +64,58 @@ def test_intervals_lie_within_the_run(product: Profile) -> None:
         assert (intervals[:, 0] >= 0).all()
         assert (intervals[:, 0] <= intervals[:, 1]).all()
         assert (intervals[:, 1] < product.cycles).all()
+
+
+@pytest.mark.parametrize(("preset", "seeds"), [("nano", range(12)), ("edge", range(4))])
+def test_events_of_random_programs_add_up_to_the_cycles(preset: str, seeds: range) -> None:
+    for seed in seeds:
+        program = random_program(load(preset), seed)
+        found = profile(program, get_engine("fast").run(program))
+        for unit, events in found.events.items():
+            assert sum(events.values()) == found.cycles, (seed, unit)
+
+
+def test_what_operators_need_adds_up_to_what_the_units_did(digits: tuple[Program, Run]) -> None:
+    program, run = digits
+    found = profile(program, run)
+    for unit, events in found.events.items():
+        assert sum(events.values()) == run.cycles, unit
+    for unit in ("matrix", "vector"):
+        assert sum(op.busy[unit] for op in found.operators) == found.events[unit]["busy"]
+    lines = len(program.code) // program.machine.bus.bytes
+    beats = run.read_beats + run.write_beats - lines
+    assert sum(op.busy["dram"] for op in found.operators) == beats * program.machine.dram.beat_cycles
+    assert sum(op.dram_bytes for op in found.operators) == beats * program.machine.bus.bytes
+    for op in found.operators:
+        assert 0 < op.floor <= op.active
+        assert op.floor == op.busy[op.bound] == max(op.busy.values())
+        assert op.floor >= op.macs / 64
+
+
+def test_intervals_name_their_instructions(digits: tuple[Program, Run]) -> None:
+    program, run = digits
+    for unit, rows in profile(program, run).intervals.items():
+        assert {program.instructions[pc].spec.unit for pc in rows[:, 3].tolist()} == {unit}
+
+
+@pytest.mark.parametrize(
+    ("meta", "text"),
+    [
+        ({"operators": [{"macs": 1}]}, "list of operators is not valid"),
+        ({"operators": 7}, "list of operators is not valid"),
+        ({"operators": [{"name": "a", "instructions": [[0, 99]]}]}, "'a' owns the instructions 0 to 99 of a program"),
+        ({"useful_macs": "many"}, "useful_macs = 'many', which is no count"),
+    ],
+)
+def test_what_a_program_says_is_checked(meta: dict[str, Any], text: str) -> None:
+    program, run = run_by_hand()
+    with pytest.raises(ProgramError, match=f"{text}.*compile it again"):
+        profile(dataclasses.replace(program, meta=meta), run)
+
+
+def test_names_are_the_same_wherever_weft_runs() -> None:
+    assert shortened("%5 cast /some/where/weft/models.py:47 in 0 (Linear)") == "%5 cast weft/models.py:47 in 0 (Linear)"
+    assert shortened("%5 cast C:\\some\\where\\train.py:4") == "%5 cast where\\train.py:4"
+    assert shortened("%5 cast weft/models.py:47") == "%5 cast weft/models.py:47"
+    assert placeless("%5 cast weft/models.py:47 in 0 (Linear)") == "%5 cast in 0 (Linear)"
+    assert placeless("%5 cast train.py:4") == "%5 cast"

@@ -1,0 +1,124 @@
+"""Advice says what the figures show: attributions add up to the counted stalls, savings are bounded, order is fixed."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from compiler.targets.accel.gemm import gemm_program
+from isa.machine import load
+from isa.program import Program
+from reports.advice import LEAST, MOST, Advice, advise
+from reports.bandwidth import READ, WRITE
+from reports.facts import Facts
+from reports.profile import profile
+from sim.engines import get_engine
+from sim.fuzz import random_program
+from sim.run import Run
+from tests.reports.by_hand import LOAD, PASS, STORE, run_by_hand
+
+
+def facts(program: Program, run: Run | None = None) -> Facts:
+    """What the rules look at."""
+    run = run or get_engine("fast").run(program)
+    return Facts(program, run, profile(program, run))
+
+
+def advice(program: Program) -> dict[str, Advice]:
+    """Advice by title."""
+    run = get_engine("fast").run(program)
+    return {one.title: one for one in advise(program, run, profile(program, run))}
+
+
+def test_who_waited_for_whom_by_hand() -> None:
+    found = facts(*run_by_hand())
+    # The pass is at the head of its queue from 55 on, the store from 71 on: their lines end in 52 and 68.
+    assert found.waited == {("vector", "load"): PASS[0] - 55, ("store", "vector"): STORE[0] - 71}
+    assert LOAD[1] + 1 == PASS[0]
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_waits_add_up_to_the_semaphore_stalls(seed: int) -> None:
+    found = facts(random_program(load("nano"), seed))
+    for unit in ("matrix", "vector", "store"):  # a load's also hold what its bursts take: see sim.waits
+        assert sum(n for (waiter, _), n in found.waited.items() if waiter == unit) == found.events(unit, "semaphore")
+
+
+def test_operators_that_run_alone(digits: tuple[Program, Run]) -> None:
+    found = facts(*digits)
+    running = np.zeros((len(found.found.operators), found.cycles), bool)
+    for rows in found.found.intervals.values():
+        for start, retire, operator, _ in rows.tolist():
+            running[operator, start : retire + 1] = True
+    alone = running & (running.sum(axis=0) == 1)
+    assert found.alone == alone.sum(axis=1).tolist()
+
+
+def test_beats_that_are_loaded_again(digits: tuple[Program, Run]) -> None:
+    found = facts(*digits)
+    bursts, size = found.found.bursts, found.machine.bus.bytes
+    fresh: set[int] = set()
+    again = 0
+    for kind, address, beats in zip(bursts.kind.tolist(), bursts.address.tolist(), bursts.beats.tolist(), strict=True):
+        for beat in range(address // size, address // size + beats):
+            if kind == WRITE:
+                fresh.discard(beat)
+            elif kind == READ:
+                again += beat in fresh
+                fresh.add(beat)
+    assert found.repeated_beats == again > 0
+
+
+def test_operators_that_only_convert(digits: tuple[Program, Run]) -> None:
+    found = facts(*digits)
+    assert [found.found.operators[index].name.split()[1] for index in found.conversions] == ["cast"] * 3
+    assert not facts(gemm_program(load("nano"), 8, 8, 8)).conversions
+
+
+def test_digits(digits: tuple[Program, Run]) -> None:
+    program, run = digits
+    first, second = (advise(program, run, profile(program, run)) for _ in range(2))
+    assert first == second
+    assert 3 <= len(first) <= MOST
+    assert [one.saving for one in first] == sorted((one.saving for one in first), reverse=True)
+    for one in first:
+        assert LEAST * run.cycles <= one.saving < run.cycles
+        assert any(character.isdigit() for character in one.evidence)
+    assert any(one.title.startswith("Keep operands in the type") for one in first)
+
+
+def test_sizes_that_leave_lanes_empty() -> None:
+    """13 deep and 9 wide on 4 × 4: four tiles of depth, three of width, of 20 rows each."""
+    one = advice(gemm_program(load("nano"), 20, 9, 13))["Choose layer sizes that fill the array"]
+    occupied = 4 * 3 * 20
+    assert one.saving == int(occupied - 20 * 9 * 13 / 16) == 93
+    assert one.evidence.startswith("93 of 240 tile cycles ")
+    assert "Choose layer sizes that fill the array" not in advice(gemm_program(load("nano"), 20, 8, 16))
+
+
+def test_tiles_of_few_rows() -> None:
+    one = advice(gemm_program(load("nano"), 1, 8, 16))["Give tiles at least DIM rows"]
+    assert one.saving == 2 * 4 * 3  # two by four tiles with one row, of four
+    assert "Give tiles at least DIM rows" not in advice(gemm_program(load("nano"), 4, 8, 16))
+
+
+def test_loads_in_flight() -> None:
+    title = "Allow more loads in flight"
+    few, many = (gemm_program(load("edu", {"queues.outstanding": n}), 64, 64, 64) for n in (1, 16))
+    assert "(queues.outstanding = 1)" in advice(few)[title].evidence
+    assert title not in advice(many)
+
+
+def test_no_cure_of_traffic_promises_more_than_array_and_vector_unit_leave() -> None:
+    program = gemm_program(load("edu"), 256, 256, 256)
+    run = get_engine("fast").run(program)
+    found = profile(program, run)
+    room = run.cycles - max(found.busy("matrix"), found.busy("vector"))
+    one = {a.title: a for a in advise(program, run, found)}["Load unchanged data only once"]
+    assert one.saving == room
+    assert f"all but {room:,} cycles, so it can save no more" in one.evidence
+
+
+def test_a_program_without_products_gets_advice_too() -> None:
+    program, run = run_by_hand()
+    assert all(0 < one.saving < run.cycles for one in advise(program, run, profile(program, run)))
