@@ -23,9 +23,13 @@ def solution_lines(lab: Lab) -> dict[str, str]:
         open_ = {_code(line) for number, line in enumerate(lines) if number not in inside}
         for number, hole in inside.items():
             code = _code(lines[number])
-            if len(code) >= (HEADING if code.endswith(":") else TELLING) and code not in open_:
+            if len(code) >= (HEADING if _is_head(code) else TELLING) and code not in open_:
                 found[code] = f"{lab.name}, {hole}"
     return found
+
+
+def _is_head(code: str) -> bool:
+    return code.endswith(":") or code.startswith(("for ", "if "))
 
 
 def _code(line: str) -> str:

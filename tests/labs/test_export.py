@@ -85,7 +85,7 @@ def test_export_writes_all_or_nothing(tree: Path, lab: Lab, tmp_path: Path) -> N
     with pytest.raises(LabError, match=r"nothing written: .*out is there and not an empty folder; give another"):
         export(tree, [lab], target)
     assert files(target) == {"mine"}
-    with pytest.raises(LabError, match=r"none does not exist; make it first"):
+    with pytest.raises(LabError, match="none does not exist; make it first"):
         export(tree, [lab], tmp_path / "none" / "out")
     (lab.folder / "grade.py").unlink()
     with pytest.raises(FileNotFoundError):

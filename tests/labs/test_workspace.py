@@ -111,3 +111,22 @@ def test_changes_are_noticed(tmp_path: Path) -> None:
     next(seen)
     path.unlink()
     next(seen)
+
+
+def test_a_full_disk_leaves_nothing_half_written(lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "mine"
+    init(lab, folder)
+    before = {path: path.read_bytes() for path in folder.iterdir()}
+
+    def full(self: Path, *_: object, **__: object) -> int:
+        if self.name == "numbers_given.py":
+            raise OSError(28, "No space left on device", str(self))
+        return 0
+
+    monkeypatch.setattr(Path, "write_text", full)
+    with pytest.raises(OSError, match="No space left on device"):
+        init(lab, tmp_path / "other")
+    assert not (tmp_path / "other").exists()
+    with pytest.raises(OSError, match="No space left on device"):
+        reset(lab, read_marker(folder), NOW)
+    assert {path: path.read_bytes() for path in folder.iterdir() if path.is_file()} == before

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 import click
@@ -45,7 +46,16 @@ def _in_workspace(tree: Path | None, number: str | None) -> tuple[Lab, Workspace
 tree_option = click.option(
     "--tree", type=click.Path(path_type=Path), metavar="DIR", help="Where the labs are [default: found]."
 )
-lab_argument = click.argument("number", metavar="[N]", required=False)
+
+
+def _known(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    """The names of labs, for the shell's completion."""
+    with contextlib.suppress(LabError):
+        return [lab.name for lab in load_labs(find_tree()) if lab.name.startswith(incomplete)]
+    return []
+
+
+lab_argument = click.argument("number", metavar="[N]", required=False, shell_complete=_known)
 
 
 @command.command("list")
@@ -63,7 +73,7 @@ def list_(tree: Path | None, as_json: bool) -> None:
 
 
 @command.command("init")
-@click.argument("number", metavar="N")
+@click.argument("number", metavar="N", shell_complete=_known)
 @click.argument("folder", metavar="[DIR]", required=False, type=click.Path(path_type=Path))
 @tree_option
 def init(number: str, folder: Path | None, tree: Path | None) -> None:
@@ -202,7 +212,7 @@ def reset(number: str | None, tree: Path | None) -> None:
 
 
 @command.command("export")
-@click.argument("numbers", metavar="[N]...", nargs=-1)
+@click.argument("numbers", metavar="[N]...", nargs=-1, shell_complete=_known)
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="The folder to make.")
 @tree_option
 def export(numbers: tuple[str, ...], output: Path, tree: Path | None) -> None:

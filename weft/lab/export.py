@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 import shutil
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from weft.files import filling, folder_obstacle
 from weft.lab import lock
 from weft.lab.grading import GRADER
 from weft.lab.markers import LabError
@@ -52,20 +52,15 @@ def export(tree: Path, labs: Sequence[Lab], target: Path) -> Path:
         raise LabError(f"nothing written: {target} is there and not an empty folder; give another")
     if not (tree / lock.FILE).is_file():
         raise LabError(f"{tree / lock.FILE}: missing; `weft lab lock` generates it")
-    parent = target.absolute().parent
-    if not parent.is_dir():
-        raise LabError(f"the directory {parent} does not exist; make it first, or give another")
-    with tempfile.TemporaryDirectory(dir=parent, prefix=f".{target.name}.") as scratch:
-        whole = Path(scratch, "handout")
-        _fill(tree, labs, whole)
-        if target.exists():
-            target.rmdir()
-        whole.rename(target)
+    if (reason := folder_obstacle(target)) is not None:
+        raise LabError(f"nothing written: {reason}")
+    with filling(target) as new:
+        _fill(tree, labs, new)
     return target / filename()
 
 
 def _fill(tree: Path, labs: Sequence[Lab], target: Path) -> None:
-    (target / "labs").mkdir(parents=True)
+    (target / "labs").mkdir()
     for lab in labs:
         _copy_lab(tree, lab, target / "labs")
     shutil.copyfile(tree / lock.FILE, target / "labs" / lock.FILE)

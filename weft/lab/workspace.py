@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from weft.files import filling
 from weft.lab.markers import LabError, strip
 from weft.lab.tree import Lab
 
@@ -50,10 +51,10 @@ def init(lab: Lab, folder: Path) -> list[str]:
             f"nothing written: {folder} already holds {', '.join(there)}; give another folder, or "
             f"`weft lab reset` there to begin again with a copy kept"
         )
-    folder.mkdir(parents=True, exist_ok=True)
-    _write(folder, files)
     marker = {"schema": SCHEMA, "lab": lab.name, "tree": str(lab.folder.parent.resolve())}
-    (folder / MARKER).write_text(json.dumps(marker, indent=2) + "\n", encoding="utf-8")
+    folder.absolute().parent.mkdir(parents=True, exist_ok=True)
+    with filling(folder) as new:
+        _write(new, files | {MARKER: json.dumps(marker, indent=2) + "\n"})
     return list(files)
 
 
@@ -62,12 +63,13 @@ def reset(lab: Lab, workspace: Workspace, now: datetime) -> Path:
     kept = workspace.folder / f"before-reset-{now:%Y-%m-%d-%H%M%S}"
     if kept.exists():
         raise LabError(f"{kept} is already there; wait a second and try again")
-    kept.mkdir()
     files = handed_out(lab)
-    for file in files:
-        if (workspace.folder / file).exists():
-            shutil.copy2(workspace.folder / file, kept / file)
-    _write(workspace.folder, files)
+    with filling(kept) as new:
+        for file in files:
+            if (workspace.folder / file).exists():
+                shutil.copy2(workspace.folder / file, new / file)
+    with filling(workspace.folder) as new:
+        _write(new, files)
     return kept
 
 
