@@ -16,7 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
-from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
 from reports import palette
 from reports.ranking import rank
@@ -130,6 +130,7 @@ def loss(result: Result) -> Figure:
         width = 3.0 if index == 0 else 1.6
         axes.plot(ends, means, color=color, linestyle=style, linewidth=width, label=device["label"])
     _log(axes, "y", 10)
+    axes.yaxis.set_major_locator(LogLocator(10, subs=(1, 2, 5)))
     axes.xaxis.set_major_locator(MaxNLocator(10, integer=True))
     axes.set_xlabel("epoch")
     axes.set_ylabel("loss")

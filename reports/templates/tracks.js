@@ -81,6 +81,10 @@ class Track {
       action();
     });
   }
+  /** Read the width once a frame or event: asking the layout for each bar would take most of the time. */
+  measure() {
+    this.width = Math.max(1, this.canvas.clientWidth - GUTTER);
+  }
   x(cycle) {
     return GUTTER + ((cycle - view.from) / (view.to - view.from)) * this.width;
   }
@@ -88,6 +92,7 @@ class Track {
     return view.from + ((x - GUTTER) / this.width) * (view.to - view.from);
   }
   wheel(event) {
+    this.measure();
     if (Math.abs(event.deltaX) > Math.abs(event.deltaY) || event.shiftKey) {
       event.preventDefault();
       pan((event.deltaX || event.deltaY) / 1000);
@@ -101,10 +106,12 @@ class Track {
     this.canvas.focus({ preventScroll: true });
     this.canvas.setPointerCapture(event.pointerId);
     this.pointers.set(event.pointerId, event.offsetX);
+    this.origin = event.offsetX;
     const whole = view.to - view.from >= view.cycles - 0.5;
     this.mark = event.pointerType === "mouse" && (whole || event.shiftKey) ? [event.offsetX, event.offsetX] : null;
   }
   move(event) {
+    this.measure();
     const before = this.pointers.get(event.pointerId);
     if (before !== undefined) {
       this.pointers.set(event.pointerId, event.offsetX);
@@ -134,7 +141,7 @@ class Track {
   paint() {
     const box = this.canvas.getBoundingClientRect();
     if (box.width === 0 || box.bottom < -200 || box.top > innerHeight + 200) return;
-    this.width = Math.max(1, box.width - GUTTER); // read once: asking the layout for each bar would take most of the time
+    this.measure();
     const scale = devicePixelRatio || 1, pen = this.pen;
     const [wide, high] = [Math.round(box.width * scale), Math.round((this.height + AXIS) * scale)];
     if (this.canvas.width !== wide || this.canvas.height !== high) Object.assign(this.canvas, { width: wide, height: high });
@@ -287,10 +294,12 @@ function unitTrack(canvas, data) {
   };
   const select = (row, index) => {
     Object.assign(selected, { row, index });
-    inspector.textContent = row ? describe(row, index) : "";
+    inspector.textContent = row ? describe(row, index) : "Click an instruction to keep what it is here.";
     redraw();
   };
+  select(null, -1);
   canvas.addEventListener("click", (event) => {
+    if (Math.abs(event.offsetX - track.origin) > 4) return; // the end of a drag
     const found = find(track, event.offsetX, event.offsetY);
     select(...(found || [null, -1]));
   });

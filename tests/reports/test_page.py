@@ -81,7 +81,7 @@ def test_operators_table_holds_the_results_numbers_by_wasted_time(result: dict[s
     assert values == expected
     for entry in described:
         assert f">{entry['active']:,}</td>" in table
-        assert f"{100 * entry['utilisation']:.1f}\u202f%</td>" in table
+        assert f"{100 * entry['utilisation']:.1f}\u202f%</span></td>" in table
 
 
 def test_stall_bars_add_up_to_the_cycles_of_every_unit(result: dict[str, Any]) -> None:
