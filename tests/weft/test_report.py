@@ -1,0 +1,177 @@
+"""``weft report`` and ``weft.report``: files, JSON, what stays untouched, and every mistake as one message."""
+
+from __future__ import annotations
+
+import errno
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import reports.page
+import weft as front
+from reports import schema
+from weft.reporting import Report
+
+LOGISTIC = ("report", "digits-logistic", "--machine", "nano", "--epochs", "1")
+FIGURES = {"attribution", "bandwidth", "loss", "occupancy", "roofline", "timeline"}
+
+
+def parsed(outcome: Any) -> dict[str, Any]:
+    """The result that is all of stdout, which has the shape it promises."""
+    assert (outcome.code, outcome.err) == (0, ""), outcome
+    result: dict[str, Any] = json.loads(outcome.out)
+    assert list(schema.problems(result)) == []
+    return result
+
+
+def test_a_model_becomes_a_directory(weft: Any, tmp_path: Path) -> None:
+    folder = tmp_path / "out"
+    outcome = weft(*LOGISTIC, "-o", folder)
+    assert (outcome.code, outcome.err) == (0, "")
+    lines = outcome.out.splitlines()
+    assert lines[0] == "digits-logistic, training step, batch 64"
+    assert lines[1].endswith(" on nano, engine fast")
+    assert lines[-1] == f"page: {folder / 'index.html'}"
+    files = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+    drawn = {f"figures/{name}.{kind}" for name in FIGURES for kind in ("svg", "png")}
+    assert files == {"index.html", "result.json"} | drawn
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+    page = (folder / "index.html").read_text(encoding="utf-8")
+    assert "http" not in page.replace("http-equiv", "")
+    result = json.loads((folder / "result.json").read_text(encoding="utf-8"))
+    assert list(schema.problems(result)) == []
+    assert result["training"]["steps_per_epoch"] == 22  # whole batches alone
+    assert result["training"]["devices"].keys() == {"accel", "cpu"}
+    assert result["cpu"]["break_even_hz"] == result["accelerator"]["cycles"] / result["cpu"]["seconds_per_step"]
+
+
+def test_the_same_words_give_the_same_result(weft: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    first, second = (parsed(weft(*LOGISTIC, "--seed", "3", "--json")) for _ in range(2))
+    assert list(tmp_path.iterdir()) == []  # without -o nothing is written
+    assert first["seed"] == 3
+    for result in (first, second):
+        for key in ("seconds_per_step", "repeats", "break_even_hz"):
+            del result["cpu"][key]
+    assert first == second
+    assert first["workload"]["useful_macs"] == sum(op["macs"] for op in first["accelerator"]["operators"])
+
+
+def test_only_our_own_files_are_replaced(weft: Any, tmp_path: Path) -> None:
+    (tmp_path / "figures").mkdir()
+    theirs = {"notes.txt": "mine", "figures/plan.svg": "mine too"}
+    for name, text in (theirs | {"index.html": "old", "figures/loss.svg": "old"}).items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    assert weft("report", "digits-logistic", "--inference", "--device", "accel", "-o", tmp_path).code == 0
+    for name, text in theirs.items():
+        assert (tmp_path / name).read_text(encoding="utf-8") == text
+    assert "<html" in (tmp_path / "index.html").read_text(encoding="utf-8")
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
+
+
+@pytest.mark.parametrize("exists", [False, True])
+def test_a_full_disk_leaves_everything_as_it_was(
+    exists: bool, weft: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "out"
+    if exists:
+        folder.mkdir()
+        (folder / "index.html").write_text("old", encoding="utf-8")
+
+    def fill(directory: Path, result: Any) -> None:
+        (directory / "index.html").write_text("half", encoding="utf-8")
+        raise OSError(errno.ENOSPC, "No space left on device", str(directory / "result.json"))
+
+    monkeypatch.setattr(reports.page, "write_all", fill)
+    weft("report", "digits-logistic", "--inference", "--device", "accel", "-o", folder).refused(
+        2, f"{folder}: No space left on device"
+    )
+    if exists:
+        assert (folder / "index.html").read_text(encoding="utf-8") == "old"
+        assert len(list(folder.iterdir())) == 1
+    else:
+        assert list(tmp_path.iterdir()) == []
+
+
+def test_inference_trains_nothing(weft: Any) -> None:
+    result = parsed(weft("report", "digits-logistic", "--inference", "--json"))
+    assert result["workload"]["step"] == "inference"
+    assert result["training"] is None
+    assert result["cpu"]["repeats"] > 0
+
+
+def test_one_device_alone(weft: Any) -> None:
+    cpu = parsed(weft("report", "digits-logistic", "--device", "cpu", "--epochs", "1", "--json"))
+    accel = parsed(weft("report", "digits-logistic", "--device", "accel", "--epochs", "1", "--json"))
+    assert cpu["accelerator"] is accel["cpu"] is None
+    assert cpu["workload"] == accel["workload"]
+    assert weft("report", "digits-logistic", "--device", "cpu", "--epochs", "1", "-o", "/dev/null/x").code == 2
+
+
+def test_a_program_file(weft: Any, program: Path, tmp_path: Path) -> None:
+    result = parsed(weft("report", program, "--json"))
+    assert result["accelerator"]["machine"]["name"] == "nano"
+    assert result["workload"]["step"] == "program"
+    assert result["workload"]["batch"] is None
+    assert weft("report", program, "-o", tmp_path / "out").code == 0
+    assert (tmp_path / "out" / "index.html").is_file()
+
+
+def test_a_compiled_program_is_the_same_workload_on_every_machine(weft: Any, tmp_path: Path) -> None:
+    graphs = set()
+    for machine in ("nano", "edu"):
+        target = tmp_path / f"{machine}.weft"
+        weft("compile", "digits-logistic", "--inference", "--machine", machine, "-o", target)
+        result = parsed(weft("report", target, "--json"))
+        graphs.add(result["workload"]["graph"])
+        assert result["accelerator"]["memories"]["scratchpad"]["peak"]["buffers"]
+    assert len(graphs) == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "texts"),
+    [
+        (["absent"], ["'absent' is neither a model (digits-mlp, digits-logistic", "nor a program file"]),
+        (["digits-mlp", "--engine", "interp"], ["engine 'interp' has no time", "use fast, rtl or pysim"]),
+        (["copy.weft", "--engine", "interp"], ["engine 'interp' has no time", "use fast, rtl or pysim"]),
+        (["digits-mlp", "--device", "tpu"], ["'tpu' is no device of a report; give accel, cpu, gpu or several"]),
+        (["digits-mlp", "--inference", "--epochs", "2"], ["--inference trains nothing, so --epochs has no meaning"]),
+        (["digits-mlp", "--epochs", "0"], ["'--epochs': 0 is not in the range x>=1"]),
+        (["digits-mlp", "--machine", "nanno"], ["no machine 'nanno'"]),
+        (["digits-mlp", "-o", "no/such"], ["no does not exist; make it first, or give another"]),
+        (["digits-mlp", "-o", "copy.weft"], ["copy.weft is not a directory; give the name of one"]),
+        (["copy.weft", "--device", "cpu"], ["is a program file for the accelerator alone: leave out --device"]),
+        (["copy.weft", "--inference"], ["is a program file for the accelerator alone: leave out --inference"]),
+        (["copy.weft", "--machine", "edu"], ["copy.weft: made for machine 'nano', not for 'edu'"]),
+    ],
+)
+def test_mistakes(
+    words: list[str], texts: list[str], weft: Any, program: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(program.parent)
+    weft("report", *words).refused(2, *texts)
+    assert [path.name for path in tmp_path.iterdir()] == ["copy.weft"]
+
+
+def test_the_front_door(program: Path, tmp_path: Path) -> None:
+    weight = front.tensor([[1.0, 2.0], [3.0, 4.0]]).to("accel")
+
+    def step(x: Any) -> Any:
+        return (x @ weight).relu()
+
+    made = front.report(step, front.tensor([[1.0, -1.0]]).to("accel"), machine="nano")
+    assert isinstance(made, Report)
+    assert (made.result["workload"]["model"], made.result["workload"]["step"]) == ("step", "step")
+    assert made.result["accelerator"]["machine"]["name"] == "nano"
+    assert "<div" in made._repr_html_()
+    assert "<html" not in made._repr_html_()
+    assert made.html.startswith("<!doctype html>")
+    assert repr(made).startswith("step, step\ncycles ")
+    made.save(tmp_path / "out")
+    assert (tmp_path / "out" / "result.json").read_text(encoding="utf-8") == made.json
+    by_file, by_program = front.report(program), front.report(front.load_program(program))
+    assert by_file.result == by_program.result
+    with pytest.raises(front.WeftError, match="cannot be read"):
+        front.report("absent")
