@@ -15,7 +15,14 @@ from weft.lab.tree import Hole, Lab, find_lab, find_tree, load_labs
 from weft.lab.workspace import Workspace, find_workspace
 
 
-@click.group("lab")
+class _InOrder(click.Group):
+    """Lists its commands in the order in which a student meets them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)
+
+
+@click.group("lab", cls=_InOrder)
 def command() -> None:
     """Graded exercises: write what is missing, and be told at once whether it works.
 
@@ -63,13 +70,13 @@ lab_argument = click.argument("number", metavar="[N]", required=False, shell_com
 @json_option
 def list_(tree: Path | None, as_json: bool) -> None:
     """List the labs."""
-    from weft.lab.views import console, labs_data, list_labs
+    from weft.lab.views import console, labs_data, show_labs
 
     labs = load_labs(find_tree(tree))
     if as_json:
         print_json(labs_data(labs))
     else:
-        console().print(list_labs(labs))
+        show_labs(console(), labs)
 
 
 @command.command("init")
@@ -108,7 +115,7 @@ def show(number: str | None, tree: Path | None) -> None:
         click.echo(text, nl=False)
 
 
-@command.command("hint")
+@command.command("hint", short_help="Show a hint for a hole, gentle first.")
 @click.argument("words", metavar="[N] [HOLE]", nargs=-1)
 @click.option("-n", "--number", "count", type=click.IntRange(min=1), default=1, help="Show so many hints [default: 1].")
 @tree_option
@@ -211,7 +218,7 @@ def reset(number: str | None, tree: Path | None) -> None:
     click.echo(f"{place.folder}: the starters of {lab.name} again; yours are in {kept.name}", err=True)
 
 
-@command.command("export")
+@command.command("export", short_help="Make a hand-out for a class, without solutions.")
 @click.argument("numbers", metavar="[N]...", nargs=-1, shell_complete=_known)
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="The folder to make.")
 @tree_option
@@ -227,7 +234,7 @@ def export(numbers: tuple[str, ...], output: Path, tree: Path | None) -> None:
     click.echo(f"{output}: {', '.join(lab.name for lab in labs)}, {wheel.name}", err=True)
 
 
-@command.command("lock")
+@command.command("lock", short_help="Measure the reference solutions (for those who write labs).")
 @tree_option
 def lock(tree: Path | None) -> None:
     """Measure the reference solutions and write lock.toml (for those who write labs)."""

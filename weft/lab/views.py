@@ -34,8 +34,8 @@ def console() -> Console:
     return found if found.is_terminal else Console(highlight=False, width=1000, no_color=True)
 
 
-def list_labs(labs: Sequence[Lab]) -> Table:
-    """The labs as a table."""
+def show_labs(out: Console, labs: Sequence[Lab]) -> None:
+    """The labs as a table, without blanks at the end of lines."""
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
     for heading in ("lab", "hours", "holes", "what it is"):
         table.add_column(heading, no_wrap=heading != "what it is")
@@ -43,7 +43,10 @@ def list_labs(labs: Sequence[Lab]) -> Table:
         needs = f" (needs {', '.join(lab.needs)})" if lab.needs else ""
         about = Text.assemble((lab.title, "bold"), f": {lab.summary}{needs}")
         table.add_row(lab.name, lab.hours, str(len(lab.holes)), about)
-    return table
+    with out.capture() as shown:
+        out.print(table)
+    for line in shown.get().splitlines():
+        out.out(line.rstrip())
 
 
 def labs_data(labs: Sequence[Lab]) -> dict[str, Any]:
