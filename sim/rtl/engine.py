@@ -6,6 +6,7 @@ import ctypes
 import os
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -40,6 +41,7 @@ class _Call(ctypes.Structure):
         ("dispatch_pc", ctypes.c_void_p),
         ("streams", ctypes.c_void_p * _STREAMS),
         ("capacity", ctypes.c_int64),
+        ("stop", ctypes.c_uint32),
         ("counts", ctypes.c_int64 * _STREAMS),
         ("cycles", ctypes.c_uint64),
         ("halted", ctypes.c_uint32),
@@ -201,7 +203,7 @@ class RtlEngine:
         library.weft_write(handle, BY_NAME["ENTRY"].offset, program.entry)
         library.weft_write(handle, BY_NAME["LENGTH"].offset, len(program.code) // INSTRUCTION_BYTES)
         began = time.perf_counter()
-        if library.weft_run(handle, ctypes.byref(call), BY_NAME["CONTROL"].offset):
+        if self._interruptible(library, handle, call):
             raise AssertionError("the core did not start")
         wall = time.perf_counter() - began
 
@@ -236,6 +238,17 @@ class RtlEngine:
             wall,
         )
         return run, int(call.counts[0])
+
+    @staticmethod
+    def _interruptible(library: ctypes.CDLL, handle: int, call: _Call) -> int:
+        """Run in a thread, so that Ctrl-C reaches Python and ends the run within a cycle."""
+        with ThreadPoolExecutor(1) as pool:
+            status = pool.submit(library.weft_run, handle, ctypes.byref(call), BY_NAME["CONTROL"].offset)
+            try:
+                return int(status.result())
+            except BaseException:
+                call.stop = 1
+                raise
 
     @staticmethod
     def _trace(program: Program, call: _Call, cycles: npt.NDArray[np.int64], pcs: npt.NDArray[np.int64]) -> Trace:

@@ -75,6 +75,7 @@ struct WeftRun {
   int64_t* dispatch_pc;
   int64_t* streams[9];
   int64_t capacity;
+  volatile uint32_t stop;  // set from another thread to end the run, as at max_cycles
   // out
   int64_t counts[9];
   uint64_t cycles;
@@ -252,7 +253,7 @@ int weft_run(Model* model, WeftRun* run, uint32_t control) {
                    top.trace_vector_start || top.trace_store_start;
       still = moved || !reads.empty() || !writes.empty() || !top.trace_quiet ? 0 : still + 1;
       run->stuck = still > still_cycles ? still : 0;
-      if (run->stuck || cycle + 1 >= run->max_cycles) finished = true;
+      if (run->stop || run->stuck || cycle + 1 >= run->max_cycles) finished = true;
     }
     model->high();
     if (address_taken) top.s_axil_awvalid = 0;

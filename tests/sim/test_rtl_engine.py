@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import os
+import signal
+import threading
 
 import numpy as np
 import pytest
@@ -55,6 +58,21 @@ def test_the_cycle_limit_is_that_of_the_fast_engine(engine: rtl.RtlEngine) -> No
     assert engine.run(one, max_cycles=cycles).cycles == cycles
     with pytest.raises(DeadlockError, match=f"^no halt within {cycles - 1} cycles: the program is longer, or it never"):
         engine.run(one, max_cycles=cycles - 1)
+
+
+def test_ctrl_c_ends_a_run_that_would_take_an_hour(engine: rtl.RtlEngine) -> None:
+    endless = program("loop count=255\nloop count=65535\nload dram=0x2000 local=sp[0] bytes=4\nend\nend")
+    engine.run(program(MOVE))  # the model is there now: only the run is interrupted
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    alarm = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
+    try:
+        alarm.start()
+        with pytest.raises(KeyboardInterrupt):
+            engine.run(endless, trace=False)
+    finally:
+        alarm.cancel()
+        signal.signal(signal.SIGINT, before)
+    assert engine.run(program(MOVE)).cycles == FastEngine().run(program(MOVE)).cycles
 
 
 def test_an_opcode_that_is_none(engine: rtl.RtlEngine) -> None:
