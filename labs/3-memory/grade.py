@@ -286,7 +286,8 @@ def places_are_lowest() -> None:
                 for other in order[:at]
                 if set(range(buffer.first, buffer.last + 1)) & set(range(buffers[other].first, buffers[other].last + 1))
             ]
-            what = f"offset of buffer {number} ({buffer.size} bytes, steps {buffer.first} to {buffer.last}) after {at} others"
+            steps = f"steps {buffer.first} to {buffer.last}"
+            what = f"offset of buffer {number} ({buffer.size} bytes, {steps}) after {at} others"
             met = f"there at the same time, as (offset, size): {together}"
             expect(offsets[number], scan(buffer.size, together), f"{what}; {met}")
 
