@@ -25,6 +25,7 @@ from weft.edition import VERBS as COURSE_VERBS
 from weft.lab.export import export
 from weft.lab.gates import solution
 from weft.lab.markers import LabError
+from weft.lab.needs import missing
 from weft.lab.tree import Lab, load_labs
 from weft.lab.wheel import filename, package_files, write_wheel
 
@@ -116,13 +117,19 @@ def test_no_planted_mistake_is_handed_out(handout: Path) -> None:
         assert all("# hole:" not in text for text in solution(lab).values())
 
 
-def test_every_link_of_the_handout_leads_somewhere(handout: Path) -> None:
-    broken = []
-    for page in [handout / "README.md", *(handout / "labs").rglob("*.md")]:
-        for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
-            if not (page.parent / target).exists():
-                broken.append(f"{page.relative_to(handout)}: {target}")
-    assert broken == []
+def broken_links(root: Path, pages: list[Path]) -> list[str]:
+    """Relative links of Markdown pages that lead nowhere."""
+    return [
+        f"{page.relative_to(root)}: {target}"
+        for page in pages
+        for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8"))
+        if not (page.parent / target).exists()
+    ]
+
+
+def test_every_link_of_the_texts_leads_somewhere(handout: Path) -> None:
+    assert broken_links(TREE, sorted(TREE.rglob("*.md"))) == []
+    assert broken_links(handout, [handout / "README.md", *sorted((handout / "labs").rglob("*.md"))]) == []
 
 
 def test_the_wheel_leaves_out_what_holds_answers() -> None:
@@ -212,6 +219,18 @@ def test_a_student_works_with_the_course_edition(course: Course, lab: Lab, tmp_p
     (mine / "sums.py").write_text(text, encoding="utf-8")
     outcome = course("lab", "check", "--json", folder=mine)
     assert json.loads(outcome.out)["passed"], outcome
+
+
+def test_every_lab_is_graded_by_the_course_edition(course: Course, handout: Path, tmp_path: Path) -> None:
+    for lab in load_labs(TREE):
+        if missing(lab):
+            continue
+        words = ("--tree", str(handout))
+        assert course("lab", "init", lab.name, *words, folder=tmp_path).code == 0
+        outcome = course("lab", "check", lab.name, "--json", *words, folder=tmp_path)
+        holes = {hole["name"]: hole["status"] for hole in json.loads(outcome.out)["holes"]}
+        assert set(holes) == set(lab.tasks)
+        assert set(holes.values()) <= {"not written", "waits"}, holes
 
 
 def test_the_other_verbs_work(course: Course, tmp_path: Path) -> None:
