@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 from bench import TABLE, Values, as_text, inputs, number, read_table, record
 from formal import Claim, Cycle, assertions, prove, unroll
-from netlist import load, netlist
+from netlist import Netlist, load, netlist
 from stimulus import delayed, tiles
 
 from weft.lab import Difference, check
@@ -80,6 +81,22 @@ def _given(value: Any, call: str, what: str) -> Any:
     if value is None:
         raise Difference(f"what {call} returns", f"{what}, as a value of Amaranth", "None")
     return value
+
+
+@functools.cache
+def narrow_element() -> Netlist:
+    """The student's element as a circuit."""
+    from element import Element
+
+    return netlist(Element(**NARROW))
+
+
+@functools.cache
+def narrow_monitor() -> Netlist:
+    """The student's monitor as a circuit."""
+    from monitor import Monitor
+
+    return netlist(Monitor(**NARROW))
 
 
 def compare(seen: Sequence[Values], wanted: Iterable[Wanted], where: str, shown: Sequence[str] = ()) -> None:
@@ -247,9 +264,7 @@ def element_in_the_table() -> None:
 @check("pass-through")
 def element_for_all_inputs() -> None:
     """The whole element's sum, proven for all inputs of seven cycles."""
-    from element import Element
-
-    cycles = unroll(netlist(Element(**NARROW)), 7)
+    cycles = unroll(narrow_element(), 7)
     claims = []
     for t in range(1, 7):
         past = cycles[:t]
@@ -341,11 +356,8 @@ def column_for_all_inputs() -> None:
 @check("properties")
 def holds_of_a_right_element() -> None:
     """No assertion fails on your own element: proven for all inputs of six cycles."""
-    from element import Element
-    from monitor import Monitor
-
-    element = unroll(netlist(Element(**NARROW)), 6)
-    claims = assertions(unroll(netlist(Monitor(**NARROW)), 6, element))
+    element = unroll(narrow_element(), 6)
+    claims = assertions(unroll(narrow_monitor(), 6, element))
     if not claims:
         raise Difference("the monitor", "at least one Assert", "none")
     if found := prove(claims, element):
@@ -358,9 +370,7 @@ def holds_of_a_right_element() -> None:
 @check("properties")
 def catches_broken_elements() -> None:
     """Every broken element is caught by some assertion."""
-    from monitor import Monitor
-
-    monitor = netlist(Monitor(**NARROW))
+    monitor = narrow_monitor()
     missed = []
     parts = load(PARTS)
     for mistake, part in parts.items():
