@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from weft.lab.gates import gate, gate_solution, solution, strays
+from weft.lab.gates import SECONDS, gate, gate_solution, solution, strays
 from weft.lab.grading import Report, grade
 from weft.lab.lock import FILE, dump, load_lock
 from weft.lab.needs import missing
@@ -26,7 +26,7 @@ def _equipped(lab: Lab) -> None:
 
 @functools.cache
 def _graded(lab: Lab) -> Report:
-    return grade(lab, solution(lab), load_lock(TREE))
+    return grade(lab, solution(lab), load_lock(TREE), SECONDS)
 
 
 @pytest.mark.parametrize("lab", LABS, ids=lambda lab: lab.name)

@@ -16,6 +16,8 @@ from weft.lab.tree import Lab
 
 MISTAKES = 3
 """The least number of planted wrong solutions of a hole."""
+SECONDS = 120
+"""Time limit of a check here: nothing is meant to hang, and kernels may be compiled on a busy computer meanwhile."""
 
 
 def solution(lab: Lab) -> dict[str, str]:
@@ -37,7 +39,7 @@ def gate(lab: Lab, hole: str, lock: Lock | None) -> list[str]:
     for path in mistakes:
         body = path.read_text(encoding="utf-8")
         attempts.append(Attempt(whole | {file: replace(whole[file], hole, body, file)}, only=[hole]))
-    reports = grade_all(lab, attempts, lock)
+    reports = grade_all(lab, attempts, lock, SECONDS)
     found = _starter_problems(hole, reports[0])
     if len(mistakes) < MISTAKES:
         found.append(f"wrong/{hole} holds {len(mistakes)} planted mistakes; at least {MISTAKES} are needed")

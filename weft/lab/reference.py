@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from weft.lab.gates import SECONDS
 from weft.lab.grading import Attempt, Report, run_all
 from weft.lab.lock import Reference
 from weft.lab.markers import LabError
@@ -27,7 +28,7 @@ def measure_tree(labs: Sequence[Lab]) -> list[Reference]:
 
 def measure_lab(lab: Lab) -> list[Reference]:
     """The reference figures of one lab."""
-    (run,) = run_all(lab, [Attempt({file: lab.text(file) for file in lab.files})], None)
+    (run,) = run_all(lab, [Attempt({file: lab.text(file) for file in lab.files})], SECONDS)
     if not isinstance(run, Run):
         raise LabError(f"lab {lab.name}: {run[0]}")
     if run.broken is not None:
