@@ -23,7 +23,7 @@ RANDOM = range(40)
 
 def told(graph: Graph) -> str:
     """A graph as text, on lines of its own."""
-    return "\n    " + str(graph).replace("\n", "\n    ") + "\n   "
+    return "\n    " + str(graph).replace("\n", "\n    ")
 
 
 # live-ranges
@@ -129,11 +129,6 @@ def sharing_by_hand() -> None:
             raise Difference(what, " or ".join(str(sorted(groups)) for groups in allowed), str(sorted(found)))
 
 
-def fields(buffer: Buffer) -> tuple[int, int, int]:
-    """What must follow from a buffer's values."""
-    return buffer.size, buffer.first, buffer.last
-
-
 @check("in-place")
 def sharing_adds_up() -> None:
     """Every computed value is in one buffer, which has its size and is occupied as long as its values are."""
@@ -141,12 +136,16 @@ def sharing_adds_up() -> None:
         ranges = ranges_of(graph)
         buffers = sharing.share(graph, ranges)
         values = sorted(value for buffer in buffers for value in buffer.values)
-        expect(values, computed(graph), f"all values of all buffers, sorted, in{told(graph)}")
+        if values != computed(graph):
+            what = f"the values of all buffers together, sorted, in{told(graph)}"
+            raise Difference(what, str(computed(graph)), str(values))
         for buffer in buffers:
             inside = [ranges[value] for value in buffer.values]
             size = max(graph.nodes[value].nbytes for value in buffer.values)
-            expected = size, min(first for first, _ in inside), max(last for _, last in inside)
-            expect(fields(buffer), expected, f"size, first and last step of {buffer.values} in{told(graph)}")
+            what = f"of the buffer of {buffer.values} in{told(graph)}"
+            expect(buffer.size, size, f"size {what}")
+            expect(buffer.first, min(first for first, _ in inside), f"first step {what}")
+            expect(buffer.last, max(last for _, last in inside), f"last step {what}")
 
 
 def arrays(graph: Graph) -> dict[str, Array]:
@@ -161,13 +160,14 @@ def runs(graph: Graph, buffers: Sequence[Buffer], offsets: Sequence[int], what: 
     given: Mapping[str, Array] = arrays(graph)
     pairs = zip(graph.outputs, run_in_arena(graph, buffers, offsets, given), evaluate(graph, given), strict=True)
     for output, actual, expected in pairs:
-        expect(actual, expected, f"output %{output} of {what} run in one block of memory: ")
+        expect(actual, expected, f"run in one block of memory, {what}: output %{output}")
 
 
 @check("in-place")
 def sharing_runs() -> None:
     """With these buffers, next to each other, graphs compute what they should."""
-    for name, graph in [*((told(g), g) for g in (random_graph(seed, 12) for seed in RANDOM)), *SAMPLES.items()]:
+    graphs = [random_graph(seed, 12) for seed in RANDOM]
+    for name, graph in [*((f"{told(graph)}\n   ", graph) for graph in graphs), *SAMPLES.items()]:
         buffers = sharing.share(graph, ranges_of(graph))
         room = -(-max(buffer.size for buffer in buffers) // ALIGN) * ALIGN
         runs(graph, buffers, [room * number for number in range(len(buffers))], name)
@@ -304,8 +304,8 @@ def plans_are_sound() -> None:
         graph = random_graph(seed, 12)
         buffers = sharing.share(graph, ranges_of(graph))
         offsets = planner.plan(buffers)
-        sound(buffers, offsets, f"the plan for{told(graph)}")
-        runs(graph, buffers, offsets, told(graph))
+        sound(buffers, offsets, f"the plan for{told(graph)}\n   ")
+        runs(graph, buffers, offsets, f"{told(graph)}\n   ")
 
 
 def optimum(buffers: Sequence[Buffer]) -> int:
@@ -338,7 +338,7 @@ def plans_are_optimal() -> None:
         buffers = random_buffers(seed, 4 + seed % 3, steps=6, unit=ALIGN, most=3 * ALIGN)
         rows = "".join(f"\n    {b.size} bytes, steps {b.first} to {b.last}" for b in buffers)
         needed = arena_bytes(buffers, planner.plan(buffers))
-        expect(needed, optimum(buffers), f"bytes of the plan for{rows}\n   ")
+        expect(needed, optimum(buffers), f"bytes of the plan for{rows}")
 
 
 @check("order")

@@ -14,6 +14,8 @@ import numpy as np
 
 import weft
 
+SEMAPHORES = tuple(f"s{number}" for number in range(16))
+
 
 def round_up(value: int, multiple: int) -> int:
     """The smallest multiple of ``multiple`` that is at least ``value``."""
@@ -46,19 +48,28 @@ class Code:
         self._waits: list[str] = []
 
     def emit(self, name: str, **fields: int | str) -> None:
-        """Add an instruction. Fields are those of docs/isa.md; those left out take their defaults."""
+        """Add an instruction. Fields are those of docs/isa.md; those left out take their defaults.
+
+        Raises ValueError for an instruction or a field that does not exist, or a value that does not fit its field.
+        """
+        try:
+            weft.assemble(_line({"name": name, **fields}), "", self.machine)
+        except weft.WeftError as error:
+            raise ValueError(str(error).removeprefix(":1: ")) from None
         line: dict[str, Any] = {"name": name, **fields, "wait": self._waits, "post": []}
         self._lines.append(line)
         self._waits = []
 
     def wait(self, semaphore: str) -> None:
         """The next instruction starts only when ``semaphore`` is above 0, and takes 1 from it."""
+        _known(semaphore)
         if semaphore in self._waits:
             raise ValueError(f"the next instruction waits for {semaphore} already")
         self._waits.append(semaphore)
 
     def post(self, semaphore: str) -> None:
         """The last instruction adds 1 to ``semaphore`` when it retires."""
+        _known(semaphore)
         if not self._lines:
             raise ValueError(f"post({semaphore!r}) before the first instruction: there is none that could post it")
         if semaphore in self._lines[-1]["post"]:
@@ -73,6 +84,11 @@ class Code:
         if self._waits:
             raise ValueError(f"wait({self._waits[0]!r}) has no instruction after it")
         return "\n".join([*(_line(fields) for fields in self._lines), "halt"])
+
+
+def _known(semaphore: str) -> None:
+    if semaphore not in SEMAPHORES:
+        raise ValueError(f"no semaphore {semaphore!r}; there are {SEMAPHORES[0]!r} to {SEMAPHORES[-1]!r}")
 
 
 def _line(fields: dict[str, Any]) -> str:
@@ -126,7 +142,7 @@ class Problem:
         return matrix
 
     def program(self, code: Code) -> Any:
-        """The whole program: the matrices, then the code behind them. Raises weft.WeftError with the line."""
+        """The whole program: the matrices, then the code behind them."""
         buffers = [
             f".buffer {x.name} {x.kind} {x.dtype} {x.rows}x{x.columns} @{x.address:#x} pitch={x.pitch}"
             for x in (self.a, self.b, self.c)
@@ -136,11 +152,10 @@ class Problem:
 
 
 def explained(error: Exception, code: Code) -> str:
-    """The message of the assembler, the validator or the checker, and the instructions that it speaks of."""
+    """The message of the validator or the checker, and the instructions that it speaks of."""
     text, lines = str(error), code.text().splitlines()
     text = re.sub(r", from listing:\d+", "", text)  # the number of the instruction says it
     spoken = sorted({int(number) for number in re.findall(r"instruction (\d+) \(", text)})
-    text = re.sub(r"listing:(\d+): ", lambda found: f"`{lines[int(found[1]) - 1]}`: ", text)
     return "\n".join([text, *(f"  {number}: {lines[number]}" for number in spoken if number < len(lines))])
 
 
