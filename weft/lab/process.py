@@ -72,7 +72,7 @@ def execute(runs: Sequence[Run], seconds: float) -> None:
 
 
 @contextlib.contextmanager
-def _process(job: Path, errors: IO[bytes]) -> Iterator[subprocess.Popen[str]]:
+def _process(job: Path, errors: IO[bytes]) -> Iterator[subprocess.Popen[bytes]]:
     package_root = str(Path(__file__).parents[2])
     inherited = [os.environ["PYTHONPATH"]] if os.environ.get("PYTHONPATH") else []
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([package_root, *inherited]), "PYTHONHASHSEED": "0"}
@@ -81,8 +81,7 @@ def _process(job: Path, errors: IO[bytes]) -> Iterator[subprocess.Popen[str]]:
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=errors,
-        text=True,
-        encoding="utf-8",
+        bufsize=0,
         cwd=job.parent,
         env=environment,
         start_new_session=True,
@@ -100,9 +99,9 @@ def _process(job: Path, errors: IO[bytes]) -> Iterator[subprocess.Popen[str]]:
             process.stdout.close()
 
 
-def _follow(process: subprocess.Popen[str], errors: IO[bytes], runs: Sequence[Run], seconds: float) -> None:
+def _follow(process: subprocess.Popen[bytes], errors: IO[bytes], runs: Sequence[Run], seconds: float) -> None:
     """Take messages until the process is through, dies, or gives no answer in time."""
-    lines: queue.Queue[str | None] = queue.Queue(maxsize=10_000)
+    lines: queue.Queue[bytes | None] = queue.Queue(maxsize=10_000)
     threading.Thread(target=_read, args=(process, lines), daemon=True).start()
     run: Run | None = None
     waiting: Result | None = None
@@ -143,6 +142,8 @@ def _follow(process: subprocess.Popen[str], errors: IO[bytes], runs: Sequence[Ru
             run.broken, run.complete = message["result"], True
         elif kind == "end":
             run.complete = True
+        if all(run.complete for run in runs):
+            return  # not at the end of its output: what student code started may hold that open
         limit = seconds if kind == "start" else max(seconds, LOADING)
         deadline = time.monotonic() + limit
 
@@ -157,9 +158,13 @@ def _stop(run: Run | None, waiting: Result | None, value: dict[str, Any]) -> Non
         run.broken, run.complete = value, True
 
 
-def _read(process: subprocess.Popen[str], lines: queue.Queue[str | None]) -> None:
+def _read(process: subprocess.Popen[bytes], lines: queue.Queue[bytes | None]) -> None:
+    """Pass lines on, reading without a lock that whoever closes the pipe would wait for."""
     assert process.stdout is not None
+    rest = b""
     with contextlib.suppress(ValueError, OSError):
-        for line in process.stdout:
-            lines.put(line)
+        while chunk := os.read(process.stdout.fileno(), 65536):
+            *whole, rest = (rest + chunk).split(b"\n")
+            for line in whole:
+                lines.put(line)
     lines.put(None)
