@@ -18,6 +18,18 @@ from weft.lab.sources import read_sources
 from weft.lab.tree import Lab, load_lab
 from weft.lab.workspace import starters
 
+LEAVES = """\
+import os, time
+if os.fork() == 0:
+    os.setsid()
+    open({note!r}, "w").write(str(os.getpid()))
+    time.sleep(60)
+    os._exit(0)
+while not os.path.exists({note!r}):
+    pass
+return 6.0
+"""
+"""A hole that starts a process which outlives the check."""
 MEAN = "return total(values) / len(values)\n"
 
 
@@ -153,8 +165,7 @@ def test_nothing_the_student_started_is_left_running(lab: Lab, tmp_path: Path) -
 
 def test_what_has_left_the_group_holds_nothing_up(lab: Lab, tmp_path: Path) -> None:
     note = tmp_path / "pid"
-    child = f"    os.setsid()\n    open({str(note)!r}, 'w').write(str(os.getpid()))\n    time.sleep(60)\n    os._exit(0)\n"
-    body = f"import os, time\nif os.fork() == 0:\n{child}while not os.path.exists({str(note)!r}):\n    pass\nreturn 6.0\n"
+    body = LEAVES.format(note=str(note))
     assert statuses(graded(lab, total=body, mean="return 2.0\n")) == [PASS, PASS]
     for _ in range(100):
         if note.read_text(encoding="utf-8"):
