@@ -27,12 +27,22 @@ def render(result: Result) -> str:
 
 def write_all(directory: Path, result: Result) -> None:
     """Write ``index.html``, ``result.json``, ``figures/*.svg`` and ``*.png`` below ``directory``, made if need be."""
-    drawings = figures.draw(result)
-    elements = {name: figures.svg(name, figure) for name, figure in drawings.items()}
+    write_page(directory, result)
+    write_pictures(directory, result)
+
+
+def write_page(directory: Path, result: Result) -> None:
+    """All of that but the PNG files."""
+    elements = {name: figures.svg(name, figure) for name, figure in figures.draw(result).items()}
     write(directory / "index.html", _render(result, elements))
     write(directory / "result.json", dumps(result))
-    for name, figure in drawings.items():
-        write(directory / "figures" / f"{name}.svg", figures.svg_file(elements[name]))
+    for name, element in elements.items():
+        write(directory / "figures" / f"{name}.svg", figures.svg_file(element))
+
+
+def write_pictures(directory: Path, result: Result) -> None:
+    """The PNG files alone."""
+    for name, figure in figures.draw(result).items():
         write(directory / "figures" / f"{name}.png", figures.png(figure))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 from dataclasses import dataclass
+from functools import cache
 from importlib import resources
 
 import numpy as np
@@ -20,13 +21,21 @@ class Split:
     test_labels: npt.NDArray[np.int32]
 
 
+@cache
+def _table() -> npt.NDArray[np.int32]:
+    """All images, one a row: 64 pixels in 0..16, the label."""
+    packed = resources.files("weft").joinpath("data/digits.csv.gz").read_bytes()
+    table = np.array([line.split(b",") for line in gzip.decompress(packed).split()], dtype=np.int32)
+    table.flags.writeable = False
+    return table
+
+
 def digits(test_fraction: float = 0.2, seed: int = 0) -> Split:
     """The UCI handwritten digits: 1,797 images of 8×8, ten classes, shuffled by ``seed`` and split.
 
     The same seed always gives the same split; it does not depend on the seed of training.
     """
-    packed = resources.files("weft").joinpath("data/digits.csv.gz").read_bytes()
-    table = np.array([line.split(b",") for line in gzip.decompress(packed).split()], dtype=np.int32)
+    table = _table()
     order = np.random.Generator(np.random.PCG64(seed)).permutation(len(table))
     table = table[order]
     images = (table[:, :64] / np.float32(16)).astype(np.float32)

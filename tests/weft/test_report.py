@@ -4,6 +4,12 @@ from __future__ import annotations
 
 import errno
 import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -175,3 +181,46 @@ def test_the_front_door(program: Path, tmp_path: Path) -> None:
     assert by_file.result == by_program.result
     with pytest.raises(front.WeftError, match="cannot be read"):
         front.report("absent")
+
+
+COMMAND = [sys.executable, "-m", "weft", "report", "digits-logistic", "--inference", "--device", "accel"]
+
+
+def test_drawn_in_processes_of_their_own_it_is_the_same(tmp_path: Path, weft: Any) -> None:
+    beside, here = tmp_path / "beside", tmp_path / "here"
+    done = subprocess.run([*COMMAND, "-o", beside], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert weft(*COMMAND[3:], "-o", here).code == 0
+    for path in sorted(path.relative_to(here) for path in here.rglob("*") if path.is_file()):
+        assert (beside / path).read_bytes() == (here / path).read_bytes(), path
+
+
+def test_a_disk_full_of_drawings(tmp_path: Path) -> None:
+    def small() -> None:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+
+    done = subprocess.run([*COMMAND, "-o", tmp_path / "out"], capture_output=True, text=True, preexec_fn=small)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == f"error: {tmp_path / 'out'}: File too large\n"
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="finds child processes in /proc")
+def test_ctrl_c_leaves_nothing(tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [*COMMAND, "-o", tmp_path / "out"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        start_new_session=True,
+    )  # fmt: skip
+    while not (children := Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()):
+        assert process.poll() is None
+        time.sleep(0.02)
+    os.killpg(process.pid, signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out, err) == (130, "", "\ninterrupted\n")
+    assert list(tmp_path.iterdir()) == []
+    for _ in range(500):  # multiprocessing's own helper notices by itself that it is alone
+        if not any(Path(f"/proc/{child}/cmdline").exists() for child in children):
+            return
+        time.sleep(0.02)
+    raise AssertionError(f"still running: {children}")

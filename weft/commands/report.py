@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -66,26 +67,29 @@ def command(
     Writes index.html (needs no network), result.json and figures/*.svg, *.png into a directory, where it replaces
     its own files and no others. With --json it prints the result, and writes only if -o is given.
     """
+    from weft.drawing import Drawing
+    from weft.files import filling
     from weft.models import RECIPES
     from weft.progress import Bar
-    from weft.reporting import DEVICES, Report, model_result, summary
+    from weft.reporting import DEVICES, model_result, summary
 
     if inference and epochs is not None:
         raise click.UsageError("--inference trains nothing, so --epochs has no meaning with it; leave one out")
     if output is None and not as_json:
         output = FOLDER.convert(FOLDER_NAME, None, None)
-    if target in RECIPES:
-        result = model_result(
-            target, devices or DEVICES, machine or "edu", settings, engine, seed, epochs, inference, Bar
-        )  # fmt: skip
-    else:
-        given = (("--device", devices not in (None, ("accel",))), ("--epochs", epochs), ("--inference", inference))
-        for option, used in given:
-            if used:
-                raise click.UsageError(f"{target} is a program file for the accelerator alone: leave out {option}")
-        result = _of_file(target, machine, settings, engine)
-    if output is not None:
-        Report(result).save(output)
+    with Drawing() if output is not None else nullcontext() as drawing:
+        if target in RECIPES:
+            chosen = machine or "edu", settings, engine, seed, epochs, inference, Bar
+            result = model_result(target, devices or DEVICES, *chosen)
+        else:
+            given = (("--device", devices not in (None, ("accel",))), ("--epochs", epochs), ("--inference", inference))
+            for option, used in given:
+                if used:
+                    raise click.UsageError(f"{target} is a program file for the accelerator alone: leave out {option}")
+            result = _of_file(target, machine, settings, engine)
+        if output is not None and drawing is not None:
+            with filling(output) as folder:
+                drawing.draw(folder, result)
     if as_json:
         print_json(result)
         return

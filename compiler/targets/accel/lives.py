@@ -9,7 +9,7 @@ from typing import Any
 
 from compiler.targets.accel.memory import Space
 from compiler.targets.accel.tasks import Task
-from isa.access import DRAM
+from isa.access import ACCUMULATOR, DRAM, SCRATCHPAD
 
 
 @dataclass
@@ -55,25 +55,27 @@ def touching(tasks: Sequence[Task], lives: Sequence[Life]) -> list[list[int]]:
     for number, life in enumerate(lives):
         starting.setdefault(life.begin, []).append(number)
         ending.setdefault(life.end, []).append(number)
-    living: list[tuple[str, int, int]] = []  # memory, first byte, life: sorted
+    bases: dict[str, list[int]] = {SCRATCHPAD: [], ACCUMULATOR: []}  # of the living, sorted
+    living: dict[tuple[str, int], int] = {}
     for index, task in enumerate(tasks):
         for number in ending.get(index, ()):
-            living.remove((lives[number].space.memory, lives[number].space.base, number))
+            space = lives[number].space
+            if living.pop((space.memory, space.base), None) is not None:
+                bases[space.memory].remove(space.base)
         for number in starting.get(index, ()):
+            space = lives[number].space
             if lives[number].end != index:
-                bisect.insort(living, (lives[number].space.memory, lives[number].space.base, number))
+                living[space.memory, space.base] = number
+                bisect.insort(bases[space.memory], space.base)
         for region in task.regions:
-            access = region.access
-            if access.memory == DRAM:
+            memory, low = region.access.memory, region.access.low
+            if memory == DRAM:
                 continue
-            at = bisect.bisect(living, (access.memory, access.low, len(lives))) - 1
+            at = bisect.bisect(bases[memory], low) - 1
             if at < 0:
                 continue
-            number = living[at][2]
-            space = lives[number].space
-            if (space.memory, access.low < space.base + space.size) != (access.memory, True):
-                continue
-            if not found[number] or found[number][-1] != index:
+            number = living[memory, bases[memory][at]]
+            if low < lives[number].space.base + lives[number].space.size and index not in found[number][-1:]:
                 found[number].append(index)
     return found
 
