@@ -11,10 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
+from operator import xor
 from typing import Any
 
 import z3
 from netlist import Bits, Cell, Netlist
+
+ONE, ZERO = z3.BitVecVal(1, 1), z3.BitVecVal(0, 1)
 
 ARITHMETIC: dict[str, Callable[..., Any]] = {
     "$add": lambda a, b: a + b,
@@ -29,7 +33,12 @@ ARITHMETIC: dict[str, Callable[..., Any]] = {
 }
 """Operands are widened, with their signs if all have one, and the result is cut to its width."""
 
-SHIFTS: dict[str, Callable[..., Any]] = {"$shl": lambda a, b: a << b, "$shr": z3.LShR, "$sshr": lambda a, b: a >> b}
+SHIFTS: dict[str, Callable[..., Any]] = {
+    "$shl": lambda a, b: a << b,
+    "$shr": z3.LShR,
+    "$sshr": lambda a, b: a >> b,
+    "$shift": z3.LShR,
+}
 """The same, but the second operand never has a sign."""
 
 TESTS: dict[str, Callable[..., Any]] = {
@@ -41,6 +50,7 @@ TESTS: dict[str, Callable[..., Any]] = {
     "$reduce_bool": lambda a: a != 0,
     "$reduce_or": lambda a: a != 0,
     "$reduce_and": lambda a: ~a == 0,
+    "$reduce_xor": lambda a: reduce(xor, (z3.Extract(i, i, a) for i in range(a.size()))) == ONE,
 }
 """The result is one bit."""
 
@@ -51,8 +61,6 @@ ORDER: dict[str, tuple[Callable[..., Any], Callable[..., Any]]] = {
     "$ge": (z3.UGE, lambda a, b: a >= b),
 }
 """Tests of numbers: without sign, with sign."""
-
-ONE, ZERO = z3.BitVecVal(1, 1), z3.BitVecVal(0, 1)
 
 
 @dataclass(frozen=True)
