@@ -19,7 +19,6 @@ from amaranth.lib.wiring import In, Out  # noqa: E402
 
 from tests.labs.element_lab import tools  # noqa: E402
 
-
 OPERATIONS: dict[str, Callable[[Any, Any], Any]] = {
     "add": lambda a, b: a + b,
     "sub": lambda a, b: a - b,
