@@ -80,6 +80,8 @@ def test_batch_norm_and_dropout_by_hand_do_what_the_page_says() -> None:
     assert step(x).numpy().round(3).tolist() == [[-1.0, -1.0], [1.0, 1.0]]
     step(x)
     assert layer.mean.tolist() == [0.75, 15.0], "two compiled steps moved the statistics twice"
+    layer.eval()
+    assert step(x).numpy().round(3).tolist() == [[-1.0, -1.0], [1.0, 1.0]], "a compiled function stays in its mode"
     assert step.traces == 1
     noise = weft.tensor([0.1, 0.5, 0.9, 0.3])
     assert names["dropout"](weft.ones(4), noise, 0.5).tolist() == [0.0, 2.0, 2.0, 0.0]  # type: ignore[operator]
