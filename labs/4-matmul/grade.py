@@ -10,7 +10,7 @@ import numpy as np
 import schedule
 import tiles
 import tiling
-from emitter import Code, Matrix, Problem, explained, run
+from emitter import Code, Matrix, Problem, acc, explained, run, sp
 from layout import Layout, Step, Tiling, local_pitch, misfit
 
 import weft
@@ -27,6 +27,25 @@ SHAPES = (  # machine, m, n, k, tiling
     (NANO, 5, 30, 3, Tiling(16, 12, 8)),  # pieces larger than the matrices
     (EDU, 37, 21, 50, Tiling(16, 16, 24)),
 )
+
+
+def warm_up() -> None:
+    """Multiply 1 by 1, so that the simulator is compiled before a check is timed: the first time on a computer takes
+    10 to 20 s."""
+    problem, one = Problem(NANO, 1, 1, 1), np.ones((1, 1), np.int8)
+    code = Code(NANO)
+    code.emit("load", dram=problem.a.address, local=sp(0), bytes=1)
+    code.emit("load", dram=problem.b.address, local=sp(0x800), bytes=1)
+    code.post("s0")
+    code.wait("s0")
+    code.emit("matmul", type="int8", a=sp(0), w=sp(0x800), d=acc(0), k=1, n=1, count0=1)
+    code.post("s1")
+    code.wait("s1")
+    code.emit("store", dram=problem.c.address, local=acc(0), bytes=4)
+    run(problem, code, one, one)
+
+
+warm_up()
 
 
 def shown(machine: Any, m: int, n: int, k: int, pieces: Tiling) -> str:
