@@ -20,6 +20,7 @@ from reports.result import HostTime, Parts, Training, Workload, build, dumps, wo
 from sim.run import Run
 from weft.devices import device_of
 from weft.models import Recipe, recipe
+from weft.quantised import Calibration, quantised
 from weft.training import Outcome, Session
 
 EPOCHS = 3
@@ -112,8 +113,11 @@ def model_result(
     epochs: int | None = None,
     inference: bool = False,
     progress: Progress | None = None,
+    int8: Calibration | None = None,
 ) -> dict[str, Any]:
     """The result of a named model: its training step (or inference), and a short training on each of ``devices``.
+
+    int8: inference of the model (as it starts, untrained) quantised with that calibration.
 
     Only whole batches are trained, so that one program a device is compiled. Raises WeftError.
     """
@@ -123,8 +127,12 @@ def model_result(
         if device not in known_devices():
             raise WeftError(f"device '{device}': this weft has none; there are: {', '.join(known_devices())}")
     sessions = {name: Session(chosen, _device(name, machine, settings, engine), seed) for name in devices}
-    training = None if inference else _train(sessions, epochs or EPOCHS, progress)
-    return _measured(sessions, training, inference)
+    if int8 is not None:
+        twins = {name: quantised(session, int8) for name, session in sessions.items()}
+        return _measured(twins, None, "int8 inference")
+    if inference:
+        return _measured(sessions, None, "inference")
+    return _measured(sessions, _train(sessions, epochs or EPOCHS, progress))
 
 
 def check_engine(engine: str) -> None:
@@ -143,17 +151,19 @@ def trained_result(sessions: Mapping[str, Session], outcomes: Mapping[str, Outco
         {name: outcome.losses for name, outcome in outcomes.items()},
         {name: outcome.accuracy for name, outcome in outcomes.items()},
     )
-    return _measured(sessions, training, inference=False)
+    return _measured(sessions, training)
 
 
-def _measured(sessions: Mapping[str, Session], training: Training | None, inference: bool) -> dict[str, Any]:
+def _measured(
+    sessions: Mapping[str, Session], training: Training | None, step: str = "training step"
+) -> dict[str, Any]:
     """The result with one more step on each device."""
     program: Program | None = None
     run: Run | None = None
     hosts = {}
     workload: Workload | None = None
     for name, session in sessions.items():
-        function, arguments = _step(session, inference)
+        function, arguments = _step(session, step != "training step")
         graph, values = function.lower(*arguments), function.bind(*arguments)
         if name == "accel":
             executable: Any = compiled(session.device, graph)
@@ -161,7 +171,7 @@ def _measured(sessions: Mapping[str, Session], training: Training | None, infere
             run = executable.device.engine.run(program, executable.image(values))
         else:
             hosts[name] = _timed(session.device, graph, values)
-        workload = workload or _workload(session.recipe, graph, inference)
+        workload = workload or _workload(session.recipe, graph, step)
     assert workload is not None
     seed = next(iter(sessions.values())).seed
     return build(Parts(workload, seed, program, run, training, hosts))
@@ -179,8 +189,7 @@ def _step(session: Session, inference: bool) -> tuple[JitFunction, tuple[Any, ..
     return (session.infer, (images,)) if inference else (session.step, (images, labels))
 
 
-def _workload(chosen: Recipe, graph: Graph, inference: bool) -> Workload:
-    step = "inference" if inference else "training step"
+def _workload(chosen: Recipe, graph: Graph, step: str) -> Workload:
     return Workload(chosen.name, step, chosen.batch, _useful_macs(graph), graph.digest())
 
 

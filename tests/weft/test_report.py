@@ -108,6 +108,16 @@ def test_inference_trains_nothing(weft: Any) -> None:
     assert result["cpu"]["repeats"] > 0
 
 
+def test_int8_inference(weft: Any) -> None:
+    result = parsed(weft("report", "digits-mlp", "--int8", "--json"))
+    workload, accelerator = result["workload"], result["accelerator"]
+    assert workload["step"] == "int8 inference"
+    assert workload["useful_macs"] == sum(op["macs"] for op in accelerator["operators"]) == 64 * (64 * 128 + 128 * 10)
+    assert any(text.startswith("matmul type=int8") for text in accelerator["instructions"])
+    float32 = parsed(weft("report", "digits-mlp", "--inference", "--json"))
+    assert accelerator["cycles"] < float32["accelerator"]["cycles"]
+
+
 def test_one_device_alone(weft: Any) -> None:
     cpu = parsed(weft("report", "digits-logistic", "--device", "cpu", "--epochs", "1", "--json"))
     accel = parsed(weft("report", "digits-logistic", "--device", "accel", "--epochs", "1", "--json"))
@@ -144,6 +154,8 @@ def test_a_compiled_program_is_the_same_workload_on_every_machine(weft: Any, tmp
         (["copy.weft", "--engine", "interp"], ["engine 'interp' has no time", "use fast, rtl or pysim"]),
         (["digits-mlp", "--device", "tpu"], ["'tpu' is no device of a report; give accel, cpu, gpu or several"]),
         (["digits-mlp", "--inference", "--epochs", "2"], ["--inference trains nothing, so --epochs has no meaning"]),
+        (["digits-mlp", "--int8", "--epochs", "2"], ["--int8 trains nothing, so --epochs has no meaning"]),
+        (["digits-mlp", "--percentile", "99"], ["--percentile says how int8 is calibrated; add --int8"]),
         (["digits-mlp", "--epochs", "0"], ["'--epochs': 0 is not in the range x>=1"]),
         (["digits-mlp", "--machine", "nanno"], ["no machine 'nanno'"]),
         (["digits-mlp", "-o", "no/such"], ["no does not exist; make it first, or give another"]),

@@ -105,7 +105,7 @@ def machine_options(default: str | None = "edu") -> Callable[[F], F]:
         function = click.option(
             "--set", "settings", type=_Setting(), multiple=True, help="Change a machine key, e.g. dram.latency=37."
         )(function)
-        shown = default if default is not None else "the program's own"
+        shown = default if default is not None else "edu, or the program's own"
         return click.option(
             "--machine", type=MACHINE, default=default, metavar="NAME|FILE.toml",
             help=f"The machine [default: {shown}].",

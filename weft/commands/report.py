@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from weft.commands.int8 import calibration_of, int8_options
 from weft.commands.options import (
     FOLDER,
     MODEL_OR_FILE,
@@ -42,11 +43,15 @@ class _Devices(_Base):
 
 @click.command("report")
 @click.argument("target", type=MODEL_OR_FILE, metavar="MODEL|PROGRAM.weft")
-@click.option("--device", "devices", type=_Devices(), default=None, help="Devices side by side [default: accel,cpu].")
+@click.option(
+    "--device", "devices", type=_Devices(), default=None, metavar="accel,cpu",
+    help="Devices side by side [default: accel,cpu].",
+)  # fmt: skip
 @machine_options(None)
 @engine_option()
 @click.option("--epochs", type=click.IntRange(min=1), default=None, help="Passes over the data for loss curves [3].")
 @click.option("--inference", is_flag=True, help="Report inference instead of a training step; nothing is trained.")
+@int8_options("Report inference in int8.")
 @click.option("-o", "--output", type=FOLDER, default=None, help=f"The directory to write [default: {FOLDER_NAME}].")
 @seed_option
 @json_option
@@ -58,6 +63,9 @@ def command(
     engine: str,
     epochs: int | None,
     inference: bool,
+    int8: bool,
+    calibration: str | None,
+    percentile: float | None,
     output: Path | None,
     seed: int,
     as_json: bool,
@@ -73,17 +81,19 @@ def command(
     from weft.progress import Bar
     from weft.reporting import DEVICES, model_result, summary
 
-    if inference and epochs is not None:
-        raise click.UsageError("--inference trains nothing, so --epochs has no meaning with it; leave one out")
+    how = calibration_of(int8, calibration, percentile)
+    for option, given in (("--inference", inference), ("--int8", int8)):
+        if given and epochs is not None:
+            raise click.UsageError(f"{option} trains nothing, so --epochs has no meaning with it; leave one out")
     if output is None and not as_json:
         output = FOLDER.convert(FOLDER_NAME, None, None)
     with Drawing() if output is not None else nullcontext() as drawing:
         if target in RECIPES:
-            chosen = machine or "edu", settings, engine, seed, epochs, inference, Bar
+            chosen = machine or "edu", settings, engine, seed, epochs, inference, Bar, how
             result = model_result(target, devices or DEVICES, *chosen)
         else:
-            given = (("--device", devices not in (None, ("accel",))), ("--epochs", epochs), ("--inference", inference))
-            for option, used in given:
+            options = {"--device": devices not in (None, ("accel",)), "--epochs": epochs, "--inference": inference}
+            for option, used in (*options.items(), ("--int8", int8)):
                 if used:
                     raise click.UsageError(f"{target} is a program file for the accelerator alone: leave out {option}")
             result = _of_file(target, machine, settings, engine)
