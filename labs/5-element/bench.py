@@ -56,8 +56,8 @@ def record(component: Any, stimulus: Sequence[Mapping[str, int]], waves: Path | 
                 ports[port] |= (value & ((1 << width) - 1)) << low
             for port, bits in ports.items():
                 context.set(_plain(component, port), bits)
-            bits = {port: context.get(_plain(component, port)) for port in members}
-            seen.append({name: number(bits[port] >> low, width) for name, (port, low, width) in fields.items()})
+            words = {port: context.get(_plain(component, port)) for port in members}
+            seen.append({name: number(words[port] >> low, width) for name, (port, low, width) in fields.items()})
             await context.tick()
 
     top = Module()

@@ -92,7 +92,7 @@ def load(path: Path) -> dict[str, Netlist]:
         name: Netlist(
             stored["inputs"],
             stored["outputs"],
-            tuple(Cell(*cell, source="") for cell in stored["cells"]),
+            tuple(Cell(kind, parameters, pins, "") for kind, parameters, pins in stored["cells"]),
             frozenset(stored["ones"]),
             {field: tuple(place) for field, place in stored["fields"].items()},
         )
