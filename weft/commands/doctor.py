@@ -25,10 +25,12 @@ class Part:
     without: str = ""
     remedy: str = "pip install weft"
     required: bool = False
+    module: str = ""
+    """What is imported, where that is not the package's name."""
 
     def found(self) -> str | None:
         """The version that is installed."""
-        return metadata.version(self.name) if importlib.util.find_spec(self.name) is not None else None
+        return metadata.version(self.name) if importlib.util.find_spec(self.module or self.name) is not None else None
 
 
 class Compiler(Part):
@@ -48,6 +50,7 @@ PARTS = (
     Compiler("C++ compiler", "the rtl engine", _SLOW, "g++, with the system's package manager"),
     Part("perfetto", "weft sim --trace", "all else; weft report draws a timeline too", "pip install 'weft[trace]'"),
     Part("cocotb", "RTL test benches", "all but tests/bench", _DEV),
+    Part("z3-solver", "the proofs of lab 5", "all other labs", "pip install 'weft[labs]'", module="z3"),
     Part("torch", "an oracle of tests and weft bench", "all but those comparisons", "pip install torch==2.13.0"),
 )
 
