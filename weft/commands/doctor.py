@@ -55,8 +55,10 @@ PARTS = (
 )
 
 COURSE_PARTS = (
-    *(part for part in PARTS if part.name in ("numpy", "numba", "perfetto")),
+    Part("numpy", "arrays everywhere", remedy="pip install numpy", required=True),
+    Part("numba", "the fast engine", remedy="pip install numba", required=True),
     Part("amaranth", "the lab on hardware", "all other labs", "pip install 'amaranth[builtin-yosys]==0.5.10'"),
+    Part("perfetto", "weft sim --trace", "all else", "pip install perfetto"),
 )
 """The same for the course edition."""
 
