@@ -58,6 +58,7 @@ COURSE_PARTS = (
     Part("numpy", "arrays everywhere", remedy="pip install numpy", required=True),
     Part("numba", "the fast engine", remedy="pip install numba", required=True),
     Part("amaranth", "the lab on hardware", "all other labs", "pip install 'amaranth[builtin-yosys]==0.5.10'"),
+    Part("z3-solver", "its proofs", "all other labs", "pip install 'z3-solver>=4.12'", module="z3"),
     Part("perfetto", "weft sim --trace", "all else", "pip install perfetto"),
 )
 """The same for the course edition."""
