@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from compiler.targets.accel.gemm import gemm_program
+from isa.assembler import assemble
 from isa.machine import load
 from isa.program import Program
 from reports.advice import LEAST, MOST, Advice, advise
@@ -122,3 +123,20 @@ def test_no_cure_of_traffic_promises_more_than_array_and_vector_unit_leave() -> 
 def test_a_program_without_products_gets_advice_too() -> None:
     program, run = run_by_hand()
     assert all(0 < one.saving < run.cycles for one in advise(program, run, profile(program, run)))
+
+
+STORE_HALF = "store dram=0x0 local=acc[0x0] bytes=32 wait=s0 post=s1"
+
+
+@pytest.mark.parametrize(("between", "beats"), [("", 16), (STORE_HALF, 8)])
+def test_what_was_stored_meanwhile_has_to_be_loaded_again(between: str, beats: int) -> None:
+    """64 bytes are 16 beats on nano; a store renews the first 8 of them."""
+    waits = " wait=s1" if between else ""
+    text = f""".machine nano
+.entry 0x1000
+load dram=0x0 local=acc[0x0] bytes=64{" post=s0" if between else ""}
+{between}
+load dram=0x0 local=acc[0x100] bytes=64{waits}
+halt
+"""
+    assert facts(assemble(text.replace("\n\n", "\n"))).repeated_beats == beats
