@@ -42,7 +42,7 @@ def is_part(module: str) -> bool:
 
 def refusal(wanted: str) -> MissingToolError:
     """The error for what this edition lacks."""
+    has = "the instruction set, the simulators and the labs"
     return MissingToolError(
-        f"this is the course edition of weft: it has the instruction set, the simulators and the labs, but not {wanted}; "
-        "install the whole weft for that"
+        f"this is the course edition of weft: it has {has}, but not {wanted}; install the whole weft for that"
     )
