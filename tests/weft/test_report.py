@@ -207,6 +207,16 @@ def test_drawn_in_processes_of_their_own_it_is_the_same(tmp_path: Path, weft: An
         assert (beside / path).read_bytes() == (here / path).read_bytes(), path
 
 
+@pytest.mark.parametrize("command", ["raise SystemExit({!r})", "import sys; sys.stdin.readline(); print({!r})"])
+def test_where_no_process_can_draw_it_is_drawn_here(
+    command: str, weft: Any, program: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("weft.drawing._COMMAND", command)
+    monkeypatch.delitem(sys.modules, "reports.page")
+    assert weft("report", program, "-o", tmp_path / "out").code == 0
+    assert len(list((tmp_path / "out").rglob("*.png"))) == len(FIGURES) - 1  # nothing was trained
+
+
 def test_a_disk_full_of_drawings(tmp_path: Path) -> None:
     def small() -> None:
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -231,8 +241,4 @@ def test_ctrl_c_leaves_nothing(tmp_path: Path) -> None:
     out, err = process.communicate(timeout=60)
     assert (process.returncode, out, err) == (130, "", "\ninterrupted\n")
     assert list(tmp_path.iterdir()) == []
-    for _ in range(500):  # multiprocessing's own helper notices by itself that it is alone
-        if not any(Path(f"/proc/{child}/cmdline").exists() for child in children):
-            return
-        time.sleep(0.02)
-    raise AssertionError(f"still running: {children}")
+    assert not [child for child in children if Path(f"/proc/{child}/cmdline").exists()]
