@@ -50,6 +50,9 @@ class Drawing:
                     self._workers.append(_start(part))
             except OSError:  # no more processes: it is drawn here
                 self._stop()
+            except BaseException:
+                self._stop()
+                raise
         return self
 
     def draw(self, directory: Path, result: Mapping[str, Any]) -> None:
