@@ -33,6 +33,7 @@ def get_engine(name: str, **options: Any) -> Engine:
     except ModuleNotFoundError as problem:
         if not module.startswith(problem.name or "?"):
             raise  # a tool of the engine's is missing, not the engine
-        raise MissingToolError(f"this is the course edition of weft: engine '{name}' is left out; take fast") from problem
+        left_out = f"this is the course edition of weft: engine '{name}' is left out; take fast"
+        raise MissingToolError(left_out) from problem
     engine: Engine = getattr(found, cls)(**options)
     return engine
