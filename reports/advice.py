@@ -13,7 +13,7 @@ from typing import Any
 from isa.program import Program
 from reports.bandwidth import FETCH
 from reports.facts import Facts
-from reports.profile import Profile
+from reports.profile import Operator, Profile
 from sim.run import Run
 
 LEAST = 0.005
@@ -57,12 +57,17 @@ def _matrix_waits(facts: Facts) -> Iterator[Advice]:
             yield Advice(title, f"matrix waits {lost:,} cycles ({facts.share(lost)}) for the {unit} unit; {cure}", lost)
 
 
+def _short(operator: Operator) -> str:
+    """Number and kind of the node that an operator is named after."""
+    return " ".join(operator.name.split()[:2])
+
+
 def _idle_array(facts: Facts) -> Iterator[Advice]:
     """Operators without products, while nothing else runs."""
     for index, (operator, alone) in enumerate(zip(facts.found.operators, facts.alone, strict=True)):
         if not operator.macs and alone and index not in facts.conversions:
             yield Advice(
-                "Overlap an operator without products with others",
+                f"Overlap {_short(operator)}, which has no product, with others",
                 f"{operator.name} has no product and runs alone for {alone:,} of its {operator.active:,} cycles, "
                 "while the array idles",
                 alone,
@@ -93,7 +98,7 @@ def _dram_bound(facts: Facts) -> Iterator[Advice]:
                 f"{operator.name} moves {operator.dram_bytes:,} bytes, {operator.busy['dram']:,} cycles of the bus in "
                 f"{operator.active:,}; array and vector unit need {others:,}. Keep its data on chip, or widen the bus"
             )
-            yield _capped(facts, "Move fewer bytes in an operator bound by DRAM", evidence, gain)
+            yield _capped(facts, f"Move fewer bytes in {_short(operator)}, which DRAM bounds", evidence, gain)
 
 
 def _repeated(facts: Facts) -> Iterator[Advice]:
@@ -136,8 +141,8 @@ def _conflicts(facts: Facts) -> Iterator[Advice]:
     """Stalls of the array that machine or placement could avoid."""
     outstanding = f"queues.outstanding = {facts.machine.queues.outstanding}"
     causes = (
-        ("matrix", "port", "Place operands in other banks", "tiles wait for a memory port that another unit holds"),
-        ("vector", "port", "Place operands in other banks", "passes wait for a memory port that another unit holds"),
+        ("matrix", "port", "Place what tiles use in other banks", "tiles wait for a memory port that another unit holds"),
+        ("vector", "port", "Place what passes use in other banks", "passes wait for a memory port that another unit holds"),
         ("matrix", "hazard", "Spread sums over more tiles", "tiles wait for rows that are still in the adder"),
         ("load", "outstanding", "Allow more loads in flight", f"no more may be on their way ({outstanding})"),
     )

@@ -265,7 +265,9 @@ def summary(result: Mapping[str, Any]) -> list[str]:
     for name, one in (result["training"] or {"devices": {}})["devices"].items():
         final = "no number" if one["final_loss"] is None else f"{one['final_loss']:.4f}"
         tested = "" if one["test_accuracy"] is None else f", test accuracy {one['test_accuracy']:.2%}"
-        lines.append(f"{f'training on {name}':18} final loss {final}{tested} ({result['training']['epochs']} epochs)")
+        epochs = result["training"]["epochs"]
+        passes = f"{epochs} epoch{'s' * (epochs > 1)}"
+        lines.append(f"{f'training on {name}':18} final loss {final}{tested} ({passes})")
     for key in ("cpu", "gpu"):
         if result[key]:
             lines.append(f"{f'time on {key}':18} {result[key]['seconds_per_step'] * 1e6:,.0f} µs a step")
