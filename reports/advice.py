@@ -141,8 +141,8 @@ def _conflicts(facts: Facts) -> Iterator[Advice]:
     """Stalls of the array that machine or placement could avoid."""
     outstanding = f"queues.outstanding = {facts.machine.queues.outstanding}"
     causes = (
-        ("matrix", "port", "Place what tiles use in other banks", "tiles wait for a memory port that another unit holds"),
-        ("vector", "port", "Place what passes use in other banks", "passes wait for a memory port that another unit holds"),
+        ("matrix", "port", "Place what tiles use in other banks", "tiles wait for a port that another unit holds"),
+        ("vector", "port", "Place what passes use in other banks", "passes wait for a port that another unit holds"),
         ("matrix", "hazard", "Spread sums over more tiles", "tiles wait for rows that are still in the adder"),
         ("load", "outstanding", "Allow more loads in flight", f"no more may be on their way ({outstanding})"),
     )
