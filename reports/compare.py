@@ -9,7 +9,9 @@ from typing import Any
 
 from reports.metrics import METRICS
 from reports.names import placeless
+from reports.occupancy import MEMORIES
 from reports.result import Result, ResultError
+from reports.schema import EVENT_CYCLES
 
 WORKLOAD = ("model", "step", "batch", "useful_macs", "graph")
 """What must be the same for a comparison to mean anything."""
@@ -106,13 +108,12 @@ def _figures(a: Result, b: Result) -> Iterator[Figure]:
     yield Figure("DRAM bytes", "dram_bytes", first, second, -1)
     for stream, text in (("read", "loaded"), ("write", "stored"), ("fetch", "of instructions")):
         yield Figure(f"DRAM bytes {text}", "dram_bytes", sum(a["dram"][stream]), sum(b["dram"][stream]))
-    for memory in a["memories"]:
-        if memory in b["memories"]:
-            peaks = [one["memories"][memory]["peak"]["bytes"] for one in (a, b)]
-            yield Figure(f"{memory} peak", "live_bytes", *peaks)
-    for unit, causes in a["events"].items():
-        for cause, cycles in causes.items():
-            later = b["events"].get(unit, {}).get(cause, 0)
+    for memory in MEMORIES:
+        peaks = [one["memories"][memory]["peak"]["bytes"] for one in (a, b)]
+        yield Figure(f"{memory} peak", "live_bytes", *peaks)
+    for unit, causes in EVENT_CYCLES.items():
+        for cause in causes:
+            cycles, later = (one["events"][unit][cause] for one in (a, b))
             if cycles or later:
                 yield Figure(f"{unit}.{cause}", "events", cycles, later)
 

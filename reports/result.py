@@ -19,7 +19,7 @@ from reports import bandwidth, occupancy
 from reports.advice import advise
 from reports.metrics import METRICS
 from reports.profile import Profile, profile, useful_macs
-from reports.schema import KIND, SCHEMA, problems
+from reports.schema import KIND, SCHEMA, endless, problems
 from sim.run import Run
 
 Result = Mapping[str, Any]
@@ -186,20 +186,36 @@ def dumps(result: Result) -> str:
 
 
 def load(path: Path | str) -> dict[str, Any]:
-    """Read a result's file. Raises ResultError naming the file, the place in it and what would be right."""
+    """Read a result's file; control characters in its texts become escapes, as ``\\x1b``.
+
+    Raises ResultError naming the file, the place in it and what would be right.
+    """
     try:
-        value = json.loads(Path(path).read_text(encoding="utf-8"))
+        value = _printable(json.loads(Path(path).read_text(encoding="utf-8-sig")))
+        infinite = list(itertools.islice(endless(value), 3))
     except OSError as error:
         raise ResultError(f"{path}: cannot be read: {error.strerror}") from error
     except (ValueError, RecursionError) as error:
         raise ResultError(f"{path}: not JSON ({error}); `weft report -o DIR` writes DIR/result.json") from error
     if not isinstance(value, dict) or value.get("kind") != KIND:
         raise ResultError(f"{path}: not a weft report; `weft report -o DIR` writes DIR/result.json")
-    if value.get("schema") != SCHEMA:
-        raise ResultError(
-            f"{path}: a report of schema {value.get('schema')}; this weft reads schema {SCHEMA}: make it again"
-        )
-    wrong = list(itertools.islice(problems(value), 3))
+    schema = value.get("schema")
+    if type(schema) is not int or schema != SCHEMA:
+        raise ResultError(f"{path}: a report of schema {schema}; this weft reads schema {SCHEMA}: make it again")
+    wrong = list(itertools.islice(problems(value), 3)) or infinite
     if wrong:
         raise ResultError(f"{path}: not a valid report: {'; '.join(wrong)}; make it again with `weft report`")
     return value
+
+
+def _printable(value: Any) -> Any:
+    """The value with every character that does not print, in keys too, as its escape."""
+    if isinstance(value, str):
+        return value if value.isprintable() else "".join(c if c.isprintable() else _escaped(c) for c in value)
+    if isinstance(value, dict):
+        return {_printable(key): _printable(one) for key, one in value.items()}
+    return [_printable(one) for one in value] if isinstance(value, list) else value
+
+
+def _escaped(character: str) -> str:
+    return character.encode("unicode_escape").decode("ascii")

@@ -100,11 +100,11 @@ def test_every_metric_says_what_it_is(result: dict[str, Any]) -> None:
         (lambda r: r.update(seed="0"), "seed must be a whole number, not '0'"),
         (lambda r: r.update(seed=True), "seed must be a whole number, not True"),
         (lambda r: r.update(accelerator=[]), "accelerator must be an object, not []"),
-        (lambda r: r["accelerator"].update(cycles=None), "accelerator.cycles must be a whole number, not null"),
+        (lambda r: r["accelerator"].update(cycles=None), "cycles must be a whole number, 1 or more, not null"),
         (lambda r: r["accelerator"]["operators"][0].update(name=3), "operators[0].name must be text, not 3"),
         (lambda r: r["accelerator"]["dram"].update(read=1), "accelerator.dram.read must be an array, not 1"),
-        (lambda r: r["accelerator"]["events"]["load"].update(busy="x"), "load.busy must be a whole number, not 'x'"),
-        (lambda r: r["cpu"].update(seconds_per_step="fast"), "cpu.seconds_per_step must be a number, not 'fast'"),
+        (lambda r: r["accelerator"]["events"]["load"].update(busy="x"), "must be a whole number, 0 or more, not 'x'"),
+        (lambda r: r["cpu"].update(seconds_per_step="fast"), "per_step must be a number, 0 or more, not 'fast'"),
     ],
 )
 def test_spoilt_files(spoil: Callable[[Any], Any], text: str, result: dict[str, Any], tmp_path: Path) -> None:

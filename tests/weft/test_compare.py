@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +87,59 @@ def test_what_cannot_be_compared(weft: Any, results: dict[str, Path], tmp_path: 
     weft("compare", tmp_path / "bad.json", plain).refused(2, "bad.json: not a weft report")
     (tmp_path / "bad.json").write_text('{"kind": "weft.report", "schema": 2}', encoding="utf-8")
     weft("compare", tmp_path / "bad.json", plain).refused(2, "a report of schema 2; this weft reads schema 1")
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "text"),
+    [
+        ("utilisation", math.nan, "accelerator.utilisation must be a number from 0 to 1, not nan"),
+        ("utilisation", math.inf, "accelerator.utilisation must be a number from 0 to 1, not inf"),
+        ("utilisation", 1.5, "accelerator.utilisation must be a number from 0 to 1, not 1.5"),
+        ("cycles", -5, "accelerator.cycles must be a whole number, 1 or more, not -5"),
+        ("cycles", 0, "accelerator.cycles must be a whole number, 1 or more, not 0"),
+        ("cycles", 10**400, "accelerator.cycles must be a whole number, 1 or more, not 1000000"),
+        ("memories", {}, "accelerator.memories.scratchpad is missing"),
+        ("events", {}, "accelerator.events.dispatch is missing"),
+        ("machine", {"name": "m", "dim": 4, "clock": math.nan}, "accelerator.machine.clock must be a number with an"),
+    ],
+)
+def test_figures_that_cannot_be(place: str, value: Any, text: str, weft: Any, results: dict[str, Path]) -> None:
+    plain = results["plain"]
+    spoilt = json.loads(plain.read_text(encoding="utf-8"))
+    spoilt["accelerator"][place] = value
+    bad = plain.with_name("bad.json")
+    bad.write_text(json.dumps(spoilt), encoding="utf-8")
+    for files in ((bad, plain), (plain, bad)):
+        weft("compare", *files, "--json").refused(2, f"{bad}: not a valid report: ", text, "make it again")
+
+
+@pytest.mark.parametrize("schema", [True, 1.0, "1"])
+def test_a_schema_is_a_whole_number(schema: Any, weft: Any, results: dict[str, Path]) -> None:
+    plain = results["plain"]
+    bad = plain.with_name("bad.json")
+    bad.write_text(json.dumps(json.loads(plain.read_text(encoding="utf-8")) | {"schema": schema}), encoding="utf-8")
+    weft("compare", plain, bad).refused(2, f"{bad}: a report of schema {schema}; this weft reads schema 1")
+
+
+def test_an_editor_may_have_been_at_the_file(weft: Any, results: dict[str, Path]) -> None:
+    """A byte order mark is taken, and no name written by hand commands the terminal."""
+    plain = results["plain"]
+    edited = json.loads(plain.read_text(encoding="utf-8"))
+    counts = dict.fromkeys(("macs", "instructions", "active", "dram_bytes", "intensity", "wasted", "floor"), 1)
+    rest = {"name": "\x1b[31mred\x07\ud800", "nodes": [], "utilisation": 0.5, "bound": "dram"}
+    edited["accelerator"]["operators"] = [counts | rest]
+    other = plain.with_name("edited.json")
+    other.write_text(json.dumps(edited), encoding="utf-8-sig")
+    outcome = weft("compare", plain, other)
+    assert outcome.code == 0
+    assert "  \\x1b[31mred\\x07\\ud800\n" in outcome.out
+    assert outcome.out.replace("\n", "").isprintable()
+
+
+@pytest.mark.parametrize(("limit", "percent"), [("2", "2%"), ("1", "1%"), ("2.5", "2.5%")])
+def test_a_percentage_has_its_sign(limit: str, percent: str, weft: Any, results: dict[str, Path]) -> None:
+    words = ("compare", results["plain"], results["plain"], "--max-regress", limit)
+    weft(*words).refused(2, f"'{limit}' would be {100 * float(limit):g} %; for {limit} in a hundred write {percent}")
 
 
 @pytest.mark.parametrize("limit", ["-1%", "much", "nan", "inf", ""])

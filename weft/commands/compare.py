@@ -32,6 +32,8 @@ class _Share(_Base):
             share = math.nan
         if not 0 <= share < math.inf:
             self.fail(f"'{value}' is no share; give one such as 2% or 0.02", param, ctx)
+        if share >= 1 and not text.endswith("%"):
+            self.fail(f"'{text}' would be {100 * share:g} %; for {text} in a hundred write {text}%", param, ctx)
         return share
 
 
