@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import ml_dtypes
 import numpy as np
 
-from framework.dtypes import bfloat16
+from framework.dtypes import DTYPES, DType, bfloat16
 from framework.errors import CheckpointError
 from framework.primitives.base import Array
 from framework.tensor import Tensor
@@ -31,8 +32,8 @@ def save(path: str | Path, state: Mapping[str, Any], metadata: Mapping[str, str]
     """Write named arrays or tensors (and text) to ``path``, all or nothing. Raises CheckpointError."""
     from safetensors.numpy import save as encode
 
-    arrays = {name: np.ascontiguousarray(v.numpy() if isinstance(v, Tensor) else v) for name, v in state.items()}
     target = Path(path)
+    arrays = {name: _storable(target, name, value) for name, value in state.items()}
     partial = target.with_name(target.name + ".partial")
     content = encode(arrays, dict(metadata) if metadata else None)
     try:
@@ -66,6 +67,50 @@ def load(path: str | Path) -> dict[str, Array]:
     except (SafetensorError, ValueError) as error:
         raise CheckpointError(f"{path}: damaged safetensors file: {error}") from None
     return {name: _array(path, name, entry) for name, entry in entries}
+
+
+def fitted(name: str, value: Any, like: Tensor) -> Array:
+    """``value`` (an array, tensor or number) for the place of ``like``, in its element type.
+
+    Raises CheckpointError, naming ``name``, for another shape, for what is no real number, and for values that the
+    element type cannot hold: those out of its range, and fractions where it has integers.
+    """
+    dtype = like.dtype
+    array = np.asarray(value.numpy() if isinstance(value, Tensor) else value)
+    if array.shape != like.shape:
+        raise CheckpointError(f"{name} is {list(like.shape)} in the model, but {list(array.shape)} in the state")
+    if array.dtype.kind not in "biuf" and array.dtype != bfloat16.numpy:
+        raise CheckpointError(f"{name} is {dtype} in the model, but {array.dtype} in the state; give real numbers")
+    with np.errstate(over="ignore", invalid="ignore"):
+        made = array.astype(dtype.numpy)
+        lost = np.isfinite(array) & ~np.isfinite(made) if dtype.is_float else made != array
+    if lost.any():
+        bad = array[lost][0]
+        raise CheckpointError(
+            f"{name} is {dtype} in the model, but the state holds {bad}; {dtype} holds {_RANGES[dtype.name]}"
+        )
+    return made
+
+
+def _range(dtype: DType) -> str:
+    if dtype.kind == "bool":
+        return "False and True"
+    if dtype.kind == "int":
+        return f"integers from {np.iinfo(dtype.numpy).min} to {np.iinfo(dtype.numpy).max}"
+    limits: Any = ml_dtypes.finfo  # ml_dtypes gives it no types
+    return f"magnitudes up to {float(limits(dtype.numpy).max):.3g}"
+
+
+_RANGES = {name: _range(dtype) for name, dtype in DTYPES.items()}
+
+
+def _storable(path: Path, name: str, value: Any) -> Array:
+    """``value`` as it is stored, of the same shape: rows one after the other, in the machine's own order of bytes."""
+    array = np.asarray(value.numpy() if isinstance(value, Tensor) else value, order="C")
+    array = array.astype(array.dtype.newbyteorder("="), copy=False)
+    if array.dtype not in STORED.values():
+        raise CheckpointError(f"{path}: {name!r} is {array.dtype}; what can be stored is {', '.join(STORED)}")
+    return array
 
 
 def _array(path: str | Path, name: str, entry: Mapping[str, Any]) -> Array:

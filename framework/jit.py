@@ -2,11 +2,12 @@
 
 State is every tensor from outside that the function reads or writes: parameters, momenta, the learning rate. Python
 floats are traced as scalar inputs; ints, bools, strings and other objects specialise the graph, and so do the plain
-attributes of an optimiser (``momentum``); shapes are static.
+attributes of an optimiser (``momentum``) and the ``training`` flags of modules that look at theirs; shapes are static.
 """
 
 from __future__ import annotations
 
+import copy
 import functools
 import inspect
 import warnings
@@ -30,7 +31,9 @@ from framework.tree import leaves, map_leaves
 
 RETRACES_BEFORE_WARNING = 3
 KEPT = 64
-"""Recordings kept for each function; the one used longest ago is dropped."""
+"""Kinds of arguments whose recordings are kept for each function; those used longest ago are dropped."""
+KEPT_OF_A_KIND = 4
+"""Recordings kept for arguments of one kind: of training and of evaluation, say."""
 
 
 class RetraceWarning(UserWarning):
@@ -46,7 +49,7 @@ class JitFunction:
         self._function = function
         self._name = getattr(function, "func", function).__name__
         self._signature = inspect.signature(function)
-        self._recordings: dict[tuple[Any, ...], Recording] = {}
+        self._recordings: dict[tuple[Any, ...], list[Recording]] = {}
         self._last: dict[str, Any] = {}
         self.traces = 0
 
@@ -57,6 +60,10 @@ class JitFunction:
         bound = JitFunction(functools.partial(self._function, instance))
         instance.__dict__[self._name] = bound
         return bound
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> JitFunction:
+        """The same function, of the copied instance if it is a method; nothing is compiled for it yet."""
+        return JitFunction(copy.deepcopy(self._function, memo))
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run the compiled step; trace it first if it is new. Inside another trace it is simply part of that."""
@@ -89,12 +96,13 @@ class JitFunction:
         arguments = map_leaves(dict(bound.arguments), lambda path, leaf: _as_input(leaf))
         seen = {path: _kind(leaf) for path, leaf in leaves(arguments)}
         key = (tuple(seen.items()), grad_enabled())
-        recording = self._recordings.pop(key, None)
-        if recording is None or not recording.still_fits():
+        known = self._recordings.pop(key, [])
+        recording = next((r for r in known if r.still_fits()), None)
+        if recording is None:
             self._warn(seen)
             recording = record(self._function, self._name, bound, arguments)
             self.traces += 1
-        self._recordings[key] = recording
+        self._recordings[key] = [recording, *(r for r in known if r is not recording)][:KEPT_OF_A_KIND]
         self._last = seen
         while len(self._recordings) > KEPT:
             del self._recordings[next(iter(self._recordings))]
@@ -113,7 +121,7 @@ class JitFunction:
         if self.traces != RETRACES_BEFORE_WARNING:
             return
         changed = [path for path in seen if seen[path] != self._last.get(path)]
-        what = "its state changed shape, type or device, or a setting of its optimiser changed"
+        what = "its state changed shape, type or device, or a setting of its optimiser or the mode of a module changed"
         if changed:
             path = changed[0]
             what = f"argument {path!r} changed from {_shown(self._last.get(path))} to {_shown(seen[path])}"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from framework import functional
+from framework.checkpoint import fitted
 from framework.device import Device
 from framework.dtypes import DType
 from framework.errors import CheckpointError, FrameworkError, ShapeError
@@ -17,6 +18,7 @@ from framework.origin import inside, unknown_name, user_line
 from framework.primitives.base import Array
 from framework.random import Generator, default_generator
 from framework.tensor import Tensor
+from framework.tracing import current_trace
 
 
 class Parameter(Tensor):
@@ -36,11 +38,31 @@ class Module:
         self._name = ""
         self.training = True
 
+    @property
+    def training(self) -> bool:
+        """Whether it is being trained. A jitted function that reads it is traced once for each value."""
+        trace = current_trace()
+        if trace is not None:
+            trace.note_mode(self, self._training)
+        return self._training
+
+    @training.setter
+    def training(self, mode: bool) -> None:
+        trace = current_trace()
+        if trace is not None:
+            trace.note_mode(self, None)
+        self._training = mode
+
     def __setattr__(self, name: str, value: Any) -> None:
         kind = "_parameters" if isinstance(value, Parameter) else "_modules" if isinstance(value, Module) else None
         if kind is not None:
             if "_parameters" not in self.__dict__:
                 raise FrameworkError(f"{user_line()}: call super().__init__() before assigning {name!r} to a module")
+            if isinstance(value, Module) and any(module is self for _, module in value.named_modules()):
+                raise FrameworkError(
+                    f"{user_line()}: a module cannot contain itself, but {type(self).__name__}.{name} would; keep a "
+                    "reference to a module around it in a tuple, which is not searched for modules"
+                )
             for table in ("_parameters", "_buffers", "_modules"):
                 self.__dict__[table].pop(name, None)
             self.__dict__[kind][name] = value
@@ -93,19 +115,17 @@ class Module:
         return {name: value.numpy() for name, value in self.named_state()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Set every parameter and buffer. Raises CheckpointError for missing or unknown names and other shapes."""
+        """Set every parameter and buffer, or none. Raises CheckpointError for missing or unknown names, other shapes,
+        and values that the element type in the model cannot hold."""
         own = dict(self.named_state())
         missing, unknown = sorted(own.keys() - state.keys()), sorted(state.keys() - own.keys())
         if missing or unknown:
             found = (("missing", missing), ("unknown", unknown))
             parts = [f"{word} {', '.join(names)}" for word, names in found if names]
             raise CheckpointError(f"the state does not belong to this {type(self).__name__}: {'; '.join(parts)}")
+        arrays = {name: fitted(name, state[name], value) for name, value in own.items()}
         for name, value in own.items():
-            shape = tuple(state[name].shape)
-            if shape != value.shape:
-                raise CheckpointError(f"{name} is {list(value.shape)} in the model, but {list(shape)} in the state")
-        for name, value in own.items():
-            value.assign(Tensor(state[name], dtype=value.dtype))
+            value.assign(Tensor(arrays[name], dtype=value.dtype))
 
     def to(self, target: DType | str | Device) -> Self:
         """Move, or convert, every parameter and buffer in place; their gradients are dropped."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from framework.checkpoint import fitted
 from framework.errors import CheckpointError, FrameworkError, TraceError
 from framework.lazy import is_left_over, no_grad
 from framework.nn import Parameter
@@ -98,12 +99,13 @@ class Optimizer:
         return {name: value.numpy() for name, value in self.named_state()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Set all state. Raises CheckpointError if the names are not this optimiser's."""
+        """Set all state, or none. Raises CheckpointError for other names or shapes, and values that do not fit."""
         own = dict(self.named_state())
         if own.keys() != state.keys():
             raise CheckpointError(f"the optimiser's state is {', '.join(own)}, not {', '.join(state)}")
+        arrays = {name: fitted(name, state[name], value) for name, value in own.items()}
         for name, value in own.items():
-            value.assign(Tensor(state[name], dtype=value.dtype))
+            value.assign(Tensor(arrays[name], dtype=value.dtype))
 
 
 class SGD(Optimizer):

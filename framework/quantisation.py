@@ -10,6 +10,7 @@ import copy
 import functools
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any, TypeVar
 
 import numpy as np
@@ -21,7 +22,7 @@ from framework.lazy import no_grad
 from framework.nn import Linear, Module
 from framework.origin import user_line
 from framework.primitives.base import Array
-from framework.quantised import MOST_FEATURES, QuantisedLinear
+from framework.quantised import MOST_FEATURES, QuantisedLinear, out_of_range
 from framework.random import Generator
 from framework.tensor import Tensor, stored
 
@@ -56,14 +57,27 @@ class CalibrationError(FrameworkError, ValueError):
 
 
 class _Watched(Module):
-    """A float Linear that keeps what a method wants of the magnitudes of its inputs."""
+    """A float Linear that keeps what a method wants of the magnitudes of its inputs. ``shown`` is its name."""
 
-    def __init__(self, layer: Linear, method: Method) -> None:
+    def __init__(self, layer: Linear, shown: str, method: Method) -> None:
         super().__init__()
+        self.in_features, self.out_features = layer.in_features, layer.out_features
+        if layer.bias is None:
+            self.bias = None
+        self._original = (layer, shown)  # in a tuple: not one of its modules
         self.keep = method.keep
         self.layer = Linear(layer.in_features, layer.out_features, layer.bias is not None, Generator(0))
         self.layer.load_state_dict(layer.state_dict())
         self.seen: list[Array] = []
+
+    def __getattr__(self, name: str) -> Any:
+        layer, shown = self.__dict__.get("_original", (None, ""))
+        if not hasattr(layer, name):
+            raise AttributeError(f"{type(layer).__name__!r} object has no attribute {name!r}")
+        raise CalibrationError(
+            f"{user_line()}: the model reads .{name} of {shown}, which has no such float value once it is quantised; "
+            "let the model call the layer and nothing else"
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         result: Tensor = self.layer(x)
@@ -77,27 +91,34 @@ def quantise(model: M, data: Any, method: str = "minmax", percentile: float = 99
     data: typical inputs: an array or tensor [samples, ...], or batches of them such as a ``DataLoader`` gives (of a
         tuple, the first field is taken). They run through the float model on the default device.
     method: the range of a layer's inputs: "minmax", the largest magnitude seen, or "percentile", what ``percentile``
-        per cent of all magnitudes do not exceed. Beyond it values saturate.
+        per cent of all magnitudes do not exceed. Beyond it values saturate, infinite ones too; a NaN counts as the
+        largest value of the range, on every device.
 
     Other modules without parameters (ReLU, Flatten, Sigmoid, Sequential and your own) are kept; those between layers
     compute in float32, but for a ReLU, which becomes part of the integers. Raises CalibrationError for an unknown
-    method, a percentile outside (0, 100], data that is empty or not finite, a layer that cannot be quantised (by
-    name); ShapeError for data that the model does not take.
+    method, a percentile outside (0, 100], data that is empty or not finite, a layer that cannot be quantised or whose
+    inputs, weights or bias are so large or small that no scale represents them (by name); ShapeError for data that the
+    model does not take.
     """
     where = user_line()
-    if method not in METHODS:
+    if not isinstance(method, str) or method not in METHODS:
         raise CalibrationError(f"{where}: unknown calibration method {method!r}; there are: {', '.join(METHODS)}")
-    if isinstance(percentile, bool) or not isinstance(percentile, int | float) or not 0 < percentile <= 100:
+    if isinstance(percentile, bool) or not isinstance(percentile, Real) or not 0 < float(percentile) <= 100:
         raise CalibrationError(f"{where}: percentile is above 0 and at most 100, not {percentile!r}")
     layers = _layers(model, where)
-    watched = {id(layer): _Watched(layer, METHODS[method]) for layer in layers.values()}
+    watched = {id(layer): _Watched(layer, _shown(name, layer), METHODS[method]) for name, layer in layers.items()}
     _watch(_rebuilt(model, watched, jitted=False), data, where)
     made: dict[int, Module] = {}
     for name, layer in layers.items():
         if not watched[id(layer)].seen:
             raise CalibrationError(f"{where}: no calibration data reached {_shown(name, layer)}")
-        largest = METHODS[method].largest(np.concatenate(watched[id(layer)].seen), percentile)
+        seen = np.concatenate(watched[id(layer)].seen)
+        finite = bool(np.isfinite(seen).all())
+        largest = METHODS[method].largest(seen, float(percentile)) if finite else float(seen.max())
         weight, bias = _float32(layer.weight), None if layer.bias is None else _float32(layer.bias)
+        problem = out_of_range(weight, bias, largest)
+        if problem is not None:
+            raise CalibrationError(f"{where}: {_shown(name, layer)} cannot be quantised: {problem}")
         made[id(layer)] = QuantisedLinear(weight, bias, largest).to(layer.weight.device)
     return _rebuilt(model, made).eval()
 

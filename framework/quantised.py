@@ -21,6 +21,8 @@ LEVELS = 127
 """The largest magnitude that a scale maps to an integer: scales are symmetric about zero."""
 SMALLEST, LARGEST = 2.0**-40, 2.0**40
 """Between these lie all scales, so that no product of three of them leaves the range of normal float32 numbers."""
+NEGLIGIBLE = 2.0**-24
+"""Weights of a channel that are so small beside their layer's largest count as zeros, whatever their scale."""
 MOST_FEATURES = 1 << 16
 """The most terms of a sum of int8 products that cannot overflow an int32, half of which is the bias's."""
 _MOST_BIAS = 2**30
@@ -37,8 +39,31 @@ def quantise_array(values: Array, scale: Array, limit: int = LEVELS) -> Array:
     return np.clip(np.rint(values.astype(np.float64) / scale), -limit, limit).astype(np.int32)
 
 
+def out_of_range(weight: Array, bias: Array | None, largest_input: float) -> str | None:
+    """What of a layer (float: weight [out, in], bias [out]) no scale can represent; None if all is well."""
+    if not np.isfinite(largest_input):
+        return f"its inputs reach {largest_input}, which is not finite"
+    low, high = SMALLEST * LEVELS, LARGEST * LEVELS
+    channels = np.abs(weight.astype(np.float64)).max(axis=1)
+    kept = channels[channels >= NEGLIGIBLE * channels.max()]
+    biases = np.zeros(0) if bias is None else np.abs(bias.astype(np.float64))
+    for what, found in (("inputs", np.asarray([largest_input])), ("weights", kept)):
+        for largest in found[(found != 0) & ((found < low) | (found > high))][:1]:
+            return (
+                f"its {what} reach {largest:.3g} in magnitude, and int8 represents what reaches between {low:.2g} and "
+                f"{high:.2g} (the scale is within 2^-40..2^40); scale the data or the model"
+            )
+    most = float(scale_for(np.asarray(largest_input))) * LARGEST * _MOST_BIAS
+    if biases.size and biases.max() > most:
+        return f"its bias reaches {biases.max():.3g} in magnitude; beside its inputs int8 represents up to {most:.3g}"
+    return None
+
+
 class QuantisedLinear(Module):
     """x @ Wᵀ + b on int8 values: float32 [..., in_features] → float32 [..., out_features]; no gradient.
+
+    An input beyond the range saturates, an infinite one too. A NaN counts as the largest input of the range: integers
+    have no NaN, so that the result is an ordinary number, the same on every device.
 
     Buffers: ``weight`` int8 [out, in] in steps of ``weight_scale`` [out]; ``bias`` int32 [out] in steps of
     input_scale·weight_scale; ``input_scale`` [], the step of the input, and ``input_multiplier`` [], its inverse.

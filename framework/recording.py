@@ -6,7 +6,7 @@ import functools
 import inspect
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from framework.device import Device, Result, default_device
 from framework.dtypes import DType
@@ -19,6 +19,9 @@ from framework.primitives.base import Shape
 from framework.tensor import Tensor
 from framework.tracing import Trace, name_input, tracing
 from framework.tree import leaves, map_leaves
+
+if TYPE_CHECKING:
+    from framework.nn import Module
 
 TensorType = tuple[Shape, DType, Device | None]
 
@@ -51,12 +54,15 @@ class Recording:
     _returned: Any
     _gradients: tuple[tuple[Tensor, Tensor], ...]
     _settings: tuple[tuple[Callable[[], Any], Any], ...]
+    _modes: tuple[tuple[Module, bool], ...]
     _default: Device
 
     def still_fits(self) -> bool:
-        """Whether the state has the shapes, dtypes and devices, and settings the values, that it was traced with."""
+        """Whether the state has the shapes, dtypes and devices, and settings and the modules' ``training`` flags the
+        values, that it was traced with."""
         same = all(_type(t) == kind for (_, t), kind in zip(self.states, self._state_types, strict=True))
         same = same and all(read() == value for read, value in self._settings)
+        same = same and all(module.training == mode for module, mode in self._modes)
         return same and self._default is default_device()
 
     def deliver(self, result: Result) -> Any:
@@ -125,6 +131,7 @@ def record(
         _returned=map_leaves(returned, described, "output"),
         _gradients=left,
         _settings=tuple(trace.settings),
+        _modes=tuple((module, mode) for module, mode in trace.modes.values() if mode is not None),
         _default=default_device(),
     )
 

@@ -6,6 +6,7 @@ pending. Promotion and broadcasting are torch's. A tensor that was put on no dev
 
 from __future__ import annotations
 
+import copy
 import weakref
 from collections.abc import Iterator
 from typing import Any, Self
@@ -243,6 +244,21 @@ class Tensor(Operators):
     def _await(self) -> None:
         if self._expr.value is None and self._expr.trace is None:
             _LIVE[id(self)] = self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        """A tensor of its own with this value, device and gradient. Raises GradientError for one with history."""
+        if not self.is_leaf:
+            raise GradientError(f"{user_line()}: a tensor that was computed has history, so copy it with .detach()")
+        twin = type(self).__new__(type(self))
+        twin.__dict__.update(self.__dict__)
+        twin._expr = alias(self._read())
+        twin._start()
+        memo[id(self)] = twin
+        if self.requires_grad:
+            twin.requires_grad_()
+        if self.grad is not None and not is_left_over(self.grad._expr):
+            twin.grad = copy.deepcopy(self.grad, memo)
+        return twin
 
     # Changing it
 

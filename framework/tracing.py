@@ -13,6 +13,7 @@ from framework.lazy import ACTIVE, Expr
 from framework.origin import user_line
 
 if TYPE_CHECKING:
+    from framework.nn import Module
     from framework.tensor import Tensor
 
 
@@ -23,7 +24,8 @@ class Trace:
     that were read or written, each with the expression that stands for its value before the call.
     gradients: tensors whose ``.grad`` was first set during the trace. settings: Python values that the trace took as
     they were, each as a function that reads it again and what that gave. labels: (expression, classes, user's line) of
-    arguments and states used as class labels.
+    arguments and states used as class labels. modes: by id, modules whose ``training`` flag was looked at, and what it
+    was before the call (None: it was set first, so that the graph does not depend on it).
     """
 
     def __init__(self, function: str) -> None:
@@ -34,6 +36,7 @@ class Trace:
         self.gradients: list[Tensor] = []
         self.settings: list[tuple[Callable[[], Any], Any]] = []
         self.labels: list[tuple[Expr, int, str]] = []
+        self.modes: dict[int, tuple[Module, bool | None]] = {}
         self._before: list[Expr] = []
 
     def argument(self, name: str, like: Expr) -> Expr:
@@ -56,6 +59,10 @@ class Trace:
     def depend(self, read: Callable[[], Any]) -> None:
         """The graph is right only while ``read()`` gives what it gives now."""
         self.settings.append((read, read()))
+
+    def note_mode(self, module: Module, mode: bool | None) -> None:
+        """The function reads (or sets: None) a module's ``training`` flag; only the first time counts."""
+        self.modes.setdefault(id(module), (module, mode))
 
     def _placeholder(self, like: Expr) -> Expr:
         return Expr("input", (), (), like.shape, like.dtype, device=like.device, trace=self, origin=user_line())

@@ -1,6 +1,10 @@
 """The front door: everything a user or a lab needs, from one import, loaded when it is first used.
 
 It reads like PyTorch: ``weft.Tensor``, ``weft.nn``, ``weft.optim``, ``weft.jit``, ``weft.device("accel")``.
+
+A mistake raises one of two families of errors, each with one clear message: ``weft.WeftError`` for machines, programs,
+engines and tools, ``weft.FrameworkError`` for tensors, models and what a graph cannot be compiled to (``CompileError``,
+``CalibrationError`` and the like belong to it). ``except (weft.WeftError, weft.FrameworkError)`` catches all.
 """
 
 from __future__ import annotations

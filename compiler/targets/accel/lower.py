@@ -154,6 +154,10 @@ def _check_types(graph: Graph, machine: Machine) -> None:
 
 def _error(machine: Machine, kernel: Kernel, failure: _DoesNotFit) -> CompileError:
     problem = failure.problem
+    if 0 in (kernel.rows, kernel.cols):
+        return CompileError(
+            f"{kernel.label}: the accelerator cannot run this: it has no elements; nearest: extents of at least 1"
+        )
     if problem is None:
         return CompileError(f"{kernel.label}: no tile of [{kernel.rows}, {kernel.cols}] is legal on '{machine.name}'")
     chip = machine.accumulator if problem.memory == "accumulator" else machine.scratchpad

@@ -84,6 +84,7 @@ class Placer:
                 late.append(_copy_from(graph, value, spare, state, f"update {name}"))
             else:
                 late.append(_copy(graph, value, state, f"update {name}"))
+        copied: dict[int, int] = {}
         for number, (name, value) in enumerate(outputs.items()):
             if value in updates and updates[value] != value:
                 spare = -1000 - number
@@ -92,6 +93,12 @@ class Placer:
                 value = spare
             elif value not in p.arrays:
                 p.arrays[value] = self._fixed(value)
+            elif not self.made_in and not updates and value not in copied:
+                # Nothing is computed at all: the outputs are written nevertheless, so that a program has work to do.
+                copied[value] = spare = -1000 - number
+                p.arrays[spare] = self._fixed(value)
+                saved.append(_copy(graph, value, spare, f"output {name}"))
+            value = copied.get(value, value)
             self._buffer(name, "output", dict(graph.outputs)[name], p.arrays[value])
         p.kernels += [*saved, *late]
         self._between()

@@ -104,7 +104,7 @@ def _estimate(tasks: Sequence[Task], waits: Edges) -> _Clock:
 
 
 def _latest_conflicts(tasks: Sequence[Task]) -> dict[int, tuple[int, ...]]:
-    """For each load the latest task of each unit that must come before it."""
+    """For each load the latest task of each unit that must come before it. There is at least one task."""
     ledger = Ledger(tasks[0].machine, tasks)
     result: dict[int, tuple[int, ...]] = {}
     for index, task in enumerate(tasks):
@@ -116,6 +116,8 @@ def _latest_conflicts(tasks: Sequence[Task]) -> dict[int, tuple[int, ...]]:
 
 def hoisted(tasks: Sequence[Task], waits: Edges, window: int = 16) -> list[Task]:
     """The tasks with loads that could start moved in front of up to ``window`` loads that still have to wait."""
+    if not tasks:
+        return []
     conflicts = _latest_conflicts(tasks)
     limit = {index: max(before, default=-1) for index, before in conflicts.items()}
     queues: dict[str, deque[int]] = {unit: deque() for unit in UNITS if unit != "load"}
