@@ -22,7 +22,7 @@ from framework.errors import TraceError
 from framework.graph import Graph
 from framework.labels import check_labels
 from framework.lazy import grad_enabled
-from framework.origin import user_line
+from framework.origin import user_frame, user_line
 from framework.primitives.base import Array
 from framework.recording import Recording, record
 from framework.tensor import Tensor, realize_pending, stored
@@ -48,6 +48,8 @@ class JitFunction:
             functools.update_wrapper(self, function)
         self._function = function
         self._name = getattr(function, "func", function).__name__
+        if isinstance(function, functools.partial):  # of a method, or of an object that is called
+            self.__name__ = type(function.args[0]).__name__ if self._name == "__call__" else self._name
         self._signature = inspect.signature(function)
         self._recordings: dict[tuple[Any, ...], list[Recording]] = {}
         self._last: dict[str, Any] = {}
@@ -125,11 +127,15 @@ class JitFunction:
         if changed:
             path = changed[0]
             what = f"argument {path!r} changed from {_shown(self._last.get(path))} to {_shown(seen[path])}"
-        warnings.warn(
+        frame = user_frame()
+        warnings.warn_explicit(
             f"{user_line()}: {self._name} is traced for the {self.traces + 1}th time, because "
             f"{what}; every new shape and every new int, bool or string compiles anew (floats do not)",
             RetraceWarning,
-            stacklevel=4,
+            frame.f_code.co_filename,
+            frame.f_lineno,
+            module=frame.f_globals.get("__name__"),
+            registry=frame.f_globals.setdefault("__warningregistry__", {}),
         )
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import lru_cache
+from types import FrameType
 from typing import NoReturn
 
 _FRAMEWORK = os.path.dirname(os.path.abspath(__file__)) + os.sep
@@ -22,11 +23,19 @@ def _shown(filename: str) -> str:
     return filename if relative.startswith("..") else relative
 
 
-def user_line() -> str:
-    """``file.py:12`` of the innermost caller outside the framework."""
+def user_frame() -> FrameType:
+    """The innermost caller outside the framework, and outside modules that set ``__framework__`` for themselves."""
     frame = sys._getframe(1)
-    while frame.f_back is not None and frame.f_code.co_filename.startswith(_FRAMEWORK):
+    while frame.f_back is not None and (
+        frame.f_code.co_filename.startswith(_FRAMEWORK) or "__framework__" in frame.f_globals
+    ):
         frame = frame.f_back
+    return frame
+
+
+def user_line() -> str:
+    """``file.py:12`` of the user's frame."""
+    frame = user_frame()
     return f"{_shown(frame.f_code.co_filename)}:{frame.f_lineno}"
 
 
