@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+import numpy as np
 from tracer import Tensor, tensor, topological_order
 
 Cotangents = tuple[Tensor | None, ...]
@@ -114,8 +115,9 @@ def gradients(result: Tensor, wrt: Sequence[Tensor]) -> list[Tensor]:
     """The derivative of ``result`` (shape []) with respect to each tensor of ``wrt``, of that tensor's shape.
 
     A tensor of ``wrt`` may be anywhere in the graph, not only a leaf; one that ``result`` does not depend on gets
-    zeros. A tensor that is used several times gets the sum of what comes from each use. Each node's rule is applied
-    once, when its cotangent is complete. Nothing is computed: the gradients are recorded.
+    zeros. One may stand behind another, and gets all that comes through it. A tensor that is used several times gets
+    the sum of what comes from each use. Each node's rule is applied once, when its cotangent is complete. Nothing is
+    computed: the gradients are recorded.
     """
     # hole: backward
     cotangents = {result: tensor(1.0, result.dtype)}
@@ -125,5 +127,5 @@ def gradients(result: Tensor, wrt: Sequence[Tensor]) -> list[Tensor]:
         for operand, part in zip(node.inputs, RULES[node.op](node, cotangents[node]), strict=True):
             if part is not None:
                 cotangents[operand] = cotangents[operand] + part if operand in cotangents else part
-    return [cotangents[x] if x in cotangents else tensor(0.0, x.dtype).broadcast(x.shape) for x in wrt]
+    return [cotangents[x] if x in cotangents else tensor(np.zeros(x.shape), x.dtype) for x in wrt]
     # end hole

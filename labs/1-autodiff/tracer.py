@@ -127,7 +127,7 @@ def record(op: str, *operands: Operand, **attrs: Any) -> Tensor:
     where an operand has another shape than the common one, a "broadcast" of it is recorded and takes its place. The IR
     itself wants equal shapes.
     attrs: the attributes; in the tensor they are (name, value) pairs sorted by name.
-    Shape and dtype are what ``ir.infer`` says, and its GraphError is let through.
+    inputs and attrs are tuples. Shape and dtype are what ``ir.infer`` says, and its GraphError is let through.
     """
     # hole: record
     dtype = next(operand.dtype for operand in operands if isinstance(operand, Tensor))
@@ -150,9 +150,9 @@ def topological_order(
 ) -> list[Tensor]:
     """The roots and everything they depend on: each tensor once, and after all its operands.
 
-    operands: what a tensor depends on directly; it is asked at most once for each tensor.
+    operands: what a tensor depends on directly, which need not be its inputs; it is asked at most once for each tensor.
     The graph may be deeper than Python's stack, so there is no recursion; and the work grows with the number of nodes
-    and edges, not with the number of paths.
+    and edges: not with the number of paths, and not with the square of the number of nodes.
     """
     # hole: topological-order
     order: list[Tensor] = []

@@ -37,11 +37,10 @@ def cross_entropy(z: Tensor, one_hot: Tensor) -> Tensor:
 def training_step(
     parameters: list[Tensor], images: Tensor, one_hot: Tensor, rate: float
 ) -> tuple[float, list[Tensor]]:
-    """One step of gradient descent: the loss before the step, and the parameters after it.
+    """One step of gradient descent: the loss before the step, as a float, and the parameters after it.
 
     Every new parameter is its old one minus ``rate`` times its gradient. It is a *leaf* with its value: it must not
-    remember how it came about, or the recorded graph would grow with every step. Loss and updates are realised
-    together, so that nothing is computed twice.
+    remember how it came about, or the recorded graph would grow with every step. The old parameters stay as they are.
     """
     # hole: training-step
     loss = cross_entropy(logits(parameters, images), one_hot)
