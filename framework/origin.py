@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -11,7 +12,7 @@ from functools import lru_cache
 from types import FrameType
 from typing import NoReturn
 
-_FRAMEWORK = os.path.dirname(os.path.abspath(__file__)) + os.sep
+_WITHIN = (os.path.dirname(os.path.abspath(__file__)) + os.sep, copy.__file__)
 _MODULE: ContextVar[tuple[str, str] | None] = ContextVar("module", default=None)
 """Dotted path and class of the module whose forward runs."""
 
@@ -24,10 +25,10 @@ def _shown(filename: str) -> str:
 
 
 def user_frame() -> FrameType:
-    """The innermost caller outside the framework, and outside modules that set ``__framework__`` for themselves."""
+    """The innermost caller outside the framework, modules that set ``__framework__`` for themselves, and ``copy``."""
     frame = sys._getframe(1)
     while frame.f_back is not None and (
-        frame.f_code.co_filename.startswith(_FRAMEWORK) or "__framework__" in frame.f_globals
+        frame.f_code.co_filename.startswith(_WITHIN) or "__framework__" in frame.f_globals
     ):
         frame = frame.f_back
     return frame

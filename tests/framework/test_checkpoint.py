@@ -9,9 +9,12 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from framework import nn
+from framework import nn, optim
 from framework.checkpoint import load, save
+from framework.dtypes import DTYPES
 from framework.errors import CheckpointError
+from framework.quantisation import quantise
+from framework.random import Generator
 from framework.tensor import tensor
 
 
@@ -59,3 +62,96 @@ def test_element_types_that_no_tensor_has(tmp_path: Path) -> None:
     save_file({"z": np.zeros(2, np.uint64)}, tmp_path / "f.safetensors")
     with pytest.raises(CheckpointError, match=r"f.safetensors: tensor 'z' is U64; what can be loaded is F64, F32"):
         load(tmp_path / "f.safetensors")
+
+
+@pytest.mark.parametrize("shape", [(), (1,), (0,), (0, 3), (2, 0, 4), (2, 3, 4)])
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "int8", "int32", "bool"])
+def test_every_shape_and_element_type_comes_back(tmp_path: Path, shape: tuple[int, ...], dtype: str) -> None:
+    before = np.random.default_rng(0).integers(0, 2, shape)
+    save(tmp_path / "f.safetensors", {"x": tensor(before, dtype=dtype)})
+    after = load(tmp_path / "f.safetensors")["x"]
+    assert (after.shape, after.dtype) == (shape, DTYPES[dtype].numpy)
+    np.testing.assert_array_equal(after.astype(np.int32), before)
+
+
+def test_layouts_in_memory_do_not_matter(tmp_path: Path) -> None:
+    grid = np.arange(6, dtype=np.float32).reshape(2, 3)
+    forms = {"turned": grid.T, "fortran": np.asfortranarray(grid), "strided": grid[:, ::2], "big": grid.astype(">f4")}
+    save(tmp_path / "f.safetensors", forms)
+    for name, value in load(tmp_path / "f.safetensors").items():
+        np.testing.assert_array_equal(value, forms[name])
+
+
+def test_a_quantised_model_comes_back_from_its_file(tmp_path: Path) -> None:
+    x = np.random.default_rng(0).normal(size=(20, 6)).astype(np.float32)
+
+    def fresh(seed: int, scale: float) -> nn.Module:
+        generator = Generator(seed)
+        layers = [nn.Linear(6, 5, generator=generator), nn.ReLU(), nn.Linear(5, 3, bias=False, generator=generator)]
+        return quantise(nn.Sequential(*layers), x * np.float32(scale))
+
+    model, other = fresh(1, 1), fresh(2, 3)
+    save(tmp_path / "f.safetensors", model.state_dict())
+    assert not np.array_equal(other(tensor(x)).numpy(), model(tensor(x)).numpy())
+    other.load_state_dict(load(tmp_path / "f.safetensors"))
+    np.testing.assert_array_equal(other(tensor(x)).numpy(), model(tensor(x)).numpy())
+
+
+def test_what_could_not_be_loaded_is_not_saved(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match=r"f.safetensors: 'z' is complex128; what can be stored is F64, F32"):
+        save(tmp_path / "f.safetensors", {"z": np.zeros(2, complex)})
+    assert not list(tmp_path.iterdir())
+
+
+class Kinds(nn.Module):
+    """State of every element type."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        for name in DTYPES:
+            self.register_buffer(name, tensor([1, 0], dtype=name))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("int8", [300.7, 0], "int8 is int8 in the model, but the state holds 300.7; int8 holds integers from -128"),
+        ("int8", np.array([0, -129]), "the state holds -129; int8 holds"),
+        ("int8", [1.5, 0], "the state holds 1.5; int8 holds integers"),
+        ("int32", [np.nan, 0], "the state holds nan; int32 holds integers from -2147483648 to 2147483647"),
+        ("int32", np.array([0, 1 << 63], np.uint64), "the state holds 9223372036854775808; int32"),
+        ("bool", [1, 2], "the state holds 2; bool holds False and True"),
+        ("float32", np.array([1e300, 0]), r"the state holds 1e\+300; float32 holds magnitudes up to 3.4e\+38"),
+        ("bfloat16", np.array([0, -3.4e38]), r"the state holds -3.4e\+38; bfloat16 holds magnitudes up to 3.39e\+38"),
+        ("float32", [1j, 0], "float32 is float32 in the model, but complex128 in the state; give real numbers"),
+        ("float32", ["a", "b"], "but <U1 in the state; give real numbers"),
+        ("float32", [1.0], r"float32 is \[2\] in the model, but \[1\] in the state"),
+    ],
+)  # fmt: skip
+def test_values_that_do_not_fit(name: str, value: object, message: str) -> None:
+    model = Kinds()
+    before = model.state_dict()
+    with pytest.raises(CheckpointError, match=message):
+        model.load_state_dict({**{other: array * 0 for other, array in before.items()}, name: value})
+    for other, array in model.state_dict().items():
+        assert array.tolist() == before[other].tolist() == [1, 0], "a refused state changes nothing"
+
+
+def test_values_that_fit_in_another_type() -> None:
+    model = Kinds()
+    given: dict[str, list[float]] = {
+        "float32": [np.inf, np.nan], "bfloat16": [1.00001, 7], "int8": [-128.0, 127.0], "int32": [True, False],
+        "bool": [0, 1],
+    }  # fmt: skip
+    model.load_state_dict({name: np.array(value) for name, value in given.items()})
+    assert model.state_dict()["int8"].tolist() == [-128, 127]
+    assert model.state_dict()["bfloat16"].tolist() == [1, 7]
+    assert np.isnan(model.state_dict()["float32"][1])
+
+
+def test_an_optimiser_refuses_what_does_not_fit() -> None:
+    optimizer = optim.SGD(nn.Linear(3, 2).parameters(), lr=0.1)
+    with pytest.raises(CheckpointError, match=r"lr is \[\] in the model, but \[1\] in the state"):
+        optimizer.load_state_dict({"lr": np.ones(1)})
+    with pytest.raises(CheckpointError, match="lr is float32 in the model, but complex128"):
+        optimizer.load_state_dict({"lr": 1j})

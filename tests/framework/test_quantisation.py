@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
+from fractions import Fraction
 from itertools import pairwise
 from typing import Any
 
@@ -205,6 +207,26 @@ class Scaled(nn.Module):
         return result
 
 
+class Peeking(nn.Module):
+    """A module that reads an attribute of its layer."""
+
+    def __init__(self, attribute: str) -> None:
+        super().__init__()
+        self.inner = nn.Linear(6, 6, generator=Generator(1))
+        self.attribute = attribute
+
+    def forward(self, x: Tensor) -> Any:
+        return self.inner(x) + getattr(self.inner, self.attribute)
+
+
+def scaled(weights: float = 1, bias: float = 0) -> nn.Linear:
+    """A Linear of such a weight and bias throughout."""
+    model = nn.Linear(6, 4)
+    assert model.bias is not None
+    model.load_state_dict({"weight": np.full((4, 6), weights), "bias": np.full(4, bias)})
+    return model
+
+
 def broken() -> nn.Sequential:
     model = mlp(6, 4)
     first = model[0]
@@ -218,6 +240,21 @@ def broken() -> nn.Sequential:
     [
         (lambda: quantise(mlp(6, 4), data(), "entropy"),
          "unknown calibration method 'entropy'; there are: minmax, percentile"),
+        (lambda: quantise(mlp(6, 4), data(), ["minmax"]),  # type: ignore[arg-type]
+         r"unknown calibration method \['minmax'\]; there are: minmax"),
+        (lambda: quantise(mlp(6, 4), data(), "percentile", np.float32(101)), "at most 100, not .*101"),
+        (lambda: quantise(mlp(6, 4), data(), "percentile", "99"), "at most 100, not '99'"),  # type: ignore[arg-type]
+        (lambda: quantise(Peeking("weight"), data()),
+         r"the model reads .weight of layer 'inner' \(Linear\), which has no such float value once it is quantised"),
+        (lambda: quantise(Peeking("bias"), data()), "the model reads .bias of layer 'inner'"),
+        (lambda: quantise(mlp(6, 4), data() * 1e18),
+         r"layer '0' \(Linear\) cannot be quantised: its inputs reach .*e\+18 in magnitude, and int8 represents what "
+         r"reaches between 1.2e-10 and 1.4e\+14 \(the scale is within 2\^-40..2\^40\); scale the data or the model"),
+        (lambda: quantise(mlp(6, 4), data() * 1e-12), r"layer '0' \(Linear\) .*its inputs reach .*e-12"),
+        (lambda: quantise(mlp(6, 4), data() * 1e-12, "percentile"), r"layer '0' \(Linear\) .*its inputs reach .*e-12"),
+        (lambda: quantise(scaled(1e-12), data()), r"the model \(Linear\) cannot .*its weights reach 1e-12 in"),
+        (lambda: quantise(scaled(1e16), data()), r"the model \(Linear\) cannot .*its weights reach 1e\+16 in"),
+        (lambda: quantise(scaled(1, 1e30), data() * 1e-8), r"its bias reaches 1e\+30 in magnitude; beside its inputs"),
         (lambda: quantise(mlp(6, 4), data(), "percentile", 0), "percentile is above 0 and at most 100, not 0"),
         (lambda: quantise(mlp(6, 4), data(), "percentile", 100.5), "at most 100, not 100.5"),
         (lambda: quantise(mlp(6, 4), data(0)), "calibration data is empty; give some typical inputs"),
@@ -265,3 +302,64 @@ def test_use_that_a_quantised_layer_refuses() -> None:
         model(Tensor(data(), requires_grad=True))
     with pytest.raises(ShapeError, match=r"QuantisedLinear\(in_features=6, .*\) takes \[..., 6\], not \[50, 5\]"):
         model(Tensor(data(50, 5)))
+
+
+@pytest.mark.parametrize("method", ["minmax", "percentile"])
+def test_activations_that_overflow_are_told_by_layer(method: str) -> None:
+    model = nn.Sequential(nn.Flatten(), nn.Sequential(Doubling(), nn.Linear(6, 4)))
+    with pytest.raises(CalibrationError, match=r"layer '1.1' \(Linear\) cannot .*: its inputs reach inf, which is not"):
+        quantise(model, np.full((4, 6), 3e38, np.float32), method)
+
+
+class Doubling(nn.Module):
+    """x / 0.5 without warnings of the host."""
+
+    def forward(self, x: Tensor) -> Any:
+        with np.errstate(over="ignore"):
+            return Tensor(x.numpy() * np.float32(2))
+
+
+@pytest.mark.parametrize("factor", [1e-9, 1e-3, 1e12])
+def test_data_within_the_range_of_scales_is_quantised_well(factor: float) -> None:
+    model, x = nn.Linear(6, 4, bias=False, generator=Generator(0)), data() * np.float32(factor)
+    expected = model(Tensor(x)).numpy()
+    np.testing.assert_allclose(quantise(model, x)(Tensor(x)).numpy(), expected, atol=0.02 * np.abs(expected).max())
+
+
+def test_a_channel_that_is_nothing_beside_the_others_counts_as_zeros() -> None:
+    model = nn.Linear(6, 2, bias=False)
+    model.load_state_dict({"weight": np.float32([[1] * 6, [1e-20] * 6])})
+    x = data()
+    np.testing.assert_allclose(quantise(model, x)(Tensor(x)).numpy(), model(Tensor(x)).numpy(), atol=0.1)
+
+
+@pytest.mark.parametrize("percentile", [np.float32(99), np.int64(99), np.float64(99), Fraction(99)])
+def test_any_real_number_is_a_percentile(percentile: Any) -> None:
+    made, expected = (quantise(mlp(6, 4), data(), "percentile", p) for p in (percentile, 99))
+    assert layer(made, 0).input_scale.item() == layer(expected, 0).input_scale.item()
+
+
+def test_extents_of_a_layer_may_be_read() -> None:
+    model, x = Peeking("in_features"), data()
+    quantised = quantise(model, x)
+    np.testing.assert_allclose(quantised(Tensor(x)).numpy(), model(Tensor(x)).numpy(), atol=0.05)
+
+
+def test_a_deep_copy_computes_the_same_and_is_its_own() -> None:
+    x = data()
+    model = quantise(mlp(6, 4, 2), x)
+    twin = copy.deepcopy(model)
+    before = model(Tensor(x)).numpy()
+    np.testing.assert_array_equal(twin(Tensor(x)).numpy(), before)
+    twin.load_state_dict({name: value * 0 for name, value in twin.state_dict().items()})
+    np.testing.assert_array_equal(model(Tensor(x)).numpy(), before)
+
+
+def test_numbers_that_are_none_become_ordinary_ones() -> None:
+    """docs/arithmetic.md, Quantisation: what is no ordinary number."""
+    model = quantise(mlp(6, 4), data())
+    step = layer(model, 0).input_scale.item()
+    odd = np.float32([[np.nan] * 6, [np.inf] * 6, [-np.inf] * 6])
+    ordinary = np.float32([[127 * step] * 6, [127 * step] * 6, [-128 * step] * 6])
+    with np.errstate(invalid="ignore"):
+        np.testing.assert_array_equal(model(Tensor(odd)).numpy(), model(Tensor(ordinary)).numpy())

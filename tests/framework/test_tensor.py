@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import gc
 
 import numpy as np
@@ -221,3 +222,20 @@ def test_devices() -> None:
     assert (moved * 2 + x).device is other  # a tensor that was put nowhere goes along
     with pytest.raises(DeviceError, match=r"add: operands on different devices: float32\[1\] on numpy, .*move one"):
         moved + x.to("numpy")
+
+
+def test_a_deep_copy_has_its_own_value_gradient_and_history() -> None:
+    x = tensor([1.0, 2.0], requires_grad=True)
+    (x * x).sum().backward()
+    twin, again = copy.deepcopy([x, x])
+    assert twin is again
+    assert twin.requires_grad
+    assert twin.grad is not None
+    (twin * 3).sum().backward()
+    assert x.grad is not None
+    assert (x.grad.tolist(), twin.grad.tolist()) == ([2, 4], [5, 7]), "a gradient arrives at the copy alone"
+    twin.assign([9, 9])
+    assert x.tolist() == [1, 2]
+    with pytest.raises(GradientError, match=r"test_tensor.py:\d+: .*has history, so copy it with .detach"):
+        copy.deepcopy(x * 2)
+    assert copy.deepcopy((x * 2).detach()).tolist() == [2, 4]

@@ -227,3 +227,14 @@ def test_labels_may_be_arrays_and_must_be_classes() -> None:
 def test_mistakes_are_named_at_the_line(build: Callable[[], object], error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=rf"test_training.py:\d+: {message}"):
         build()
+
+
+def test_a_module_cannot_contain_itself() -> None:
+    outer, inner = nn.Sequential(nn.Linear(3, 2)), nn.Sequential()
+    outer.inner = inner
+    for module, name in ((outer, "me"), (inner, "around")):
+        with pytest.raises(FrameworkError, match=rf"cannot contain itself, but Sequential.{name} would; keep"):
+            setattr(module, name, outer)
+        assert not hasattr(module, name)
+    inner.around = (outer,)
+    assert [name for name, _ in outer.named_modules()] == ["", "0", "inner"]

@@ -328,3 +328,23 @@ def test_an_interrupted_training_leaves_nothing(weft: Any, tmp_path: Path, monke
     assert outcome.err.strip() == "interrupted"
     assert steps == [1, 2, 3]
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("call", "family", "error"),
+    [
+        (front.quantise, "FrameworkError", lambda: front.quantise(front.nn.Linear(2, 2), [])),
+        (front.report, "FrameworkError", lambda: front.report(lambda x: x.transpose(0, 1) + 1, front.zeros(2, 3, 4))),
+        (front.report, "WeftError", lambda: front.report("no-such-file")),
+        (front.report, "WeftError", lambda: front.report(lambda x: x + 1, front.zeros(2), engine="warp")),
+    ],
+)
+def test_every_error_belongs_to_a_family_that_its_function_names(
+    call: Callable[..., Any], family: str, error: Callable[[], object]
+) -> None:
+    with pytest.raises((front.WeftError, front.FrameworkError)) as caught:
+        error()
+    assert isinstance(caught.value, getattr(front, family))
+    kinds = {kind.__name__ for kind in type(caught.value).__mro__}
+    assert kinds & set(re.findall(r"\w+Error", call.__doc__ or "")), "the docstring says what is raised"
+    assert f"weft.{family}" in (front.__doc__ or "")

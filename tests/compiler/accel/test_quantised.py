@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import random
 from dataclasses import dataclass
 from itertools import pairwise
@@ -11,6 +12,7 @@ import pytest
 
 from compiler.passes import pipeline
 from compiler.targets.accel.compile import compile
+from compiler.targets.accel.device import AccelDevice
 from compiler.targets.cpu.device import CpuDevice
 from framework import nn, reference
 from framework.builder import GraphBuilder
@@ -168,3 +170,33 @@ def test_the_hardware_agrees_in_every_cycle_and_bit(name: str) -> None:
         program = sound(compile(case.graph, load(name)))
         result = verify(program, [fast(), rtl, InterpEngine()], image(program, case.values))
         assert result.equal, (seed, result.differences[:3])
+
+
+def test_numbers_that_are_none_become_the_same_integers_everywhere() -> None:
+    """NaN counts as 127, infinities saturate, and no output is anything but finite."""
+    generator = Generator(3)
+    layers = [nn.Linear(9, 12, generator=generator), nn.ReLU(), nn.Linear(12, 5, generator=generator)]
+    x = np.random.default_rng(3).normal(size=(20, 9)).astype(np.float32)
+    model = quantise(nn.Sequential(*layers), x)
+    odd, plain = x[:6].copy(), x[:6].copy()
+    step = np.float32(model.state_dict()["0.input_scale"])
+    for row, (value, instead) in enumerate(((np.nan, 127), (np.inf, 127), (-np.inf, -128))):
+        odd[row, row : row + 4], plain[row, row : row + 4] = value, instead * step
+    seen = []
+    for device in (CpuDevice(), AccelDevice("nano", tune=False)):
+        placed = copy.deepcopy(model).to(device)
+        seen += [jit(lambda a, m=placed: m(a))(Tensor(values, device=device)).numpy() for values in (odd, plain)]
+    assert np.isfinite(seen[0]).all()
+    for other in seen[1:]:
+        np.testing.assert_array_equal(other, seen[0])
+
+
+def test_a_model_on_a_device_deep_copies() -> None:
+    x = np.random.default_rng(0).normal(size=(4, 6)).astype(np.float32)
+    for device in (CpuDevice(), AccelDevice("nano", tune=False)):
+        model = nn.Sequential(nn.Linear(6, 3, generator=Generator(0))).to(device)
+        for original in (model, quantise(model, x)):
+            twin = copy.deepcopy(original)
+            assert all(t.device is device for _, t in twin.named_state())
+            placed = Tensor(x, device=device)
+            np.testing.assert_array_equal(twin(placed).numpy(), original(placed).numpy())
