@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -52,6 +53,11 @@ class Code:
 
         Raises ValueError for an instruction or a field that does not exist, or a value that does not fit its field.
         """
+        for field, value in fields.items():
+            if field in ("wait", "post"):
+                raise ValueError(f"{name}: {field} is no field here: call code.{field}({value!r})")
+            if isinstance(value, bool) or not (isinstance(value, str) or hasattr(value, "__index__")):
+                raise ValueError(f"{name}: {field} = {value!r}: must be a whole number, or text such as 'yes' or sp(0)")
         try:
             weft.assemble(_line({"name": name, **fields}), "", self.machine)
         except weft.WeftError as error:
@@ -125,21 +131,38 @@ class Matrix:
         return {"int8": 1, "int32": 4}[self.dtype]
 
 
+def _end(matrix: Matrix) -> int:
+    """The first multiple of 64 behind a matrix."""
+    return round_up(matrix.address + matrix.rows * matrix.pitch, 64)
+
+
+@dataclass(frozen=True)
 class Problem:
     """C = A·B on a machine: ``a`` int8 [m, k], ``b`` int8 [k, n], ``c`` int32 [m, n], one after the other in DRAM."""
 
-    def __init__(self, machine: Any, m: int, n: int, k: int) -> None:
-        self.machine, self.m, self.n, self.k = machine, m, n, k
-        self._end = 0
-        self.a = self._place("A", "input", "int8", m, k)
-        self.b = self._place("B", "input", "int8", k, n)
-        self.c = self._place("C", "output", "int32", m, n)
+    machine: Any
+    m: int
+    n: int
+    k: int
 
-    def _place(self, name: str, kind: str, dtype: str, rows: int, columns: int) -> Matrix:
-        matrix = Matrix(name, kind, dtype, rows, columns, self._end, 0)
-        matrix = replace(matrix, pitch=round_up(columns * matrix.itemsize, self.machine.bus.bytes))
-        self._end = round_up(self._end + rows * matrix.pitch, 64)
-        return matrix
+    @cached_property
+    def a(self) -> Matrix:
+        """A, at address 0."""
+        return self._place("A", "input", "int8", self.m, self.k, 0)
+
+    @cached_property
+    def b(self) -> Matrix:
+        """B, behind A."""
+        return self._place("B", "input", "int8", self.k, self.n, _end(self.a))
+
+    @cached_property
+    def c(self) -> Matrix:
+        """C, behind B."""
+        return self._place("C", "output", "int32", self.m, self.n, _end(self.b))
+
+    def _place(self, name: str, kind: str, dtype: str, rows: int, columns: int, address: int) -> Matrix:
+        matrix = Matrix(name, kind, dtype, rows, columns, address, 0)
+        return replace(matrix, pitch=round_up(columns * matrix.itemsize, self.machine.bus.bytes))
 
     def program(self, code: Code) -> Any:
         """The whole program: the matrices, then the code behind them."""
@@ -147,7 +170,7 @@ class Problem:
             f".buffer {x.name} {x.kind} {x.dtype} {x.rows}x{x.columns} @{x.address:#x} pitch={x.pitch}"
             for x in (self.a, self.b, self.c)
         ]
-        entry = round_up(self._end, self.machine.line_bytes)
+        entry = round_up(_end(self.c), self.machine.line_bytes)
         return weft.assemble("\n".join([code.text(), *buffers, f".entry {entry:#x}"]), "listing", self.machine)
 
 

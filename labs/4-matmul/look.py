@@ -10,17 +10,19 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import schedule
-from emitter import Problem, explained, run, timeline
-from layout import Tiling
+from bench import Schedule, made, multiplied, orderly
+from emitter import Problem, timeline
+from layout import Tiling, misfit
 
 import weft
+from weft.lab import Difference
 
 
-def main() -> None:
-    """Run both schedules and print what they took."""
+def options() -> tuple[argparse.Namespace, Any, tuple[int, int, int], Tiling]:
+    """What the command line asks for: everything, the machine, the sizes and the tiling. Ends if that cannot be."""
     parser = argparse.ArgumentParser(description="Cycles and timelines of your programs for C = A·B.")
     parser.add_argument("machine", nargs="?", default="nano")
     parser.add_argument("sizes", nargs="*", type=int, default=[64, 64, 128], metavar="M N K")
@@ -28,44 +30,58 @@ def main() -> None:
     parser.add_argument("--cycles", nargs=2, type=int, metavar=("FROM", "TO"), help="the part of the run to draw")
     parser.add_argument("--listing", action="store_true", help="print the assembly")
     parser.add_argument("--save", metavar="FOLDER", help="write the programs there")
-    options = parser.parse_args()
-    if len(options.sizes) != 3:
-        parser.error("three sizes are needed: M N K")
-    m, n, k = options.sizes
-    machine = weft.load_machine(options.machine)
-    dim = machine.dim
-    tiling = Tiling(*(options.tiling or (min(m, 16 * dim), 2 * dim, 8 * dim)))
-    problem = Problem(machine, m, n, k)
-    matrix, bus = m * n * k / dim**2, (m * k + k * n + 4 * m * n) / machine.bus.bytes
+    asked = parser.parse_args()
+    if len(asked.sizes) != 3 or min(asked.sizes) < 1:
+        parser.error(f"three sizes are needed, each at least 1: M N K; got {' '.join(map(str, asked.sizes))}")
+    if asked.cycles and not 0 <= asked.cycles[0] < asked.cycles[1]:
+        parser.error(f"--cycles {asked.cycles[0]} {asked.cycles[1]}: from 0 or later to a later one")
+    m, n, k = asked.sizes
+    try:
+        machine = weft.load_machine(asked.machine)
+    except weft.WeftError as error:
+        parser.error(str(error))
+    dim, dram = machine.dim, machine.dram.bytes
+    if "int8" not in machine.types:
+        parser.error(f"'{machine.name}' multiplies {', '.join(machine.types)}; this lab needs int8")
+    if m * k + k * n + 4 * m * n > dram // 2:
+        parser.error(f"{m}x{n}x{k}: the matrices and their program must fit the DRAM, {dram:,} bytes")
+    tiling = Tiling(*(asked.tiling or (min(m, 16 * dim), 2 * dim, 8 * dim)))
+    if problem := misfit(machine, tiling):
+        parser.error(f"{tiling} does not fit '{machine.name}': {problem}")
+    return asked, machine, (m, n, k), tiling
+
+
+def look(make: Schedule, asked: argparse.Namespace, machine: Any, sizes: tuple[int, int, int], tiling: Tiling) -> None:
+    """Print what one schedule gives. Raises what it raises, and Difference if the program is wrong."""
+    code = made(make, machine, *sizes, tiling)
+    if asked.listing:
+        print(code.text())
+    if asked.save:
+        Path(asked.save).mkdir(parents=True, exist_ok=True)
+        weft.save_program(Problem(machine, *sizes).program(code), Path(asked.save, f"{make.__name__}.weft"))
+    orderly(code, machine, *sizes, tiling)
+    result = multiplied(code, machine, *sizes, tiling)
+    print(f"    right, {result.cycles:,} cycles, {len(code)} instructions, ", end="")
+    print(f"{result.read_beats:,} beats read, {result.write_beats:,} written")
+    print(timeline(result, *(asked.cycles or (0, None))))
+
+
+def main() -> None:
+    """Run both schedules and print what they took."""
+    asked, machine, (m, n, k), tiling = options()
+    matrix, bus = m * n * k / machine.dim**2, (m * k + k * n + 4 * m * n) / machine.bus.bytes
     print(f"{m}x{n}x{k} on '{machine.name}', {tiling}: no program takes fewer than {max(matrix, bus):,.0f} cycles")
     print(f"({matrix:,.0f} of the matrix unit, {bus:,.0f} of the DRAM bus)")
-
-    random = np.random.default_rng(0)
-    a = random.integers(-128, 128, (m, k), dtype=np.int8)
-    b = random.integers(-128, 128, (k, n), dtype=np.int8)
     for make in (schedule.in_turn, schedule.overlapped):
         print(f"\n{make.__name__}")
         try:
-            code = make(problem, tiling)
-            if options.listing:
-                print(code.text())
-            program = problem.program(code)
-            weft.validate_program(program)
-            weft.check_program(program)
-            if options.save:
-                Path(options.save).mkdir(parents=True, exist_ok=True)
-                weft.save_program(program, Path(options.save, f"{make.__name__}.weft"))
-            result = run(problem, code, a, b)
+            look(make, asked, machine, (m, n, k), tiling)
         except NotImplementedError as unwritten:
             print(f"    {unwritten}")
-            continue
-        except weft.WeftError as error:
-            print(explained(error, code))
-            continue
-        right = np.array_equal(result.c, a.astype(np.int32) @ b.astype(np.int32))
-        print(f"    {'right' if right else 'WRONG'}, {result.cycles:,} cycles, {len(code)} instructions, ", end="")
-        print(f"{result.read_beats:,} beats read, {result.write_beats:,} written")
-        print(timeline(result, *(options.cycles or (0, None))))
+        except Difference as wrong:
+            print(f"    WRONG, {wrong.what}:\n    expected {wrong.expected}, got {wrong.actual}")
+        except (weft.WeftError, ValueError, OSError) as error:
+            print(f"    {error}")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,2 @@
+# returns nothing instead of the code
+return None

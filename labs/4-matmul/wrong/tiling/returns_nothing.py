@@ -1,0 +1,2 @@
+# the tiling is made, and not returned
+best = Tiling(machine.dim, machine.dim, machine.dim)
