@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import ir
+import numpy as np
 
 COMMUTATIVE = ("add", "mul")
 """Operations whose operands may be exchanged without changing a bit of the result."""
@@ -57,7 +58,7 @@ def rewrite(graph: ir.Graph, rule: Rule) -> ir.Graph:
     """Copy a graph node by node, and let ``rule`` put something else in a node's place.
 
     For each node in order ``rule(builder, node, inputs)`` is called once. builder: holds the new graph so far. node:
-    the node of the old graph. inputs: the indices, in the *new* graph, of what now stands for its operands.
+    the node of the old graph, unchanged. inputs: the indices, in the *new* graph, of what now stands for its operands.
     The rule answers with the index of a node of the new graph that has the same value; everything that read the old
     node then reads that one, and the node is not copied. Or it answers None: then the node is copied, with the new
     inputs. It may append nodes to the builder. Outputs are those that stand for the old outputs.
@@ -104,10 +105,7 @@ def constant_folding(graph: ir.Graph) -> ir.Graph:
         operands = [builder.nodes[i] for i in inputs]
         if not operands or any(operand.op != "constant" for operand in operands):
             return None
-        size = 1
-        for extent in node.shape:
-            size *= extent
-        if size > LIMIT:
+        if np.prod(node.shape) > LIMIT:
             return None
         return builder.constant(ir.compute(node.op, [operand.value for operand in operands], node.attrs), node.dtype)
 

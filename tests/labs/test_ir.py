@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import itertools
 import sys
 import types
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ import pytest
 
 LABS = Path(__file__).parents[2] / "labs"
 FOLDERS = ("common", "1-autodiff", "2-passes")
-MODULES = ("ir", "tracer", "autodiff", "data", "train", "sample")
+MODULES = ("ir", "tracer", "autodiff", "data", "train", "sample", "passes", "algebra", "manager")
 
 
 @pytest.fixture(scope="module")
@@ -109,3 +110,33 @@ def test_the_sample_of_lab_2_is_what_lab_1_records(lab: Any) -> None:
     updated = [p - 0.1 * g for p, g in zip(parameters, slopes, strict=True)]
     names = dict(zip(("w0", "b0", "w1", "b1"), parameters, strict=True))
     assert lab.tracer.to_graph(loss, *updated, x=x, y=y, **names) == lab.sample.training_step()
+
+
+def test_one_round_of_passes_is_enough_only_if_dead_code_follows_folding(lab: Any) -> None:
+    """What lab 2 says about the 24 orders of its passes."""
+    fold, clear = lab.passes.constant_folding, lab.passes.dead_code
+    every = (lab.passes.common_subexpressions, fold, lab.algebra.algebra, clear)
+    for order in itertools.permutations(every):
+        graph = lab.sample.training_step()
+        for optimise in order:
+            graph = optimise(graph)
+        assert len(graph.nodes) == (53 if order.index(clear) > order.index(fold) else 60)
+        assert len(lab.manager.run_passes(graph, order)[0].nodes) == 53
+
+
+def test_two_orders_of_exp_x_need_two_rounds_and_one(lab: Any) -> None:
+    """Lab 2's exp(1.0·x) + exp(x): merging comes too early in the manager's order; after algebra it does not."""
+    b = lab.ir.Builder()
+    x = b.input("x")
+    e = b.apply("exp", b.apply("mul", b.constant(1.0), x))
+    graph = b.build(b.apply("add", e, b.apply("exp", x)))
+    merge, fold = lab.passes.common_subexpressions, lab.passes.constant_folding
+    for order, nodes in (
+        ((merge, fold, lab.algebra.algebra, lab.passes.dead_code), 4),
+        ((fold, lab.algebra.algebra, merge, lab.passes.dead_code), 3),
+    ):
+        once = graph
+        for optimise in order:
+            once = optimise(once)
+        assert len(once.nodes) == nodes
+        assert len(lab.manager.run_passes(graph, order)[0].nodes) == 3
