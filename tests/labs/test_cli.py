@@ -123,7 +123,7 @@ def test_problems_are_shown_with_line_and_code(weft: Weft, tmp_path: Path) -> No
     assert outcome.code == 1
     assert outcome.out.splitlines()[1:3] == [
         "  cannot run  sums.py:12: imports json, which this lab does not allow; "
-        "it allows math, os, time, numbers_given, sums",
+        "it allows __future__, math, numbers_given, os, sums, time, typing",
         "      import json",
     ]
     assert "  total       not checked" in outcome.out.splitlines()

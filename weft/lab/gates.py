@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from weft.lab.grading import FAIL, PASS, UNWRITTEN, WAITS, Attempt, Report, grade_all
+from weft.lab.grading import FAIL, PASS, UNUSABLE, UNWRITTEN, WAITS, Attempt, Report, grade_all
 from weft.lab.lock import Lock
 from weft.lab.markers import replace, strip
 from weft.lab.tree import Lab
@@ -86,7 +86,7 @@ def _mistake_problems(name: str, text: str, hole: str, report: Report) -> list[s
     if outcome.status != FAIL or outcome.failure is None:
         return [f"{name}: expected to fail, is '{outcome.status}'"]
     kind = outcome.failure.kind
-    if kind == "error" and outcome.failure.what.partition(":")[0] not in first:
+    if kind == "error" and outcome.failure.what.removeprefix(UNUSABLE).partition(":")[0] not in first:
         told = "fails by accident, not at a check (meant so? name the exception in the first line)"
         return [f"{name}: {told}: {outcome.failure.what}"]
     if kind in ("no answer", "crash"):

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import ast
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from weft.lab.lock import Lock, Measured, reference
-from weft.lab.markers import LabError
+from weft.lab.markers import LabError, definitions, owner
 from weft.lab.process import Result, Run, execute
 from weft.lab.sources import Problem, judge, line_of
 from weft.lab.tree import Lab
 
 PASS, FAIL, UNWRITTEN, WAITS, UNCHECKED = "pass", "fail", "not written", "waits", "not checked"
 GRADER = "grade.py"
+UNUSABLE = "the check could not use what your code gave: "
+"""Stands before an exception that came up past the student's code."""
 
 
 @dataclass(frozen=True)
@@ -47,12 +50,13 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Report:
-    """A graded lab. ``problems`` kept the files from being run at all."""
+    """A graded lab. ``problems`` kept the files from being run at all; ``warnings`` are about the lab itself."""
 
     lab: str
     outcomes: tuple[Outcome, ...]
     problems: tuple[Problem, ...] = ()
     printed: str = ""
+    warnings: tuple[str, ...] = ()
 
     @property
     def passed(self) -> bool:
@@ -72,24 +76,48 @@ class Attempt:
     only: Sequence[str] | None = None
 
 
-def grade(lab: Lab, sources: Mapping[str, str], lock: Lock | None, seconds: float | None = None) -> Report:
-    """Grade one set of files. Raises LabError if the lab itself is at fault."""
-    return grade_all(lab, [Attempt(sources)], lock, seconds)[0]
+def grade(
+    lab: Lab,
+    sources: Mapping[str, str],
+    lock: Lock | None,
+    seconds: float | None = None,
+    *,
+    hole: str | None = None,
+    unwanted: Callable[[], bool] | None = None,
+) -> Report:
+    """Grade one set of files, or one ``hole`` of them (and, unseen, what it builds on).
+
+    Raises LabError if the lab itself is at fault, Abandoned once ``unwanted()`` is true.
+    """
+    only = None if hole is None else [name for name in lab.tasks if name in lab.foundations(hole) | {hole}]
+    report = grade_all(lab, [Attempt(sources, only)], lock, seconds, unwanted)[0]
+    return report if hole is None else replace(report, outcomes=(report.outcome(hole),))
 
 
-def grade_all(lab: Lab, attempts: Sequence[Attempt], lock: Lock | None, seconds: float | None = None) -> list[Report]:
+def grade_all(
+    lab: Lab,
+    attempts: Sequence[Attempt],
+    lock: Lock | None,
+    seconds: float | None = None,
+    unwanted: Callable[[], bool] | None = None,
+) -> list[Report]:
     """Grade several sets of files in one process, each in a folder of its own."""
-    runs = run_all(lab, attempts, seconds)
+    runs = run_all(lab, attempts, seconds, unwanted)
     return [
         _report(lab, attempt, run, lock) if isinstance(run, Run) else _refused(lab, run)
         for attempt, run in zip(attempts, runs, strict=True)
     ]
 
 
-def run_all(lab: Lab, attempts: Sequence[Attempt], seconds: float | None) -> list[Run | tuple[Problem, ...]]:
+def run_all(
+    lab: Lab, attempts: Sequence[Attempt], seconds: float | None, unwanted: Callable[[], bool] | None = None
+) -> list[Run | tuple[Problem, ...]]:
     """Run the checks on each set of files; the problems instead where files cannot be run."""
     with tempfile.TemporaryDirectory(prefix=f"weft-{lab.name}-") as scratch:
         names = [hole.name for hole in lab.holes]
+        foundations = {name: lab.foundations(name) for name in names}
+        owners = {hole.name: owner(lab.text(hole.file), hole.name, hole.file) for hole in lab.holes}
+        functions = {file: _functions(lab.text(file)) for file in lab.files}
         runs: list[Run | tuple[Problem, ...]] = []
         for number, attempt in enumerate(attempts):
             if problems := judge(lab, attempt.sources):
@@ -97,9 +125,14 @@ def run_all(lab: Lab, attempts: Sequence[Attempt], seconds: float | None) -> lis
                 continue
             folder = Path(scratch).resolve() / str(number)
             assemble(lab, attempt.sources, folder)
-            runs.append(Run(folder, lab.files, names, names if attempt.only is None else attempt.only))
-        execute([run for run in runs if isinstance(run, Run)], seconds or lab.seconds)
+            only = names if attempt.only is None else attempt.only
+            runs.append(Run(folder, lab.files, names, only, foundations, owners, functions))
+        execute([run for run in runs if isinstance(run, Run)], seconds or lab.seconds, unwanted)
         return runs
+
+
+def _functions(text: str) -> list[str]:
+    return [name for name, node in definitions(text) if not isinstance(node, ast.ClassDef)]
 
 
 def assemble(lab: Lab, sources: Mapping[str, str], folder: Path) -> None:
@@ -128,8 +161,14 @@ def _report(lab: Lab, attempt: Attempt, run: Run, lock: Lock | None) -> Report:
     results: dict[str, list[Result]] = {hole: [] for hole in holes}
     for result in run.results:
         results[result.hole].append(result)
-    outcomes = tuple(_outcome(lab, attempt.sources, hole, results[hole], lock) for hole in holes)
-    return Report(lab.name, outcomes, printed=run.printed)
+    outcomes: dict[str, Outcome] = {}
+    for hole in holes:
+        found = _outcome(lab, attempt.sources, hole, results[hole], lock)
+        cause = next((name for name in holes if name in lab.foundations(hole) and outcomes[name].status == FAIL), None)
+        if cause is not None and (found.status == FAIL or run.hopeless(hole)):
+            found = Outcome(hole, WAITS, None, None, cause, found.printed)
+        outcomes[hole] = found
+    return Report(lab.name, tuple(outcomes.values()), printed=run.printed)
 
 
 def _broken(lab: Lab, run: Run, holes: Sequence[str]) -> Report:
@@ -139,7 +178,7 @@ def _broken(lab: Lab, run: Run, holes: Sequence[str]) -> Report:
         return Report(lab.name, tuple(_blocked(hole, value["hole"], None) for hole in holes), printed=run.printed)
     failure = _failure(value)
     if value["kind"] in ("error", "difference") and not value["student"]:
-        raise LabError(f"{lab.folder / GRADER}: cannot be loaded: {failure.what}")
+        raise LabError(f"{lab.folder / GRADER}: cannot be loaded: {failure.what.removeprefix(UNUSABLE)}")
     file = failure.file or ", ".join(lab.files)
     problem = Problem(file, failure.line, f"while loading: {failure.what}", failure.code)
     outcomes = tuple(Outcome(hole, UNCHECKED) for hole in holes)
@@ -190,10 +229,22 @@ def _failure(value: Mapping[str, Any]) -> Failure:
     if value["kind"] == "difference":
         return Failure("difference", value["what"], value["expected"], value["actual"], **place)
     if value["kind"] == "no answer":
-        return Failure("no answer", f"no answer after {value['seconds']:g} s: a loop without end?")
+        what = f"no answer after {value['seconds']:g} s: a loop without end, or too slow?"
+        return Failure("no answer", what, **place)
     if value["kind"] == "crash":
-        return Failure("crash", f"Python itself died (exit code {value['code']}) {value['text'][-500:]}".strip())
+        what = f"Python itself died (exit code {value['exit']}) {value['text']}".strip()
+        return Failure("crash", what, **place)
     text = f"{value['type']}: {value['text']}".removesuffix(": ")
     if not value["student"] and value["file"] is not None:
-        text += f" (raised in {value['file']}:{value['line']}: {value['code']})"
+        text = f"{UNUSABLE}{text} (in {value['file']}:{value['line']})"
     return Failure("error", text, **place)
+
+
+def told(value: Mapping[str, Any]) -> str:
+    """What the runner reports of a check, in one line for those who write labs."""
+    if value["kind"] == "unwritten":
+        return f"'{value['hole']}' is not written"
+    failure = _failure(value)
+    compared = "" if failure.expected is None else f": expected {failure.expected}, got {failure.actual}"
+    place = "" if failure.file is None else f" (at {failure.file}:{failure.line})"
+    return f"{failure.what}{compared}{place}"

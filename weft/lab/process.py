@@ -15,13 +15,23 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
+from weft.lab import dump
+
 LOADING = 120
-"""Seconds that importing may take at least (compiled kernels are built on the first use)."""
+"""Seconds that loading the checks may take at least (compiled kernels are built on the first use)."""
+LOOKING = 0.3
+"""Seconds between two looks whether the answer is still wanted."""
+STUDENTS = ("start", "import")
+"""Messages after which the student's code runs, and the time limit of a check holds."""
+
+
+class Abandoned(Exception):
+    """Raised where the answer is no longer wanted; nothing is left running."""
 
 
 @dataclass
@@ -37,19 +47,37 @@ class Result:
 
 @dataclass
 class Run:
-    """A folder to grade in; ``only`` are the holes whose checks run. The rest is filled in while it runs."""
+    """A folder to grade in; ``only`` are the holes whose checks run.
+
+    ``foundations`` are the holes that each builds on, ``owners`` the function around each, and ``functions`` those of
+    each file of the tree. The rest is filled in while it runs.
+    """
 
     folder: Path
     files: Sequence[str]
     holes: Sequence[str]
     only: Sequence[str]
+    foundations: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    owners: Mapping[str, str | None] = field(default_factory=dict)
+    functions: Mapping[str, Sequence[str]] = field(default_factory=dict)
     checks: list[str] | None = None
     results: list[Result] = field(default_factory=list)
     broken: dict[str, Any] | None = None
     printed: str = ""
     complete: bool = False
 
+    @property
+    def hanging(self) -> set[str]:
+        """Holes of which a check gave no answer."""
+        return {result.hole for result in self.results if result.value["kind"] == "no answer"}
+
+    def hopeless(self, hole: str) -> bool:
+        """True if the hole builds on one that gave no answer, so that its checks would hang as well."""
+        return bool(self.hanging & self.foundations.get(hole, frozenset()))
+
     def job(self) -> dict[str, Any]:
+        """What the runner is told."""
+        ended = [r.hole for r in self.results if r.value["kind"] not in ("pass", "measured")]
         return {
             "folder": str(self.folder),
             "files": list(self.files),
@@ -57,18 +85,20 @@ class Run:
             "only": list(self.only),
             "complete": self.complete,
             "done": [result.name for result in self.results],
-            "ended": [r.hole for r in self.results if r.value["kind"] not in ("pass", "measured")],
+            "ended": ended + [hole for hole in self.holes if self.hopeless(hole)],
+            "owners": dict(self.owners),
+            "functions": {file: list(names) for file, names in self.functions.items()},
         }
 
 
-def execute(runs: Sequence[Run], seconds: float) -> None:
-    """Fill in every run. Nothing is left running, whatever happens."""
+def execute(runs: Sequence[Run], seconds: float, unwanted: Callable[[], bool] | None = None) -> None:
+    """Fill in every run. Nothing is left running, whatever happens. Raises Abandoned once ``unwanted()`` is true."""
     with tempfile.TemporaryDirectory(prefix="weft-lab-") as scratch:
         while not all(run.complete for run in runs):
             job = Path(scratch, "job.json")
             job.write_text(json.dumps([run.job() for run in runs]), encoding="utf-8")
             with open(Path(scratch, "stderr"), "w+b") as errors, _process(job, errors) as process:
-                _follow(process, errors, runs, seconds)
+                _follow(process, errors, runs, seconds, unwanted or (lambda: False))
 
 
 @contextlib.contextmanager
@@ -99,7 +129,13 @@ def _process(job: Path, errors: IO[bytes]) -> Iterator[subprocess.Popen[bytes]]:
             process.stdout.close()
 
 
-def _follow(process: subprocess.Popen[bytes], errors: IO[bytes], runs: Sequence[Run], seconds: float) -> None:
+def _follow(
+    process: subprocess.Popen[bytes],
+    errors: IO[bytes],
+    runs: Sequence[Run],
+    seconds: float,
+    unwanted: Callable[[], bool],
+) -> None:
     """Take messages until the process is through, dies, or gives no answer in time."""
     lines: queue.Queue[bytes | None] = queue.Queue(maxsize=10_000)
     threading.Thread(target=_read, args=(process, lines), daemon=True).start()
@@ -109,9 +145,14 @@ def _follow(process: subprocess.Popen[bytes], errors: IO[bytes], runs: Sequence[
     deadline = time.monotonic() + limit
     while True:
         try:
-            line = lines.get(timeout=max(0.0, deadline - time.monotonic()))
+            line = lines.get(timeout=min(LOOKING, max(0.0, deadline - time.monotonic())))
         except queue.Empty:
-            _stop(run, waiting, {"kind": "no answer", "seconds": limit})
+            if unwanted():
+                raise Abandoned from None
+            if time.monotonic() < deadline:
+                continue
+            at = {} if run is None else dump.place(_stacks(process, errors), run.folder, run.files)
+            _stop(run, waiting, {"kind": "no answer", "seconds": limit} | at)
             return
         if line is None:
             process.wait()
@@ -120,7 +161,8 @@ def _follow(process: subprocess.Popen[bytes], errors: IO[bytes], runs: Sequence[
                 text = errors.read().decode("utf-8", "replace").strip()
                 if run is None:
                     raise RuntimeError(f"the grading process ended with {process.returncode}: {text[-2000:]}")
-                _stop(run, waiting, {"kind": "crash", "code": process.returncode, "text": text[-2000:]})
+                at = dump.place(text, run.folder, run.files)
+                _stop(run, waiting, {"kind": "crash", "exit": process.returncode, "text": dump.cause(text)[-500:]} | at)
             return
         message = json.loads(line)
         kind = message["message"]
@@ -144,8 +186,23 @@ def _follow(process: subprocess.Popen[bytes], errors: IO[bytes], runs: Sequence[
             run.complete = True
         if all(run.complete for run in runs):
             return  # not at the end of its output: what student code started may hold that open
-        limit = seconds if kind == "start" else max(seconds, LOADING)
+        limit = seconds if kind in STUDENTS else max(seconds, LOADING)
         deadline = time.monotonic() + limit
+
+
+def _stacks(process: subprocess.Popen[bytes], errors: IO[bytes]) -> str:
+    """Where every thread of a hanging process stands, in the words of faulthandler; nothing where that cannot be."""
+    if not hasattr(signal, "SIGUSR1"):
+        return ""
+    before = seen = errors.seek(0, os.SEEK_END)
+    process.send_signal(signal.SIGUSR1)
+    for _ in range(20):
+        time.sleep(0.05)
+        if (now := errors.seek(0, os.SEEK_END)) == seen > before:
+            break
+        seen = now
+    errors.seek(before)
+    return errors.read().decode("utf-8", "replace")
 
 
 def _stop(run: Run | None, waiting: Result | None, value: dict[str, Any]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from weft.lab.gates import SECONDS
-from weft.lab.grading import Attempt, Report, run_all
+from weft.lab.grading import Attempt, Report, run_all, told
 from weft.lab.lock import Reference
 from weft.lab.markers import LabError
 from weft.lab.process import Run
@@ -32,12 +32,12 @@ def measure_lab(lab: Lab) -> list[Reference]:
     if not isinstance(run, Run):
         raise LabError(f"lab {lab.name}: {run[0]}")
     if run.broken is not None:
-        raise LabError(f"lab {lab.name}: the solution cannot be loaded: {run.broken.get('text', run.broken)}")
+        raise LabError(f"lab {lab.name}: the solution cannot be loaded: {told(run.broken)}")
     rows = []
     for result in run.results:
         value = result.value
         if value["kind"] not in ("pass", "measured"):
-            raise LabError(f"lab {lab.name}: the solution does not pass '{result.title}' of {result.hole}: {value}")
+            raise LabError(f"lab {lab.name}: the solution does not pass '{result.title}' of {result.hole}: {told(value)}")
         if value["kind"] == "measured":
             row = Reference(lab.name, result.hole, value["what"], value["cycles"], value["bound"])
             if row.cycles < row.bound:

@@ -1,24 +1,28 @@
 """The process in which checks run: ``python -m weft.lab.runner JOB.json``, messages as JSON lines on stdout.
 
 A job is a list of runs, each a folder with ``grade.py`` and the lab's files, the student's among them. Messages:
-``load`` and ``start`` (a check begins), ``print`` (what the student's code printed), ``result``, ``end`` (of a run).
+``load``, ``import`` (of a student's file) and ``start`` (a check begins), ``print`` (what the student's code printed), ``result``, ``end`` (of a run).
 """
 
 from __future__ import annotations
 
+import faulthandler
 import importlib
 import io
 import json
 import os
+import signal
 import sys
 import threading
 import time
-import traceback
 import warnings
 from pathlib import Path
 from typing import IO, Any
 
-from weft.lab.api import Check, Difference, Unwritten
+import weft.lab
+from weft.lab import api
+from weft.lab.api import Check
+from weft.lab.raised import failure
 
 PRINTED = 20_000
 """Characters of output that are passed on for one check."""
@@ -47,41 +51,26 @@ class Channel:
 
     def __init__(self, stream: IO[str]) -> None:
         self._stream = stream
+        self._lock = threading.Lock()  # threads of the student's may print
 
     def send(self, **message: Any) -> None:
-        self._stream.write(json.dumps(message) + "\n")
-        self._stream.flush()
+        with self._lock:
+            self._stream.write(json.dumps(message) + "\n")
+            self._stream.flush()
 
 
-def failure(problem: BaseException, folder: Path, files: list[str]) -> dict[str, Any]:
-    """An exception as plain data: what it is, and the last line of the student's files that it went through."""
-    frames = traceback.extract_tb(problem.__traceback__)
-    inside = [frame for frame in frames if Path(frame.filename).parent == folder]
-    student = [frame for frame in inside if Path(frame.filename).name in files]
-    place: dict[str, Any] = {"file": None, "line": None, "code": None, "student": bool(student)}
-    for frame in (student or inside)[-1:]:
-        place |= {"file": Path(frame.filename).name, "line": frame.lineno, "code": (frame.line or "").strip()}
-    if isinstance(problem, Unwritten):
-        return {"kind": "unwritten", "hole": problem.hole} | place
-    if isinstance(problem, Difference):
-        told = {"what": problem.what, "expected": problem.expected, "actual": problem.actual}
-        return {"kind": "difference"} | told | place
-    if isinstance(problem, SyntaxError) and problem.filename:
-        place |= {"file": Path(problem.filename).name, "line": problem.lineno, "code": (problem.text or "").strip()}
-    return {"kind": "error", "type": type(problem).__name__, "text": _message(problem)} | place
-
-
-def _message(problem: BaseException) -> str:
-    try:
-        return str(problem)
-    except Exception:
-        return ""
-
-
-def _load(folder: Path) -> list[Check]:
-    """The checks of ``grade.py`` in the order of its text."""
+def _load(channel: Channel, number: int, job: dict[str, Any]) -> list[Check]:
+    """The checks of ``grade.py`` in the order of its text; the student's files come first, under a check's limit."""
+    folder = Path(job["folder"])
     sys.path.insert(0, str(folder))
     importlib.invalidate_caches()
+    sound = [(module, dict(vars(module))) for module in (weft.lab, api)]
+    for file in job["files"]:
+        channel.send(message="import", run=number)
+        importlib.import_module(Path(file).stem)
+    for module, names in sound:  # the grader gets what was there before the student's code ran
+        vars(module).update(names)
+    channel.send(message="load", run=number)
     grade = importlib.import_module("grade")
     return [value for value in vars(grade).values() if isinstance(value, Check)]
 
@@ -105,15 +94,16 @@ def _call(check: Check) -> dict[str, Any]:
 
 def run(channel: Channel, number: int, job: dict[str, Any]) -> None:
     """One run: load ``grade.py``, then its checks in the order of holes; a hole's first failure ends that hole."""
-    folder, files, holes = Path(job["folder"]), job["files"], job["holes"]
+    folder, holes = Path(job["folder"]), job["holes"]
     os.chdir(folder)
     printed = _Printed(channel)
     sys.stdout = sys.stderr = printed
     channel.send(message="load", run=number)
     try:
-        checks = sorted(_load(folder), key=lambda check: holes.index(check.hole) if check.hole in holes else -1)
+        loaded = _load(channel, number, job)
+        checks = sorted(loaded, key=lambda check: holes.index(check.hole) if check.hole in holes else -1)
     except BaseException as problem:
-        channel.send(message="broken", run=number, result=failure(problem, folder, files))
+        channel.send(message="broken", run=number, result=failure(problem, job))
         _unload(folder)
         return
     channel.send(message="checks", run=number, holes=[check.hole for check in checks])
@@ -126,7 +116,7 @@ def run(channel: Channel, number: int, job: dict[str, Any]) -> None:
         try:
             result = _call(check)
         except BaseException as problem:  # SystemExit too: student code must not end the grading
-            result = failure(problem, folder, files)
+            result = failure(problem, job, check.hole)
             ended.add(check.hole)
         channel.send(message="result", run=number, result=result)
     channel.send(message="end", run=number)
@@ -144,6 +134,8 @@ def main() -> None:
     """Read the job, keep stdout for messages, run."""
     threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     runs = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
+    if hasattr(signal, "SIGUSR1"):
+        faulthandler.register(signal.SIGUSR1, file=2, all_threads=True)  # asked for where a check gives no answer
     channel = Channel(os.fdopen(os.dup(1), "w", encoding="utf-8"))
     os.dup2(2, 1)  # what is printed past Python goes to stderr
     sys.dont_write_bytecode = True
@@ -151,6 +143,7 @@ def main() -> None:
     for number, job in enumerate(runs):
         if not job["complete"]:
             run(channel, number, job)
+    os._exit(0)  # not waiting for threads that student code started
 
 
 if __name__ == "__main__":

@@ -8,11 +8,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from weft.lab.markers import definitions, owner
+from weft.lab.markers import IMPORT, definitions, owner
 from weft.lab.tree import Lab
 
 ALWAYS = ("__future__", "typing")
-"""Modules that every lab allows; besides them ``weft.lab``, from which the starter imports."""
+"""Modules that every lab allows; besides them the starter's one line, ``markers.IMPORT``."""
+RUNNER = "weft.lab"
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ def read_sources(lab: Lab, folder: Path) -> tuple[dict[str, str], tuple[Problem,
     problems: list[Problem] = []
     for file in lab.files:
         try:
-            sources[file] = (folder / file).read_text(encoding="utf-8")
+            sources[file] = (folder / file).read_text(encoding="utf-8-sig")
         except FileNotFoundError:
             problems.append(Problem(file, None, f"missing in {folder}; `weft lab reset` puts the starter there"))
         except UnicodeDecodeError:
@@ -61,21 +62,26 @@ def _judge_file(lab: Lab, file: str, text: str) -> Iterator[Problem]:
         yield Problem(file, None, f"not Python: {problem}")
         return
     own = {Path(name).stem for name in lab.files} | {path.stem for path in lab.given}
-    for line, module in _imports(tree):
-        top = module.partition(".")[0]
-        if top in own or top in lab.imports or top in ALWAYS or module == "weft.lab":
-            continue
-        allowed = ", ".join((*sorted(lab.imports), *sorted(own)))
+    allowed = own.union(lab.imports, ALWAYS)
+    for line, module, name in _imports(tree):
         code = text.splitlines()[line - 1].strip()
-        yield Problem(file, line, f"imports {module}, which this lab does not allow; it allows {allowed}", code)
+        if module == RUNNER and name != "Unwritten":
+            what = f"imports {name} from {RUNNER}" if name else f"imports {RUNNER}"
+            yield Problem(file, line, f"{what}; of it a lab's files may import one name: `{IMPORT}`", code)
+        elif module != RUNNER and module.partition(".")[0] not in allowed:
+            told = ", ".join(sorted(allowed))
+            yield Problem(file, line, f"imports {module}, which this lab does not allow; it allows {told}", code)
 
 
-def _imports(tree: ast.Module) -> Iterator[tuple[int, str]]:
+def _imports(tree: ast.Module) -> Iterator[tuple[int, str, str | None]]:
+    """Line, module, and the name that is taken from it (None: the module itself), of every import."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            yield from ((node.lineno, alias.name) for alias in node.names)
+            yield from ((node.lineno, alias.name, None) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            yield node.lineno, "." * node.level + (node.module or "")
+            module = "." * node.level + (node.module or "")
+            names: list[str | None] = [alias.name for alias in node.names] if module == RUNNER else [None]
+            yield from ((node.lineno, module, name) for name in names)
 
 
 def line_of(lab: Lab, sources: Mapping[str, str], hole: str) -> tuple[str, int | None]:

@@ -23,12 +23,13 @@ FOLDER = re.compile(r"(\d+)-([a-z0-9-]+)")
 
 @dataclass(frozen=True)
 class Hole:
-    """One thing to write: its file, what to do, hints from gentle to nearly there."""
+    """One thing to write: its file, what to do, hints from gentle to nearly there, the holes that it builds on."""
 
     name: str
     file: str
     task: str
     hints: tuple[str, ...]
+    after: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,11 @@ class Lab:
     def tasks(self) -> dict[str, str]:
         """Hole → task."""
         return {hole.name: hole.task for hole in self.holes}
+
+    def foundations(self, name: str) -> frozenset[str]:
+        """The holes that a hole builds on, those that these build on, and so on."""
+        direct = self.hole(name).after
+        return frozenset(direct).union(*(self.foundations(other) for other in direct))
 
     def text(self, file: str) -> str:
         """A file of the lab as it stands in the tree."""
@@ -216,13 +222,18 @@ class _Reader:
                 self.fail(f"{where}: name", f"'{name}' must be written like topological-order")
             if not isinstance(hints, list) or not hints or not all(isinstance(hint, str) for hint in hints):
                 self.fail(f"{where} ({name}): hints", "must be a list of at least one text")
-            if unknown := sorted(set(row) - {"name", "task", "hints"}):
-                self.fail(f"{where} ({name}): {unknown[0]}", "unknown key; known are name, task, hints")
+            if unknown := sorted(set(row) - {"name", "task", "hints", "after"}):
+                self.fail(f"{where} ({name}): {unknown[0]}", "unknown key; known are name, task, hints, after")
+            after = row.get("after", [])
+            if not isinstance(after, list) or not all(isinstance(other, str) for other in after):
+                self.fail(f"{where} ({name}): after", "must be a list of names of holes")
+            if later := [other for other in after if other not in found]:
+                self.fail(f"{where} ({name}): after", f"'{later[0]}' is no earlier hole of this lab")
             if name in found:
                 self.fail(f"{where}: name", f"'{name}' is there twice")
             if name not in places:
                 self.fail(f"{where}: name", f"'{name}' is in none of the files; it is marked '# hole: {name}'")
-            found[name] = Hole(name, places[name], row["task"], tuple(hints))
+            found[name] = Hole(name, places[name], row["task"], tuple(hints), tuple(after))
         for name in places:
             if name not in found:
                 self.fail("hole", f"'{name}' is marked in {places[name]} and has no [[hole]] here")
