@@ -171,17 +171,22 @@ def retirements(found: Bursts, machine: Machine) -> dict[int, int]:
 def over_time(found: Bursts, machine: Machine, cycles: int) -> dict[str, Any]:
     """``window`` (cycles), ``capacity`` (bytes a cycle), and bytes per window of each kind of traffic.
 
-    A beat counts in the cycle in which it is on the data channel.
+    A beat that takes the channel for n cycles counts in all of them, in whole bytes. A window is a multiple of n cycles
+    and of a power of two, so that what it can hold is a whole number of bytes and none holds more.
     """
-    window = 1
+    beat, size = machine.dram.beat_cycles, machine.bus.bytes
+    window = beat
     while cycles > window * SAMPLES:
         window *= 2
-    beat = machine.dram.beat_cycles
     place = np.arange(found.beats.sum()) - np.repeat(np.cumsum(found.beats) - found.beats, found.beats)
-    sample = (np.repeat(found.begin, found.beats) + place * beat) // window
+    begin = np.repeat(found.begin, found.beats) + place * beat
     kind = np.repeat(found.kind, found.beats)
     count = -(-cycles // window)
-    result: dict[str, Any] = {"window": window, "capacity": machine.bus.bytes / beat}
+    result: dict[str, Any] = {"window": window, "capacity": size / beat}
     for index, name in enumerate(KINDS):
-        result[name] = (np.bincount(sample[kind == index], minlength=count) * machine.bus.bytes).tolist()
+        moved = np.zeros(count, np.int64)
+        for cycle in range(beat):
+            part = (cycle + 1) * size // beat - cycle * size // beat
+            moved += np.bincount((begin[kind == index] + cycle) // window, minlength=count) * part
+        result[name] = moved.tolist()
     return result

@@ -105,9 +105,9 @@ def _figures(a: Result, b: Result) -> Iterator[Figure]:
     yield Figure("cycles", "cycles", a["cycles"], b["cycles"], -1)
     yield Figure("utilisation", "utilisation", a["utilisation"], b["utilisation"], 1)
     first, second = (sum(sum(one["dram"][stream]) for stream in ("read", "write", "fetch")) for one in (a, b))
-    yield Figure("DRAM bytes", "dram_bytes", first, second, -1)
+    yield Figure("DRAM bytes", "dram_traffic", first, second, -1)
     for stream, text in (("read", "loaded"), ("write", "stored"), ("fetch", "of instructions")):
-        yield Figure(f"DRAM bytes {text}", "dram_bytes", sum(a["dram"][stream]), sum(b["dram"][stream]))
+        yield Figure(f"DRAM bytes {text}", "dram_traffic", sum(a["dram"][stream]), sum(b["dram"][stream]))
     for memory in MEMORIES:
         peaks = [one["memories"][memory]["peak"]["bytes"] for one in (a, b)]
         yield Figure(f"{memory} peak", "live_bytes", *peaks)

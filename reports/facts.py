@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -12,7 +13,7 @@ from isa.encoding import Instruction
 from isa.program import Program
 from isa.vector_ops import BINARY, REDUCTIONS, UNARY
 from reports.bandwidth import FETCH, READ
-from reports.profile import Profile
+from reports.profile import Profile, covered
 from sim.run import Run
 from sim.waits import signals, waits
 
@@ -51,8 +52,7 @@ class Facts:
     def alone(self) -> list[int]:
         """For each operator the cycles in which it is the only one with instructions started and not retired."""
         count = len(self.found.operators)
-        rows = np.concatenate(list(self.found.intervals.values()))
-        rows = rows[rows[:, 2] >= 0]
+        rows = self._rows[self._rows[:, 2] >= 0]
         at = np.concatenate([rows[:, 0], rows[:, 1] + 1])
         change = np.concatenate([np.ones(len(rows), np.int64), -np.ones(len(rows), np.int64)])
         who = np.concatenate([rows[:, 2], rows[:, 2]])
@@ -95,9 +95,43 @@ class Facts:
             if not operator.macs and operator.busy["vector"] and index not in working
         ]
 
-    def room(self, *units: str) -> int:
-        """Cycles that the busiest of ``units`` is not busy: what spares these no work can save no more."""
-        return self.cycles - max(self.found.busy(unit) for unit in units)
+    @cached_property
+    def work(self) -> dict[str, int]:
+        """Resource → cycles for which the run needs it, fetched lines included; no order of the work is shorter."""
+        beats = int(self.found.bursts.beats.sum())
+        return {
+            "matrix": self.found.busy("matrix"),
+            "vector": self.found.busy("vector"),
+            "dram": beats * self.machine.dram.beat_cycles,
+        }
+
+    @cached_property
+    def fetching(self) -> int:
+        """Of the DRAM channel's cycles those that bring instructions; a cure that needs fewer of these spares some."""
+        mine = self.found.bursts.kind == FETCH
+        return int(self.found.bursts.beats[mine].sum()) * self.machine.dram.beat_cycles
+
+    def room(self, spared: Mapping[str, int] | None = None) -> tuple[int, str]:
+        """Cycles that a run without the ``spared`` work could be shorter by at the very most, and the resource that
+        the rest of the work needs longest."""
+        spared = spared or {}
+        left = {resource: cycles - spared.get(resource, 0) for resource, cycles in self.work.items()}
+        most = max(left, key=lambda resource: left[resource])
+        return self.cycles - left[most], most
+
+    @cached_property
+    def _rows(self) -> Ints:
+        return np.concatenate(list(self.found.intervals.values()))
+
+    @cached_property
+    def running(self) -> int:
+        """Cycles in which any instruction was started and not retired."""
+        return covered(self._rows[:, 0], self._rows[:, 1])
+
+    def only(self, operators: Sequence[int]) -> int:
+        """Cycles in which ``operators`` run and nothing else does; those in which several of them do count once."""
+        others = self._rows[~np.isin(self._rows[:, 2], operators)]
+        return self.running - covered(others[:, 0], others[:, 1])
 
     @cached_property
     def tiles(self) -> Tiles:

@@ -21,6 +21,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocato
 from reports import palette
 from reports.ranking import rank
 from reports.summary import drawn_points
+from reports.text import plain
 
 INK, FAINT = "#1b2330", "#d3d9e0"
 """Text and axes, and grid lines; a page swaps them for its own colours."""
@@ -154,7 +155,7 @@ def roofline(result: Result) -> Figure:
     axes.annotate(f"{peak:,g} MACs/cycle", (high, peak), (0, 4), textcoords="offset points", ha="right", fontsize=9)
     middle = low * (ridge / low) ** 0.15
     axes.annotate(
-        f"{bandwidth:,g} B/cycle", (middle, middle * bandwidth), (10, -12), textcoords="offset points", fontsize=9
+        f"{plain(bandwidth)} B/cycle", (middle, middle * bandwidth), (10, -12), textcoords="offset points", fontsize=9
     )
     longest = max((point["active"] for point in points), default=1)
     for index, point in enumerate(points):
@@ -296,8 +297,9 @@ def bandwidth(result: Result) -> Figure:
     streams = np.asarray([dram[name] for name in palette.STREAMS], float).reshape(len(palette.STREAMS), -1)
     group = -(-max(1, streams.shape[1]) // SAMPLES)
     padded = np.pad(streams, ((0, 0), (0, -streams.shape[1] % group)))
-    rates = padded.reshape(len(streams), -1, group).mean(axis=2) / window
-    edges = np.minimum(np.arange(rates.shape[1] + 1) * window * group, max(1, cycles))
+    moved = padded.reshape(len(streams), -1, group).sum(axis=2)
+    edges = np.minimum(np.arange(moved.shape[1] + 1) * window * group, max(1, cycles))
+    rates = moved / np.maximum(1, np.diff(edges))  # the last window may end with the run
     below = np.zeros(rates.shape[1])
     for color, rate in zip(palette.STREAMS.values(), rates, strict=True):
         top = below + rate

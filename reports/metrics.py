@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+SHARE = "share"
+"""Unit of a part of a whole: stored as 0 to 1, shown in per cent."""
+
 
 @dataclass(frozen=True)
 class Metric:
-    """``key`` is what results call it; ``formula`` and ``denominator`` are what a reader sees when asking what a figure
-    means."""
+    """``key`` is what results call it; ``unit`` is that of the stored value (``SHARE``: 0 to 1); ``formula`` and
+    ``denominator`` are what a reader sees when asking what a figure means."""
 
     key: str
     name: str
@@ -26,7 +29,7 @@ METRICS = {
     for metric in (
         Metric("cycles", "cycles", "cycles", "cycles from start to halt, the halt's own included"),
         Metric(
-            "utilisation", "utilisation", "%",
+            "utilisation", "utilisation", SHARE,
             "useful MACs ÷ (cycles × DIM²); of an operator: ÷ (its active cycles × DIM²)",
             "multiply-accumulates that the whole array could do in those cycles",
         ),
@@ -45,6 +48,10 @@ METRICS = {
         ),
         Metric("wasted", "wasted cycles", "cycles", "active cycles × (1 − utilisation)"),
         Metric("dram_bytes", "DRAM bytes", "bytes", "beats of the operator's loads and stores × bus bytes"),
+        Metric(
+            "dram_traffic", "DRAM traffic", "bytes",
+            "beats of the whole run on DRAM's data channel, loads, stores and fetched instructions × bus bytes",
+        ),
         Metric("intensity", "intensity", "MACs/byte", "useful MACs ÷ DRAM bytes", "DRAM bytes"),
         Metric(
             "floor", "floor", "cycles",
@@ -71,13 +78,15 @@ METRICS = {
         Metric("rate", "rate", "MACs/cycle", "useful MACs ÷ active cycles", "active cycles"),
         Metric(
             "saving", "estimated saving", "cycles",
-            "at most so many cycles less if this alone were cured and everything else took what it takes now; "
-            "savings overlap and do not add up",
+            "the cycles that the advice counts for its cause, but no more than cycles − what the busiest of array, "
+            "vector unit and DRAM channel needs for the work that the cure does not spare; curing it saves less where "
+            "something else then holds the run up, and can save more where it shortens other waits too; savings "
+            "overlap and do not add up",
         ),
-        Metric("share", "share", "%", "estimated saving ÷ cycles", "cycles"),
+        Metric("share", "share", SHARE, "estimated saving ÷ cycles", "cycles"),
         Metric("loss", "loss", "", "the training loss of one batch, before its update"),
         Metric("final_loss", "final loss", "", "mean loss over the batches of the last epoch"),
-        Metric("test_accuracy", "test accuracy", "%", "test images classified right ÷ test images", "test images"),
+        Metric("test_accuracy", "test accuracy", SHARE, "test images classified right ÷ test images", "test images"),
         Metric(
             "seconds_per_step", "time per step", "s",
             "wall-clock time of one run of the same graph on this device, compiled, median of several",

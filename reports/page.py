@@ -11,9 +11,10 @@ from markupsafe import Markup, escape
 
 from reports import figures, palette, text
 from reports.embed import packed
+from reports.metrics import SHARE
 from reports.ranking import rank
 from reports.result import dumps
-from reports.summary import compared, drawn_points, machine_rows, tiles
+from reports.summary import compared, drawn_points, machine_rows, not_drawn, tiles
 
 Result = Mapping[str, Any]
 _PAGE_COLORS = {figures.INK: "var(--ink)", figures.FAINT: "var(--line)"}
@@ -80,14 +81,16 @@ def _render(result: Result, elements: Mapping[str, str]) -> str:
 
 
 def _environment(result: Result) -> Environment:
-    loader = PackageLoader("reports")
+    loader, shown = PackageLoader("reports"), set[str]()
     environment = Environment(
         loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters |= text.FILTERS
     environment.globals |= {
         "metrics": result["metrics"],
-        "explain": _explainer(result),
+        "explain": _explainer(result, shown),
+        "shown": shown,
+        "unit_text": unit_text,
         "cause_color": palette.cause,
         "ink_on": palette.ink_on,
         "other": palette.OTHER,
@@ -99,13 +102,22 @@ def _environment(result: Result) -> Environment:
     return environment
 
 
-def _explainer(result: Result) -> Callable[[str], str]:
+def unit_text(unit: str) -> str:
+    """A metric's unit as a page says it."""
+    return f"{SHARE}, in %" if unit == SHARE else unit
+
+
+def _explainer(result: Result, shown: set[str]) -> Callable[[str], str]:
+    """``shown`` collects what was asked for: the glossary at the page's end holds that and no more."""
+
     def explain(key: str) -> str:
         """What a metric means, for hover and focus; empty if the result does not say."""
         metric = result["metrics"].get(key)
         if metric is None:
             return ""
-        said = f"{metric['name']} [{metric['unit']}]\n= {metric['formula']}"
+        shown.add(key)
+        unit = unit_text(metric["unit"])
+        said = f"{metric['name']}{f' [{unit}]' if unit else ''}\n= {metric['formula']}"
         return said + (f"\ndenominator: {metric['denominator']}" if metric["denominator"] else "")
 
     return explain
@@ -119,6 +131,7 @@ def _values(result: Result) -> dict[str, Any]:
         rows = zip(rank(described), palette.operators(described), described, strict=True)
         values["operators"] = sorted(rows, key=lambda row: row[0])
         values["causes"] = list(dict.fromkeys(cause for events in accelerator["events"].values() for cause in events))
+        values["drawn"], values["not_drawn"] = drawn_points(result), not_drawn(result)
         values["machine"] = machine_rows(accelerator["machine"])
     return values
 

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from reports.text import THIN, count, decimal, percent, scaled, size
+from reports.text import THIN, count, decimal, percent, plain, scaled, size
+from sim.stalls import largest_stall
 
 Result = Mapping[str, Any]
 NAMES = {"accel": "accelerator", "cpu": "CPU", "gpu": "GPU"}
@@ -63,14 +64,16 @@ def _accelerator_tiles(accelerator: Result, workload: Result) -> Iterator[Tile]:
     peak = accelerator["machine"]["dim"] ** 2
     yield Tile("utilisation", "utilisation", percent(accelerator["utilisation"]), f"of {peak:,} MACs/cycle")
     yield Tile("useful_macs", "useful work", count(workload["useful_macs"]), "useful MACs")
-    stalls = largest_stall(accelerator)
-    if stalls is not None:
-        unit, cause, lost = stalls
-        yield Tile("events", "largest wait", percent(lost / cycles), f"{unit}: {cause}, {lost:,} cycles")
+    stall = largest_stall(
+        {f"{unit}.{cause}": lost for unit, events in accelerator["events"].items() for cause, lost in events.items()}
+    )
+    if stall is not None:
+        name, lost = stall
+        yield Tile("events", "largest stall", percent(lost / cycles), f"{name}, {lost:,} cycles")
     dram = accelerator["dram"]
     moved = sum(sum(dram[stream]) for stream in ("read", "write", "fetch"))
     mean = moved / cycles if cycles else 0
-    yield Tile("bandwidth", "DRAM traffic", size(moved), f"{mean:.2f} of {dram['capacity']:g}{THIN}B/cycle")
+    yield Tile("dram_traffic", "DRAM traffic", size(moved), f"{mean:.2f} of {plain(dram['capacity'])}{THIN}B/cycle")
     for name, memory in accelerator["memories"].items():
         share = memory["peak"]["bytes"] / memory["capacity"]
         yield Tile(
@@ -79,20 +82,6 @@ def _accelerator_tiles(accelerator: Result, workload: Result) -> Iterator[Tile]:
             percent(share, 0),
             f"{size(memory['peak']['bytes'])} of {size(memory['capacity'])}",
         )
-
-
-def largest_stall(accelerator: Result) -> tuple[str, str, int] | None:
-    """Unit, cause and cycles of the longest wait, dispatch left out (it waits for units); None if nothing waited."""
-    waits = [
-        (cycles, unit, cause)
-        for unit, events in accelerator["events"].items()
-        for cause, cycles in events.items()
-        if unit != "dispatch" and cause not in ("busy", "idle", "drain") and cycles
-    ]
-    if not waits:
-        return None
-    cycles, unit, cause = max(waits, key=lambda wait: wait[0])
-    return unit, cause, cycles
 
 
 def compared(result: Result) -> list[Device]:
@@ -128,6 +117,16 @@ def drawn_points(result: Result) -> list[Mapping[str, Any]]:
     """The roofline's points that have a place on log scales."""
     points = result["accelerator"]["roofline"]["points"]
     return [point for point in points if point["intensity"] > 0 and point["rate"] > 0]
+
+
+def not_drawn(result: Result) -> list[tuple[str, list[str]]]:
+    """Why operators have no place in the roofline: a reason, and the names of those of which it holds."""
+    operators = result["accelerator"]["operators"]
+    reasons = {
+        "have no product": [op["name"] for op in operators if not op["macs"]],
+        "move nothing over DRAM": [op["name"] for op in operators if op["macs"] and not op["dram_bytes"]],
+    }
+    return [(reason, names) for reason, names in reasons.items() if names]
 
 
 def machine_rows(machine: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:

@@ -47,7 +47,14 @@ def decimal(value: float, digits: int = 2) -> str:
     return f"{value:,.{digits}f}"
 
 
+def plain(value: float) -> str:
+    """A number with two decimals at most, and none that say nothing: 16, 2.67."""
+    text = f"{value:,.2f}"
+    return text.rstrip("0").rstrip(".")
+
+
 FILTERS: dict[str, Callable[..., Any]] = {
     "count": count, "percent": percent, "size": size, "scaled": scaled, "decimal": decimal,
+    "plain": plain,
 }  # fmt: skip
 """Filter name in templates → function."""

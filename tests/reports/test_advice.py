@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+import weft
 from compiler.targets.accel.gemm import gemm_program
 from isa.assembler import assemble
 from isa.machine import load
 from isa.program import Program
-from reports.advice import LEAST, MOST, Advice, advise
-from reports.bandwidth import READ, WRITE
+from reports.advice import LEAST, MOST, RULES, Advice, advise
+from reports.bandwidth import FETCH, READ, WRITE
 from reports.facts import Facts
 from reports.profile import profile
 from sim.engines import get_engine
@@ -117,7 +118,117 @@ def test_no_cure_of_traffic_promises_more_than_array_and_vector_unit_leave() -> 
     room = run.cycles - max(found.busy("matrix"), found.busy("vector"))
     one = {a.title: a for a in advise(program, run, found)}["Load unchanged data only once"]
     assert one.saving == room
-    assert f"all but {room:,} cycles, so it can save no more" in one.evidence
+    assert f"the array would still be busy in all but {room:,} cycles, so no more can be saved" in one.evidence
+
+
+SPARED = {
+    "Bring the array's operands": "dram", "Let the array run ahead": "vector fetch", "Keep stores from": "dram",
+    "Keep operands in the type": "vector dram", "Overlap": "", "Move fewer bytes": "dram", "Load unchanged": "dram",
+    "Choose layer sizes": "matrix fetch", "Give tiles": "matrix fetch", "Place what tiles": "",
+    "Place what passes": "vector",
+    "Spread sums": "", "Allow more loads": "", "Make the program shorter, or": "", "Make the program shorter": "fetch",
+    "Shorten what comes": "",
+}  # fmt: skip
+"""How titles begin → the resources of which a cure may spare work; the others need what they need."""
+
+
+def bounded(program: Program, run: Run) -> int:
+    """Check every saving, those too small to show included, against the work that stays; how many there were."""
+    seen = facts(program, run)
+    beats = int(seen.found.bursts.beats.sum())
+    work = {
+        "matrix": seen.found.busy("matrix"),
+        "vector": seen.found.busy("vector"),
+        "dram": beats * program.machine.dram.beat_cycles,
+    }
+    fetched = int(seen.found.bursts.beats[seen.found.bursts.kind == FETCH].sum()) * program.machine.dram.beat_cycles
+    every = [one for rule in RULES for one in rule(seen)]
+    for one in every:
+        spared = next(kinds for title, kinds in SPARED.items() if one.title.startswith(title))
+        less = {"dram": fetched} if "fetch" in spared else {}
+        stays = [cycles - less.get(resource, 0) for resource, cycles in work.items() if resource not in spared]
+        assert 0 < one.saving <= run.cycles - max(stays, default=0), one
+    return len(every)
+
+
+@pytest.mark.parametrize("preset", ["nano", "edu"])
+def test_no_saving_is_beyond_the_work_that_stays(preset: str) -> None:
+    machine = load(preset)
+    sizes = ((20, 9, 13), (1, 8, 16), (64, 64, 64), (8, 128, 64))
+    programs = [gemm_program(machine, *size) for size in sizes] + [random_program(machine, seed) for seed in range(8)]
+    assert sum(bounded(program, get_engine("fast").run(program)) for program in programs) > 4 * len(sizes)
+
+
+def test_no_saving_of_digits_is_beyond_the_work_that_stays(digits: tuple[Program, Run]) -> None:
+    assert bounded(*digits) > 5
+
+
+@pytest.mark.parametrize(("preset", "size"), [("edu", 128), ("nano", 64)])
+def test_conversions_that_overlap_count_once_and_are_near_what_their_absence_saves(preset: str, size: int) -> None:
+    """Both operands are rounded: cycles in which both casts run are neither's alone, but the pair's."""
+    rng = np.random.default_rng(0)
+    a, b = (rng.random((size, size)).astype(np.float32) for _ in range(2))
+    both = [
+        weft.compile(lambda x, y: x @ y, weft.tensor(a, dtype=dtype), weft.tensor(b, dtype=dtype), machine=preset)
+        for dtype in (weft.float32, weft.bfloat16)
+    ]
+    seen, without = facts(both[0]), get_engine("fast").run(both[1])
+    mine = seen.conversions
+    assert len(mine) == 2
+    running = np.zeros((2, seen.cycles), bool)  # conversions, others
+    for rows in seen.found.intervals.values():
+        for start, retire, operator, _ in rows.tolist():
+            running[int(operator not in mine), start : retire + 1] = True
+    only = int((running[0] & ~running[1]).sum())
+    assert sum(seen.alone[index] for index in mine) < only == seen.only(mine)
+    one = advice(both[0])["Keep operands in the type that products take"]
+    assert one.saving == only
+    assert one.saving == pytest.approx(seen.cycles - without.cycles, rel=0.1)
+
+
+def test_fetching_ahead_is_bounded_by_the_channel_that_fetches_too() -> None:
+    program = gemm_program(load("nano"), 64, 64, 64)
+    seen = facts(program)
+    late = min(seen.events("dispatch", "fetch"), seen.events("matrix", "idle"))
+    ahead = seen.cycles - int(seen.found.bursts.beats.sum()) * program.machine.dram.beat_cycles
+    assert 0 < ahead < late
+    one = advice(program)["Make the program shorter"]
+    assert f"would fetch the same bytes and could save {ahead:,} at most" in one.evidence
+    assert not [title for title in advice(program) if "ahead" in title and "fetch" in title]
+
+
+def test_an_operator_without_others_has_nothing_to_overlap_with() -> None:
+    program = weft.compile(lambda x: x.exp(), weft.tensor(np.ones((64, 64), np.float32)), machine="edu")
+    seen = facts(program)
+    assert len(seen.found.operators) == 1
+    assert seen.alone[0] > LEAST * seen.cycles
+    assert not [title for title in advice(program) if title.startswith("Overlap")]
+
+
+def test_overlap_is_no_more_than_the_others_have_to_offer() -> None:
+    """A long operator without a product, before a short one with: only the short one's cycles can hide any of it."""
+    big, small = np.ones((64, 64), np.float32), np.ones((8, 8), np.float32)
+    program = weft.compile(
+        lambda x, a, b: (x.exp(), a @ b), weft.tensor(big), weft.tensor(small), weft.tensor(small), machine="edu"
+    )
+    seen = facts(program)
+    places = [n for n, op in enumerate(seen.found.operators) if not op.macs and n not in seen.conversions]
+    longest = max(places, key=lambda n: seen.alone[n])
+    others = seen.running - seen.found.operators[longest].active
+    assert others < seen.alone[longest]
+    saved = [one.saving for one in RULES[2](seen)]
+    assert saved == [min(others, seen.room()[0])]
+
+
+def test_what_dram_bounds_can_go_down_to_what_the_rest_needs(digits: tuple[Program, Run]) -> None:
+    seen = facts(*digits)
+    for one in advise(*digits, seen.found):
+        if one.title.startswith("Move fewer bytes"):
+            operator = next(op for op in seen.found.operators if one.evidence.startswith(op.name))
+            assert one.saving == operator.active - max(operator.busy["matrix"], operator.busy["vector"])
+            assert f"so that up to {one.saving:,} could go" in one.evidence
+            return
+    raise AssertionError("no advice on an operator that DRAM bounds")
 
 
 def test_a_program_without_products_gets_advice_too() -> None:

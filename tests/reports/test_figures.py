@@ -113,6 +113,21 @@ def test_bandwidth_keeps_the_bytes_when_thinned(result: dict[str, Any]) -> None:
         assert enclosed == pytest.approx(sum(result["accelerator"]["dram"][stream]))
 
 
+def test_bandwidth_of_the_last_window_is_over_the_cycles_that_it_has(result: dict[str, Any]) -> None:
+    result["accelerator"]["cycles"] = 20
+    result["accelerator"]["dram"] |= {"window": 8, "capacity": 4.0, "read": [8, 32, 16]}
+    result["accelerator"]["dram"] |= {"write": [0] * 3, "fetch": [0] * 3}
+    area = figures.bandwidth(result).axes[0].collections[list(palette.STREAMS).index("read")]
+    x, y = np.array(area.get_paths()[0].vertices[:6]).T
+    assert x.tolist() == [0, 8, 8, 16, 16, 20]
+    assert y.tolist() == [1, 1, 4, 4, 4, 4]
+
+
+def test_the_roofline_says_the_channels_rate_in_sensible_digits(result: dict[str, Any]) -> None:
+    result["accelerator"]["roofline"]["bandwidth"] = 8 / 3
+    assert "2.67 B/cycle" in [text.get_text() for text in figures.roofline(result).axes[0].texts]
+
+
 def test_any_name_is_plain_text(result: dict[str, Any]) -> None:
     result["training"]["devices"]["accel"]["label"] = "$\\frac{1}$ <b> 矩阵"
     figure = figures.draw(result)["loss"]

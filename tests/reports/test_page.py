@@ -16,6 +16,7 @@ import pytest
 from reports import embed
 from reports.page import fragment, render, write_all
 from reports.ranking import rank
+from sim.stalls import largest_stall
 
 HOSTILE = "<script>alert(1)</script> & \"quoted\" 'too' $x_{$ </style> 矩阵"
 LIMIT = 5 * 2**20
@@ -60,7 +61,8 @@ def test_every_metric_is_explained_on_hover_focus_and_in_the_glossary(result: di
     assert set(shown) == set(result["metrics"])
     for key, metric in result["metrics"].items():
         said = shown[key]["title"]
-        assert f"[{metric['unit']}]" in said
+        unit = "share, in %" if metric["unit"] == "share" else metric["unit"]
+        assert f" [{unit}]\n" in said if unit else " [" not in said.partition("\n")[0]
         assert metric["formula"] in said
         assert metric["denominator"] in said
         assert shown[key]["aria-describedby"] == f"metric-{key}"
@@ -106,6 +108,52 @@ def test_summary_and_devices_show_the_results_numbers(result: dict[str, Any]) ->
     devices = html[html.index('id="devices"') : html.index('id="operators"')]
     assert f"<td>{accelerator['cycles'] / 0.00025 / 1e6:.2f}\u202fMHz</td>" in devices
     assert "a processor, 2 threads" in devices
+
+
+def test_the_largest_stall_is_what_the_terminal_names(result: dict[str, Any]) -> None:
+    events = {
+        f"{unit}.{cause}": n for unit, causes in result["accelerator"]["events"].items() for cause, n in causes.items()
+    }
+    name, cycles = largest_stall(events) or ("", 0)
+    assert name
+    head = render(result)[: render(result).index("</header>")]
+    assert f"<small>{name}, {cycles:,} cycles</small>" in head
+
+
+def test_the_roofline_says_what_it_leaves_out(result: dict[str, Any]) -> None:
+    template = result["accelerator"]["operators"][0]
+    bare = [template | {"name": f"bare {n}", "macs": 0, "intensity": 0.0} for n in range(2)]
+    result["accelerator"]["operators"] += [*bare, template | {"name": "on chip", "dram_bytes": 0, "intensity": 0.0}]
+    html = render(result)
+    section = html[html.index('<section id="roofline"') : html.index('<section id="timeline"')]
+    assert "Without a point: 2 operators that have no product</summary>\n<p>bare 0; bare 1</p>" in section
+    assert "Without a point: 1 operator that moves nothing over DRAM</summary>\n<p>on chip</p>" in section
+    assert "<svg" in section
+    result["accelerator"]["operators"], result["accelerator"]["roofline"]["points"] = bare, []
+    html = render(result)
+    section = html[html.index('<section id="roofline"') : html.index('<section id="timeline"')]
+    assert "Nothing to draw: no operator has both products and DRAM traffic." in section
+    assert "<svg" not in section
+
+
+def test_a_page_of_one_device_explains_no_more_than_it_shows(result: dict[str, Any]) -> None:
+    assert "The same graph, rounded alike" in render(result)
+    result["training"] |= {"epochs": 1, "steps_per_epoch": 6}
+    del result["training"]["devices"]["accel"]
+    elements = Elements(html := render(result | {"accelerator": None}))
+    assert "rounded alike" not in html
+    assert re.search(r"Trained from seed 3;\s+1 epoch of\s+6 steps\.", html)
+    ids = {each["id"].removeprefix("metric-") for each in elements.having("id") if each["id"].startswith("metric-")}
+    assert ids == {each["data-metric"] for each in elements.having("data-metric")}
+    assert "cycles" not in ids
+    assert "loss" in ids
+
+
+def test_a_share_is_stored_as_one_and_said_to_be_shown_in_per_cent(result: dict[str, Any]) -> None:
+    assert result["metrics"]["utilisation"]["unit"] == "share"
+    html = render(result)
+    assert "<dt>utilisation <small>share, in %</small></dt>" in html
+    assert "utilisation [share, in %]" in html
 
 
 def test_advice_is_ranked_with_its_evidence_and_saving(result: dict[str, Any]) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from isa.events import EVENTS
 from isa.program import Program
-from reports.metrics import METRICS
+from reports.metrics import METRICS, SHARE
 from reports.result import HostTime, Parts, ResultError, Training, Workload, build, dumps, load, workload_of
 from reports.schema import problems
 from sim.run import Run
@@ -87,7 +87,7 @@ def test_every_metric_says_what_it_is(result: dict[str, Any]) -> None:
         assert metric.key == key
         assert metric.name
         assert metric.formula
-        if metric.unit in ("%", "Hz") or "/" in metric.unit:
+        if metric.unit in (SHARE, "Hz") or "/" in metric.unit:
             assert metric.denominator, key
 
 
