@@ -10,14 +10,14 @@ from isa.events import EVENTS
 from isa.instructions import UNITS
 from isa.program import Program
 from sim.run import Run
+from sim.stalls import WORKING, largest_stall
 
 SCHEMA = 1
-_WORKING = ("busy", "idle", "drain")
 
 
 def stalls(run: Run) -> dict[str, int]:
     """Cycles of every stall cause, ``unit.cause`` → cycles, largest first. Idle and draining are no stalls."""
-    found = {e.name: int(run.events[e.index]) for e in EVENTS if e.cause not in _WORKING and run.events[e.index]}
+    found = {e.name: int(run.events[e.index]) for e in EVENTS if e.cause not in WORKING and run.events[e.index]}
     return dict(sorted(found.items(), key=lambda item: -item[1]))
 
 
@@ -60,9 +60,9 @@ def describe(result: dict[str, Any]) -> str:
     lines.append(f"cycles        {result['cycles']:,}")
     if result["utilisation"] is not None:
         lines.append(f"utilisation   {result['utilisation']:.1%} of the array's multiply-accumulates")
-    if result["stalls"]:
-        name, cycles = next(iter(result["stalls"].items()))
-        lines.append(f"largest stall {name}, {cycles:,} cycles")
+    longest = largest_stall(result["stalls"])
+    if longest is not None:
+        lines.append(f"largest stall {longest[0]}, {longest[1]:,} cycles")
     lines.append(f"DRAM          {result['read_bytes']:,} bytes read, {result['write_bytes']:,} written")
     if result["wall_seconds"]:
         lines.append(f"speed         {result['cycles'] / result['wall_seconds']:,.0f} simulated cycles/s")

@@ -272,6 +272,6 @@ def summary(result: Mapping[str, Any]) -> list[str]:
         if result[key]:
             lines.append(f"{f'time on {key}':18} {result[key]['seconds_per_step'] * 1e6:,.0f} µs a step")
     if accelerator and accelerator["advice"]:
-        lines.append("advice, by the cycles it could save at most:")
+        lines.append("advice, by estimated saving in cycles:")
         lines += [f"  {one['saving']:>9,}  {one['title']}" for one in accelerator["advice"]]
     return lines

@@ -52,8 +52,11 @@ def command(
 
 def text(result: dict[str, Any]) -> str:
     """The result as lines for people."""
+    from sim.stalls import largest_stall
+
+    epochs = f"{result['epochs']} epoch{'s' * (result['epochs'] != 1)}"
     lines = [
-        f"{result['model']} on {result['device']}: {result['epochs']} epochs, {result['steps']} steps, "
+        f"{result['model']} on {result['device']}: {epochs}, {result['steps']} steps, "
         f"{result['seconds']:.1f} s",
         f"test accuracy      {result['test_accuracy']:.2%}",
         f"final loss         {result['final_loss']:.4f}",
@@ -63,9 +66,9 @@ def text(result: dict[str, Any]) -> str:
             f"cycles per step    {result['cycles_per_step']:,} on {result['machine']}, engine {result['engine']}"
         )
         lines.append(f"utilisation        {result['utilisation']:.1%} useful multiply-accumulates")
-        if result["stalls"]:
-            name, cycles = next(iter(result["stalls"].items()))
-            lines.append(f"largest stall      {name}, {cycles:,} cycles")
+        longest = largest_stall(result["stalls"])
+        if longest is not None:
+            lines.append(f"largest stall      {longest[0]}, {longest[1]:,} cycles")
         if result["simulated_cycles_per_second"]:
             lines.append(f"engine speed       {result['simulated_cycles_per_second']:,.0f} simulated cycles/s, warm")
     return "\n".join(lines)
