@@ -10,12 +10,14 @@ shown in two's complement.
 from __future__ import annotations
 
 import csv
+import re
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from amaranth.hdl import Module, Shape, Signal, UnusedElaboratable
+from amaranth.back import rtlil
+from amaranth.hdl import CombinationalCycle, Module, Shape, Signal, UnusedElaboratable
 from amaranth.lib import data
 from amaranth.lib.wiring import In
 from amaranth.sim import Simulator
@@ -42,8 +44,10 @@ def _fields(name: str, port: str, shape: Any, low: int) -> Iterator[tuple[str, t
 def record(component: Any, stimulus: Sequence[Mapping[str, int]], waves: Path | None = None) -> list[Values]:
     """What every field shows in every cycle, a cycle for each of ``stimulus``; inputs that it leaves out are 0.
 
-    A cycle is seen just before its clock edge, from reset on. ``waves`` is a VCD file to write.
+    A cycle is seen just before its clock edge, from reset on. ``waves`` is a VCD file to write. Raises
+    CombinationalCycle if a value depends on itself in the same cycle: that would never come to rest.
     """
+    as_rtlil(component)
     fields = port_fields(component)
     members = component.signature.members
     seen: list[Values] = []
@@ -72,6 +76,16 @@ def record(component: Any, stimulus: Sequence[Mapping[str, int]], waves: Path | 
         with simulator.write_vcd(str(waves)):
             simulator.run()
     return seen
+
+
+def as_rtlil(component: Any) -> str:
+    """A component in the language of Yosys. Raises CombinationalCycle, and says where, if a value depends on itself."""
+    try:
+        return str(rtlil.convert(component, name="top"))
+    except CombinationalCycle as found:
+        steps = re.findall(r"([^\s/\\]+:\d+): (.+) bit \d+", str(found))
+        way = " → ".join(dict.fromkeys(f"{what} ({place})" for place, what in steps))
+        raise CombinationalCycle(f"a loop: {way}") from None
 
 
 def _plain(component: Any, port: str) -> Any:
@@ -129,10 +143,15 @@ def main() -> None:
     for title, component, stimulus in runs:
         waves = Path("waves", f"{title.replace(' ', '-')}.vcd")
         waves.parent.mkdir(exist_ok=True)
-        try:
-            print(f"{title} ({waves})\n{as_text(record(component, stimulus, waves))}\n")
-        except NotImplementedError as problem:
-            print(f"{title}: {problem}")
+        with warnings.catch_warnings(record=True) as unused:
+            warnings.simplefilter("always", UnusedElaboratable)
+            try:
+                print(f"{title} ({waves})\n{as_text(record(component, stimulus, waves))}\n")
+            except (NotImplementedError, CombinationalCycle) as problem:
+                print(f"{title}: {problem}")
+                continue
+        if unused:
+            print("A component was made and not placed: add it to m.submodules, or it is no part of the circuit.")
 
 
 if __name__ == "__main__":

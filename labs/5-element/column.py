@@ -14,7 +14,8 @@ from __future__ import annotations
 from amaranth.hdl import Const, Module, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Member, Out
-from element import Element, activation_layout, weight_layout
+from element import Element
+from ports import activation_layout, weight_layout
 
 
 def edge(rows: int, bits: int, columns: int) -> dict[str, Member]:

@@ -13,33 +13,15 @@
                     v
                  sum_out
 
-Everything that leaves comes out of a register: it is seen one cycle after what came in.
+Everything that leaves comes out of a register: it is seen one cycle after what came in. ``ports.py`` says what the
+fields of activations and weights mean.
 """
 
 from __future__ import annotations
 
 from amaranth.hdl import Module, Mux, Signal, Value
-from amaranth.lib import data, wiring
-from amaranth.lib.wiring import In, Member, Out
-
-
-def activation_layout(bits: int) -> data.StructLayout:
-    """What moves right with an activation.
-
-    - ``value``: the number, in two's complement. (The field itself has no sign: it is ``bits`` bits.)
-    - ``active``: there is a number here. If not, ``value`` means nothing and the sum passes unchanged.
-    - ``first``: the first row of a tile: from here on the shadow weight is the weight. It counts also where ``active``
-      is 0.
-    """
-    return data.StructLayout({"value": bits, "active": 1, "first": 1})
-
-
-def weight_layout(bits: int, columns: int) -> data.StructLayout:
-    """What moves right with a weight: ``value``, whether it is ``valid``, and how many ``hops`` it has to go.
-
-    The element that sees it with ``hops`` 0 keeps it, and it goes no further.
-    """
-    return data.StructLayout({"value": bits, "valid": 1, "hops": range(columns)})
+from amaranth.lib import wiring
+from ports import element_ports
 
 
 class Element(wiring.Component):
@@ -50,16 +32,7 @@ class Element(wiring.Component):
 
     def __init__(self, bits: int = 8, sum_bits: int = 32, columns: int = 4) -> None:
         self.bits, self.sum_bits, self.columns = bits, sum_bits, columns
-        super().__init__(self.ports(bits, sum_bits, columns))
-
-    @staticmethod
-    def ports(bits: int, sum_bits: int, columns: int) -> dict[str, Member]:
-        """Activation, weight and sum, in and out."""
-        shapes = {"activation": activation_layout(bits), "weight": weight_layout(bits, columns), "sum": sum_bits}
-        return {
-            **{f"{name}_in": In(shape) for name, shape in shapes.items()},
-            **{f"{name}_out": Out(shape) for name, shape in shapes.items()},
-        }
+        super().__init__(element_ports(bits, sum_bits, columns))
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -88,7 +61,7 @@ class Element(wiring.Component):
         # end hole
 
     def weight(self, m: Module) -> Value:
-        """Return the weight for the activation that is at the input in this cycle (``bits`` bits).
+        """Return the weight for the activation that is at the input in this cycle: ``bits`` bits, without a sign.
 
         A valid weight with no hops to go becomes the *shadow* at the end of the cycle. In a cycle with ``first``, the
         weight is the shadow as it stands, and stays the weight until the next ``first``. A weight that arrives in a

