@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 from arena import Buffer
-from ir import Builder, Graph
+from ir import Builder, Graph, Node
 
 
 def chain() -> Graph:
@@ -62,6 +62,17 @@ def inputs_first() -> Graph:
     g = Builder()
     x, c = g.input("x", (4,)), g.constant([1.0, 2.0, 3.0, 4.0])
     return g.build(g.apply("add", x, c), g.apply("exp", x))
+
+
+def narrow() -> Graph:
+    """Elementwise operations, two of which change the type, and so the bytes of an element. The builder makes no such
+    nodes; they stand here as they are, to show what a planner must not rely on."""
+    g = Builder()
+    e = g.apply("exp", g.input("x", (4,)))
+    r = g.apply("relu", e)
+    smaller = g.append(Node("step", (r,), (), (4,), "float32"))
+    s = g.apply("relu", smaller)
+    return g.build(g.append(Node("exp", (s,), (), (4,), "float64")))
 
 
 def random_buffers(seed: int, count: int, steps: int = 12, unit: int = 1, most: int = 300) -> list[Buffer]:

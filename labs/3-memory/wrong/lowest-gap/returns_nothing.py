@@ -1,0 +1,2 @@
+# returns nothing
+return None
