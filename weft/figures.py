@@ -21,9 +21,10 @@ def stalls(run: Run) -> dict[str, int]:
     return dict(sorted(found.items(), key=lambda item: -item[1]))
 
 
-def utilisation(useful_macs: int, cycles: int, dim: int) -> float:
-    """Useful multiply-accumulates over cycles × DIM²: the share of what the array could have done."""
-    return useful_macs / (cycles * dim * dim) if cycles else 0.0
+def utilisation(useful_macs: int, cycles: int, dim: int) -> float | None:
+    """Useful multiply-accumulates over cycles × DIM²: the share of what the array could have done; None without
+    cycles, of an engine that has no time."""
+    return useful_macs / (cycles * dim * dim) if cycles else None
 
 
 def _executed(program: Program, run: Run) -> int | None:
@@ -43,7 +44,7 @@ def figures(program: Program, run: Run) -> dict[str, Any]:
         "cycles": run.cycles,
         "instructions": _executed(program, run),
         "useful_macs": macs,
-        "utilisation": utilisation(int(macs), run.cycles, program.machine.dim) if macs and run.cycles else None,
+        "utilisation": utilisation(int(macs), run.cycles, program.machine.dim) if macs else None,
         "stalls": stalls(run),
         "events": {e.name: int(run.events[e.index]) for e in EVENTS},
         "read_bytes": run.read_beats * program.machine.bus.bytes,

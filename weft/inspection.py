@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from compiler.targets.accel.device import AccelDevice
 from framework.device import Device, compiled, get_device
 from framework.graph import Graph
 from framework.jit import JitFunction, jit
+from isa.container import check_machine
+from isa.errors import WeftError
 from isa.machine import Machine
 from isa.machine import load as load_machine
 from isa.program import Program
@@ -18,6 +23,9 @@ from sim.engines import get_engine
 from sim.run import Run
 
 Step = Callable[..., Any]
+_A_STEP = "a step (a function of tensors) and its arguments"
+__framework__ = True
+"""A user's line is never in here (``framework.origin``)."""
 
 
 def _accelerator(device: Device, machine: str | Path | Machine | None) -> AccelDevice:
@@ -37,9 +45,13 @@ def compile(step: Step | Graph, *arguments: Any, machine: str | Path | Machine |
     Raises CompileError naming the node, the reason and the nearest form that can run.
     """
     if isinstance(step, Graph):
+        if arguments:
+            raise WeftError("weft.compile: a graph has its inputs in it; leave out the arguments after it")
         return _accelerator(get_device("numpy"), machine).compile(step).program
-    recording = _jitted(step).trace(*arguments)
-    return _accelerator(recording.device, machine).compile(recording.graph).program
+    jitted = taken(step, f"weft.compile takes {_A_STEP}, or a graph")
+    recording = jitted.trace(*arguments)
+    program = _accelerator(recording.device, machine).compile(recording.graph).program
+    return dataclasses.replace(program, meta={**program.meta, "name": jitted.__name__})
 
 
 def profile(
@@ -64,10 +76,13 @@ def execute(
     engine: str | None = None,
     run: Run | None = None,
 ) -> tuple[Program, Run]:
-    """The program of a step, and one run of it that changes no tensor (see ``profile``)."""
+    """The program of a step, and one run of it that changes no tensor (see ``profile``). Raises WeftError for what
+    does not belong together."""
     if isinstance(step, Program):
-        return step, run or get_engine(engine or "fast").run(step)
-    jitted = _jitted(step)
+        return step, _run_of(step, arguments, machine, engine, run)
+    jitted = taken(step, f"weft.profile takes {_A_STEP}, or a Program")
+    if run is not None:
+        raise WeftError("run= is a run of a program; give that Program in place of the step, or leave run out")
     recording = jitted.trace(*arguments)
     accelerator = _accelerator(recording.device, machine)
     executable: Any = compiled(accelerator, recording.graph)
@@ -76,5 +91,35 @@ def execute(
     return program, runner.run(program, executable.image(jitted.bind(*arguments)))
 
 
-def _jitted(step: Step) -> JitFunction:
-    return step if isinstance(step, JitFunction) else jit(step)
+def _run_of(
+    program: Program,
+    arguments: tuple[Any, ...],
+    machine: str | Path | Machine | None,
+    engine: str | None,
+    run: Run | None,
+) -> Run:
+    """``run`` if it is one of ``program``, or a new one. Raises WeftError for what does not belong to it."""
+    if arguments:
+        raise WeftError("a Program has its data in it; leave out the arguments after it, or give the step they are for")
+    if machine is not None:
+        check_machine(program, machine if isinstance(machine, Machine) else load_machine(machine), "the program")
+    if run is None:
+        return get_engine(engine or "fast").run(program)
+    if not isinstance(run, Run):
+        raise WeftError(f"run={run!r}: must be what an engine's run(program) gave")
+    if engine is not None:
+        raise WeftError(f"run= is a run that has been, on engine '{run.engine}'; leave engine out")
+    code = np.frombuffer(program.code, np.uint8)
+    if not np.array_equal(run.dram[program.entry : program.entry + len(code)], code):
+        raise WeftError("run= is a run of another program (its memory holds other code); give one of this program")
+    return run
+
+
+def taken(step: object, takes: str) -> JitFunction:
+    """``step``, jitted. Raises WeftError with ``takes`` if it cannot be called."""
+    if isinstance(step, JitFunction):
+        return step
+    if not callable(step) or isinstance(step, type):
+        shown = repr(step)
+        raise WeftError(f"{takes}, not {shown if len(shown) <= 60 else f'a {type(step).__name__}'}")
+    return jit(step)

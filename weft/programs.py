@@ -35,13 +35,13 @@ def named_program(
     return session.program(inference) if int8 is None else quantised(session, int8).program(inference=True)
 
 
-def with_image(program: Program, image: Image) -> Program:
-    """The program with the contents of its input and state buffers as initial data."""
+def with_image(program: Program, image: Image, name: str) -> Program:
+    """The program, called ``name``, with the contents of its input and state buffers as initial data."""
     data = dict(program.data)
     for buffer in program.buffers:
         if buffer.kind in ("input", "state"):
             data[buffer.address] = image[buffer.address : buffer.address + buffer.bytes].tobytes()
-    return dataclasses.replace(program, data=data)
+    return dataclasses.replace(program, data=data, meta={**program.meta, "name": name})
 
 
 def programs(

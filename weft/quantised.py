@@ -41,12 +41,13 @@ def quantised(session: Session, calibration: Calibration) -> Session:
 
 
 def inference_figures(session: Session) -> dict[str, Any]:
-    """Test accuracy; on the accelerator also the cycles of a full batch and the utilisation."""
+    """Test accuracy; on the accelerator also the cycles of a full batch and the utilisation (None
+    on an engine that has no time)."""
     result: dict[str, Any] = {"test_accuracy": session.accuracy()}
     engine = getattr(session.device, "engine", None)
     if engine is not None:
         program, image = session.program(inference=True)
         run = engine.run(program, image)
-        result["cycles_per_batch"] = run.cycles
+        result["cycles_per_batch"] = run.cycles or None
         result["utilisation"] = utilisation(int(program.meta["useful_macs"]), run.cycles, program.machine.dim)
     return result

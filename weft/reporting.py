@@ -26,9 +26,12 @@ from weft.training import Outcome, Session
 EPOCHS = 3
 """Passes over the data for the loss curves of a report, where nothing else is asked for."""
 DEVICES = ("accel", "cpu")
+_TAKEN = "a step (a function of tensors) and its arguments, a Program, a program's file, or a model's name"
 _REPEATS, _LONGEST = 50, 0.25
 """A step on the host is timed so often, or for so many seconds."""
 
+__framework__ = True
+"""A user's line is never in here (``framework.origin``)."""
 Settings = tuple[tuple[str, int], ...]
 Progress = Callable[[str], Any]
 """Called with a line when a part of the work begins; what it gives is a context with ``step(done, total, loss)``."""
@@ -79,23 +82,38 @@ def report(
     """A report on one run of ``subject``: a step called with ``arguments``, a program, a program's file, or a model
     that the command line knows by name (trained for a few epochs beside the CPU). Tensors stay as they are.
 
-    machine, engine, run: as for ``weft.profile``. Raises WeftError.
+    machine, engine, run: as for ``weft.profile``. Raises WeftError for an unknown machine, engine or file, and
+    FrameworkError for a step that cannot be traced or compiled.
     """
+    from weft.inspection import execute, taken
     from weft.models import RECIPES
 
+    if isinstance(subject, str | Path) and str(subject) in RECIPES:
+        if arguments or run is not None:
+            raise WeftError(f"'{subject}' is a model with data of its own; it takes no arguments and no run")
+        if machine is not None and not isinstance(machine, str | Path):
+            raise WeftError("a named model takes a machine's name or file; compile a step for a Machine object")
+        return Report(model_result(str(subject), machine=str(machine or "edu"), engine=engine or "fast"))
     if isinstance(subject, str | Path):
-        if str(subject) in RECIPES:
-            if machine is not None and not isinstance(machine, str | Path):
-                raise WeftError("a named model takes a machine's name or file; compile a step for a Machine object")
-            return Report(model_result(str(subject), machine=str(machine or "edu"), engine=engine or "fast"))
         from isa.container import load
 
-        subject = load(subject)
-    from weft.inspection import execute
-
+        if not Path(subject).exists():
+            raise WeftError(f"'{subject}' is neither a model ({', '.join(RECIPES)}) nor a program file")
+        file, subject = str(subject), load(subject)
+        name = name_of(subject, file)
+    elif isinstance(subject, Program):
+        name = ""
+    else:
+        subject = taken(subject, f"weft.report takes {_TAKEN} ({', '.join(RECIPES)})")
+        name = subject.__name__
     program, done = execute(subject, *arguments, machine=machine, engine=engine, run=run)
-    name = "" if isinstance(subject, Program) else getattr(subject, "__name__", "")
     return Report(program_result(program, done, name, "program" if isinstance(subject, Program) else "step"))
+
+
+def name_of(program: Program, file: str) -> str:
+    """What to call the program of a file: as it calls itself, else as the file is called."""
+    name = program.meta.get("name")
+    return name if isinstance(name, str) and name else Path(file).name
 
 
 def program_result(program: Program, run: Run, model: str = "", step: str = "program") -> dict[str, Any]:
@@ -119,13 +137,12 @@ def model_result(
 
     int8: inference of the model (as it starts, untrained) quantised with that calibration.
 
-    Only whole batches are trained, so that one program a device is compiled. Raises WeftError.
+    Only whole batches are trained, so that one program a device is compiled. Raises WeftError for an unknown model,
+    device, machine or engine, and FrameworkError for a model that cannot be compiled or quantised.
     """
     check_engine(engine)
     chosen = recipe(model)
-    for device in devices:
-        if device not in known_devices():
-            raise WeftError(f"device '{device}': this weft has none; there are: {', '.join(known_devices())}")
+    check_devices(devices)
     sessions = {name: Session(chosen, _device(name, machine, settings, engine), seed) for name in devices}
     if int8 is not None:
         twins = {name: quantised(session, int8) for name, session in sessions.items()}
@@ -133,6 +150,15 @@ def model_result(
     if inference:
         return _measured(sessions, None, "inference")
     return _measured(sessions, _train(sessions, epochs or EPOCHS, progress))
+
+
+def check_devices(devices: Sequence[str]) -> None:
+    """Raise WeftError for a device that a report cannot be of."""
+    there = [name for name in (*DEVICES, "gpu") if name in known_devices()]
+    for device in devices:
+        if device not in there:
+            why = "not built yet" if device == "gpu" else "no device of a report"
+            raise WeftError(f"device '{device}': {why}; there are: {', '.join(there)}")
 
 
 def check_engine(engine: str) -> None:

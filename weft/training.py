@@ -142,9 +142,9 @@ def describe(session: Session, outcome: Outcome) -> dict[str, Any]:
         result |= {
             "machine": program.machine.name,
             "engine": run.engine,
-            "cycles_per_step": run.cycles,
+            "cycles_per_step": run.cycles or None,
             "utilisation": utilisation(int(program.meta["useful_macs"]), run.cycles, program.machine.dim),
             "stalls": stalls(run),
-            "simulated_cycles_per_second": run.cycles / run.wall_seconds if run.wall_seconds else None,
+            "simulated_cycles_per_second": run.cycles / run.wall_seconds if run.cycles and run.wall_seconds else None,
         }
     return result

@@ -17,6 +17,7 @@ from sim import engines
 from sim.fast.engine import FastEngine
 from sim.run import Run
 from weft.cli import VERBS
+from weft.commands.train import text
 
 SIMULATED = {
     "schema", "engine", "machine", "cycles", "instructions", "useful_macs", "utilisation", "stalls", "events",
@@ -160,13 +161,25 @@ def test_fuzz(weft: Any) -> None:
 @pytest.mark.parametrize("device", ["cpu", "accel"])
 def test_train_then_run(device: str, weft: Any, tmp_path: Path) -> None:
     checkpoint = tmp_path / "model.safetensors"
-    common = ("digits-logistic", "--device", device, "--machine", "nano", "--json")
+    common = ("digits-logistic", "--device", device, *(("--machine", "nano") if device == "accel" else ()), "--json")
     trained = parsed(weft("train", *common, "--epochs", "1", "-o", checkpoint))
     assert trained.keys() == TRAINED | (ON_ACCEL if device == "accel" else set())
     assert trained["steps"] == 23
     result = parsed(weft("run", *common, "--checkpoint", checkpoint))
     assert result["test_accuracy"] == trained["test_accuracy"]
     assert ("cycles_per_batch" in result) == (device == "accel")
+
+
+def test_an_engine_without_time_says_so(weft: Any, tmp_path: Path) -> None:
+    checkpoint = tmp_path / "model.safetensors"
+    engine = ("digits-logistic", "--machine", "nano", "--engine", "interp")
+    trained = parsed(weft("train", *engine, "--epochs", "1", "-o", checkpoint, "--json"))
+    for key in ("cycles_per_step", "utilisation", "simulated_cycles_per_second"):
+        assert trained[key] is None
+    assert text(trained).endswith("\ncycles per step    no time on this engine (interp)")
+    assert weft("run", *engine, "--checkpoint", checkpoint).out.endswith("\nno time on this engine\n")
+    ran = parsed(weft("run", *engine, "--checkpoint", checkpoint, "--json"))
+    assert ran["cycles_per_batch"] is ran["utilisation"] is None
 
 
 def test_training_is_repeatable_and_says_so_in_words(weft: Any) -> None:

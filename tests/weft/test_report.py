@@ -16,12 +16,10 @@ from typing import Any
 import pytest
 
 import reports.page
-import weft as front
 from reports import schema
-from weft.reporting import Report
+from weft.commands.report import FIGURES, WRITTEN
 
 LOGISTIC = ("report", "digits-logistic", "--machine", "nano", "--epochs", "1")
-FIGURES = {"attribution", "bandwidth", "loss", "occupancy", "roofline", "timeline"}
 
 
 def parsed(outcome: Any) -> dict[str, Any]:
@@ -41,8 +39,7 @@ def test_a_model_becomes_a_directory(weft: Any, tmp_path: Path) -> None:
     assert lines[1].endswith(" on nano, engine fast")
     assert lines[-1] == f"page: {folder / 'index.html'}"
     files = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
-    drawn = {f"figures/{name}.{kind}" for name in FIGURES for kind in ("svg", "png")}
-    assert files == {"index.html", "result.json"} | drawn
+    assert files == set(WRITTEN)
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
     page = (folder / "index.html").read_text(encoding="utf-8")
     assert "http" not in page.replace("http-equiv", "")
@@ -118,6 +115,28 @@ def test_int8_inference(weft: Any) -> None:
     assert accelerator["cycles"] < float32["accelerator"]["cycles"]
 
 
+def test_int8_inference_where_there_is_nothing_else(weft: Any) -> None:
+    """--int8 alone is inference; a machine that has no floats runs it, as its hint says."""
+    result = parsed(weft("report", "digits-logistic", "--machine", "edge-int8", "--int8", "--json"))
+    assert result["workload"]["step"] == "int8 inference"
+    assert result["accelerator"]["machine"]["name"] == "edge-int8"
+
+
+@pytest.mark.parametrize(("blocker", "inner"), [("result.json", "deep"), ("figures", None)])
+def test_what_is_in_the_way_is_told_before_any_work(
+    blocker: str, inner: str | None, weft: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "index.html").write_text("mine", encoding="utf-8")
+    if inner is None:
+        (tmp_path / blocker).touch()
+    else:
+        (tmp_path / blocker / inner).mkdir(parents=True)
+    monkeypatch.setattr("weft.reporting.model_result", None)  # nothing may be measured
+    weft("report", "digits-mlp", "-o", tmp_path).refused(2, f"{tmp_path / blocker}: ", "move it, or choose another")
+    assert (tmp_path / "index.html").read_text(encoding="utf-8") == "mine"
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(["index.html", blocker])
+
+
 def test_one_device_alone(weft: Any) -> None:
     cpu = parsed(weft("report", "digits-logistic", "--device", "cpu", "--epochs", "1", "--json"))
     accel = parsed(weft("report", "digits-logistic", "--device", "accel", "--epochs", "1", "--json"))
@@ -131,7 +150,9 @@ def test_a_program_file(weft: Any, program: Path, tmp_path: Path) -> None:
     assert result["accelerator"]["machine"]["name"] == "nano"
     assert result["workload"]["step"] == "program"
     assert result["workload"]["batch"] is None
-    assert weft("report", program, "-o", tmp_path / "out").code == 0
+    outcome = weft("report", program, "-o", tmp_path / "out")
+    assert outcome.code == 0
+    assert outcome.out.startswith("copy.weft, program\n")  # it has no name of its own
     assert (tmp_path / "out" / "index.html").is_file()
 
 
@@ -142,6 +163,7 @@ def test_a_compiled_program_is_the_same_workload_on_every_machine(weft: Any, tmp
         weft("compile", "digits-logistic", "--inference", "--machine", machine, "-o", target)
         result = parsed(weft("report", target, "--json"))
         graphs.add(result["workload"]["graph"])
+        assert result["workload"]["model"] == "digits-logistic"
         assert result["accelerator"]["memories"]["scratchpad"]["peak"]["buffers"]
     assert len(graphs) == 1
 
@@ -152,7 +174,13 @@ def test_a_compiled_program_is_the_same_workload_on_every_machine(weft: Any, tmp
         (["absent"], ["'absent' is neither a model (digits-mlp, digits-logistic", "nor a program file"]),
         (["digits-mlp", "--engine", "interp"], ["engine 'interp' has no time", "use fast, rtl or pysim"]),
         (["copy.weft", "--engine", "interp"], ["engine 'interp' has no time", "use fast, rtl or pysim"]),
-        (["digits-mlp", "--device", "tpu"], ["'tpu' is no device of a report; give accel, cpu, gpu or several"]),
+        (["digits-mlp", "--device", "tpu"], ["device 'tpu': no device of a report; there are: accel, cpu"]),
+        (["digits-mlp", "--device", "accel,gpu"], ["device 'gpu': not built yet; there are: accel, cpu"]),
+        (["digits-mlp", "--device", "numpy"], ["device 'numpy': no device of a report; there are: accel, cpu"]),
+        (["digits-mlp", "--device", "cpu", "--machine", "nano"], ["--machine has no meaning with --device cpu"]),
+        (["digits-mlp", "--device", "cpu", "--set", "foo=1"], ["--set has no meaning with --device cpu"]),
+        (["digits-mlp", "--device", "cpu", "--engine", "rtl"], ["--engine has no meaning with --device cpu"]),
+        (["digits-mlp", "--machine", "edge-int8"], ["'edge-int8' multiplies int8 only", "--int8"]),
         (["digits-mlp", "--inference", "--epochs", "2"], ["--inference trains nothing, so --epochs has no meaning"]),
         (["digits-mlp", "--int8", "--epochs", "2"], ["--int8 trains nothing, so --epochs has no meaning"]),
         (["digits-mlp", "--percentile", "99"], ["--percentile says how int8 is calibrated; add --int8"]),
@@ -171,28 +199,6 @@ def test_mistakes(
     monkeypatch.chdir(program.parent)
     weft("report", *words).refused(2, *texts)
     assert [path.name for path in tmp_path.iterdir()] == ["copy.weft"]
-
-
-def test_the_front_door(program: Path, tmp_path: Path) -> None:
-    weight = front.tensor([[1.0, 2.0], [3.0, 4.0]]).to("accel")
-
-    def step(x: Any) -> Any:
-        return (x @ weight).relu()
-
-    made = front.report(step, front.tensor([[1.0, -1.0]]).to("accel"), machine="nano")
-    assert isinstance(made, Report)
-    assert (made.result["workload"]["model"], made.result["workload"]["step"]) == ("step", "step")
-    assert made.result["accelerator"]["machine"]["name"] == "nano"
-    assert "<div" in made._repr_html_()
-    assert "<html" not in made._repr_html_()
-    assert made.html.startswith("<!doctype html>")
-    assert repr(made).startswith("step, step\ncycles ")
-    made.save(tmp_path / "out")
-    assert (tmp_path / "out" / "result.json").read_text(encoding="utf-8") == made.json
-    by_file, by_program = front.report(program), front.report(front.load_program(program))
-    assert by_file.result == by_program.result
-    with pytest.raises(front.WeftError, match="cannot be read"):
-        front.report("absent")
 
 
 COMMAND = [sys.executable, "-m", "weft", "report", "digits-logistic", "--inference", "--device", "accel"]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from weft.commands.options import OUTPUT
+from weft.commands.options import OUTPUT, keep_apart
 
 
 @click.command("asm")
@@ -19,6 +19,7 @@ def command(source: Path, output: Path) -> None:
     from isa.container import save
     from isa.validator import validate
 
+    keep_apart("--output", output, source)
     program = assemble_file(source)
     validate(program)
     check(program)

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from weft.commands.int8 import calibration_of, int8_options
-from weft.commands.options import MODEL, OUTPUT, machine_options, seed_option
+from weft.commands.options import MODEL, OUTPUT, keep_apart, machine_options, seed_option
 
 
 @click.command("compile")
@@ -32,7 +32,8 @@ def command(
     from isa.container import save
     from weft.programs import named_program, with_image
 
+    keep_apart("--output", output, machine)
     how = calibration_of(int8, calibration, percentile)
     program, image = named_program(model, machine, settings, inference, seed, how)
-    save(with_image(program, image), output)
+    save(with_image(program, image, model), output)
     click.echo(f"{output}: {len(program.instructions)} instructions for machine {program.machine.name}", err=True)

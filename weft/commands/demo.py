@@ -6,7 +6,15 @@ from pathlib import Path
 
 import click
 
-from weft.commands.options import OUTPUT, engine_option, json_option, machine_options, print_json, seed_option
+from weft.commands.options import (
+    OUTPUT,
+    engine_option,
+    json_option,
+    keep_apart,
+    machine_options,
+    print_json,
+    seed_option,
+)
 
 
 @click.command("demo")
@@ -28,15 +36,17 @@ def command(
     as_json: bool,
 ) -> None:
     """Train a digit classifier entirely on the accelerator, and the same graph on the CPU; write one HTML page."""
-    from reports.page import render, write
+    from reports.page import render
     from weft.commands.train import text
     from weft.devices import device_of
+    from weft.files import write_text
     from weft.models import recipe
     from weft.progress import Bar
     from weft.reporting import check_engine, trained_result
     from weft.training import Session, describe, train
 
     check_engine(engine)
+    keep_apart("--output", output, machine)
     chosen = recipe("digits-mlp")
     results, outcomes, sessions = {}, {}, {}
     for device in ("accel", "cpu"):
@@ -44,7 +54,7 @@ def command(
         with Bar(f"training on {session.device}") as bar:
             outcomes[device] = train(session, epochs or chosen.epochs, bar.step)
         results[device] = describe(session, outcomes[device])
-    write(output, render(trained_result(sessions, outcomes)))
+    write_text(output, render(trained_result(sessions, outcomes)))
     if as_json:
         print_json({"schema": 1, "page": str(output), "accel": results["accel"], "cpu": results["cpu"]})
     else:

@@ -6,7 +6,16 @@ from pathlib import Path
 
 import click
 
-from weft.commands.options import OUTPUT, engines_of, json_option, machine_of, machine_options, print_json, seed_option
+from weft.commands.options import (
+    OUTPUT,
+    engines_of,
+    json_option,
+    keep_apart,
+    machine_of,
+    machine_options,
+    print_json,
+    seed_option,
+)
 
 
 @click.command("fuzz")
@@ -31,6 +40,7 @@ def command(
     from sim.verify import report, verify
     from weft.progress import track
 
+    keep_apart("--keep", keep, machine)
     chosen = machine_of(machine, settings)
     runners = engines_of(engines)
     comparisons = []

@@ -46,26 +46,33 @@ class _Output(_PathType):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
         from weft.files import obstacle
 
+        if not str(value):
+            self.fail("the name is empty; give the name of a file", param, ctx)
         path = Path(value)
         if (reason := obstacle(path)) is not None:
             self.fail(reason, param, ctx)
         return path
 
 
-class _Folder(_PathType):
+class Folder(_PathType):
+    """The type of an option that names a directory to write ``files`` into: refused before any work is done for it."""
+
     name = "directory"
+
+    def __init__(self, files: Iterable[str] = ()) -> None:
+        self._files = tuple(files)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
         from weft.files import folder_obstacle
 
+        if not str(value):
+            self.fail("the name is empty; give the name of a directory ('.' is this one)", param, ctx)
         path = Path(value)
-        if (reason := folder_obstacle(path)) is not None:
+        if (reason := folder_obstacle(path, self._files)) is not None:
             self.fail(reason, param, ctx)
         return path
 
 
-FOLDER = _Folder()
-"""The type of an option that names a directory to write into: refused before any work is done for it."""
 OUTPUT = _Output()
 """The type of an option that names a file to write: refused before any work is done for it."""
 
@@ -136,6 +143,26 @@ def seed_option(function: F) -> F:
 def json_option(function: F) -> F:
     """``--json``."""
     return click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")(function)
+
+
+def keep_apart(option: str, outputs: Path | Iterable[Path] | None, *inputs: str | Path | None) -> None:
+    """Refuse ``outputs``, which ``option`` names, if one is a file that is read: it would be destroyed. Inputs may be
+    names of models or machines, which are no files. Raises click.UsageError."""
+    from weft.files import same_file
+
+    for output in [outputs] if isinstance(outputs, Path) else outputs or ():
+        for read in inputs:
+            if read is not None and Path(read).is_file() and same_file(Path(read), output):
+                told = "is read" if str(read) == str(output) else f"is {read}, which is read"
+                raise click.UsageError(f"{option}: {output} {told}, and would be overwritten; give another name")
+
+
+def refuse_unused(device: str) -> None:
+    """Refuse options about the accelerator where it is not used. Raises click.UsageError."""
+    context = click.get_current_context()
+    for name, option in (("machine", "--machine"), ("settings", "--set"), ("engine", "--engine")):
+        if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
+            raise click.UsageError(f"{option} has no meaning with --device {device}; leave it out, or use accel")
 
 
 def print_json(value: Any) -> None:

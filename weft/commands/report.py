@@ -8,18 +8,25 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from isa.errors import WeftError
 from weft.commands.int8 import calibration_of, int8_options
 from weft.commands.options import (
-    FOLDER,
     MODEL_OR_FILE,
+    Folder,
     engine_option,
     json_option,
+    keep_apart,
     machine_options,
     print_json,
+    refuse_unused,
     seed_option,
 )
 
 FOLDER_NAME = "weft-report"
+FIGURES = ("attribution", "bandwidth", "loss", "occupancy", "roofline", "timeline")
+WRITTEN = ("index.html", "result.json", *(f"figures/{name}.{kind}" for name in FIGURES for kind in ("svg", "png")))
+"""The files of a report, known before matplotlib is imported."""
+FOLDER = Folder(WRITTEN)
 
 
 if TYPE_CHECKING:
@@ -34,10 +41,13 @@ class _Devices(_Base):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
         if isinstance(value, tuple):
             return value
+        from weft.reporting import check_devices
+
         names = tuple(dict.fromkeys(name.strip() for name in str(value).split(",")))
-        wrong = [name for name in names if name not in ("accel", "cpu", "gpu")]
-        if wrong:
-            self.fail(f"'{wrong[0]}' is no device of a report; give accel, cpu, gpu or several with commas", param, ctx)
+        try:
+            check_devices(names)
+        except WeftError as wrong:
+            self.fail(str(wrong), param, ctx)
         return names
 
 
@@ -85,8 +95,12 @@ def command(
     for option, given in (("--inference", inference), ("--int8", int8)):
         if given and epochs is not None:
             raise click.UsageError(f"{option} trains nothing, so --epochs has no meaning with it; leave one out")
+    if devices is not None and "accel" not in devices:
+        refuse_unused(",".join(devices))
     if output is None and not as_json:
         output = FOLDER.convert(FOLDER_NAME, None, None)
+    if output is not None:
+        keep_apart("--output", [output / name for name in WRITTEN], target, machine)
     with Drawing() if output is not None else nullcontext() as drawing:
         if target in RECIPES:
             chosen = machine or "edu", settings, engine, seed, epochs, inference, Bar, how
@@ -115,10 +129,10 @@ def _of_file(
     from isa.validator import validate
     from weft.commands.options import engine_of
     from weft.programs import programs
-    from weft.reporting import check_engine, program_result
+    from weft.reporting import check_engine, name_of, program_result
 
     check_engine(engine)
     ((_, program, image),) = programs(target, machine, settings, 0)
     validate(program)
     check(program)
-    return program_result(program, engine_of(engine).run(program, image))
+    return program_result(program, engine_of(engine).run(program, image), name_of(program, target))

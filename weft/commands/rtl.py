@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from weft.commands.options import OUTPUT, machine_of, machine_options
+from weft.commands.options import OUTPUT, keep_apart, machine_of, machine_options
 
 
 @click.group("rtl")
@@ -23,6 +23,7 @@ def verilog(machine: str, settings: tuple[tuple[str, int], ...], output: Path, l
     from rtl.verilog import export
     from weft.files import write_text
 
+    keep_apart("--output", output, machine)
     text = export(machine_of(machine, settings))
     write_text(output, text)
     click.echo(f"{output}: {text.count(chr(10))} lines, {text.count('endmodule')} modules", err=True)

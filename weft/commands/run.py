@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from weft.commands.int8 import calibration_of, int8_options
-from weft.commands.options import engine_option, json_option, machine_options, print_json
+from weft.commands.options import engine_option, json_option, machine_options, print_json, refuse_unused
 
 
 @click.command("run")
@@ -39,6 +39,8 @@ def command(
     from weft.quantised import inference_figures, quantised
     from weft.training import Session
 
+    if device != "accel":
+        refuse_unused(device)
     how = calibration_of(int8, calibration, percentile)
     session = Session(recipe(model), device_of(device, machine, settings, engine))
     state = files.load(checkpoint)
@@ -74,4 +76,6 @@ def _cycles(figures: dict[str, Any], batch: int) -> str:
     """The line about cycles; empty where there are none."""
     if "cycles_per_batch" not in figures:
         return ""
+    if figures["cycles_per_batch"] is None:
+        return "no time on this engine"
     return f"a batch of {batch}: {figures['cycles_per_batch']:,} cycles, utilisation {figures['utilisation']:.1%}"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from weft.commands.options import OUTPUT, engine_option, json_option, print_json
+from weft.commands.options import OUTPUT, engine_option, json_option, keep_apart, print_json
 
 if TYPE_CHECKING:
     from sim.run import Engine
@@ -46,7 +46,7 @@ def command(
     from sim.run import DEFAULT_MAX_CYCLES
     from weft.commands.options import machine_of
     from weft.figures import describe, figures
-    from weft.files import replacing
+    from weft.files import replacing, same_file
 
     for option, given, able in (("--trace", trace, TIMED), ("--wave", wave, WAVES)):
         if given is not None and engine not in able:
@@ -54,8 +54,10 @@ def command(
             raise click.UsageError(f"{option}: engine '{engine}' has {lack}; use --engine {' or --engine '.join(able)}")
     if trace is not None:
         from sim.traces import perfetto
-    if trace is not None and trace == wave:
+    if trace is not None and wave is not None and (trace == wave or same_file(trace, wave)):
         raise click.UsageError(f"--trace and --wave both name {trace}; give two files")
+    keep_apart("--trace", trace, program, machine)
+    keep_apart("--wave", wave, program, machine)
     loaded = load(program)
     if machine is not None:
         check_machine(loaded, machine_of(machine, ()), str(program))

@@ -7,7 +7,17 @@ from typing import Any
 
 import click
 
-from weft.commands.options import MODEL, OUTPUT, engine_option, json_option, machine_options, print_json, seed_option
+from weft.commands.options import (
+    MODEL,
+    OUTPUT,
+    engine_option,
+    json_option,
+    keep_apart,
+    machine_options,
+    print_json,
+    refuse_unused,
+    seed_option,
+)
 
 
 @click.command("train")
@@ -37,6 +47,9 @@ def command(
     from weft.progress import Bar
     from weft.training import Session, describe, train
 
+    if device != "accel":
+        refuse_unused(device)
+    keep_apart("--output", output, machine)
     chosen = recipe(model)
     session = Session(chosen, device_of(device, machine, settings, engine), seed)
     with Bar(f"training on {session.device}") as bar:
@@ -61,7 +74,9 @@ def text(result: dict[str, Any]) -> str:
         f"test accuracy      {result['test_accuracy']:.2%}",
         f"final loss         {result['final_loss']:.4f}",
     ]
-    if "cycles_per_step" in result:
+    if "engine" in result and result["cycles_per_step"] is None:
+        lines.append(f"cycles per step    no time on this engine ({result['engine']})")
+    elif "engine" in result:
         lines.append(
             f"cycles per step    {result['cycles_per_step']:,} on {result['machine']}, engine {result['engine']}"
         )

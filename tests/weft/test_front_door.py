@@ -1,0 +1,109 @@
+"""``weft.report``, ``weft.profile``, ``weft.compile`` from Python: what they take, how they call it, every mistake."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import weft as front
+from weft.reporting import Report
+
+
+def test_the_front_door(program: Path, tmp_path: Path) -> None:
+    weight = front.tensor([[1.0, 2.0], [3.0, 4.0]]).to("accel")
+
+    def step(x: Any) -> Any:
+        return (x @ weight).relu()
+
+    made = front.report(step, front.tensor([[1.0, -1.0]]).to("accel"), machine="nano")
+    assert isinstance(made, Report)
+    assert (made.result["workload"]["model"], made.result["workload"]["step"]) == ("step", "step")
+    assert made.result["accelerator"]["machine"]["name"] == "nano"
+    assert "<div" in made._repr_html_()
+    assert "<html" not in made._repr_html_()
+    assert made.html.startswith("<!doctype html>")
+    assert repr(made).startswith("step, step\ncycles ")
+    made.save(tmp_path / "out")
+    assert (tmp_path / "out" / "result.json").read_text(encoding="utf-8") == made.json
+    by_file, by_program = front.report(program), front.report(front.load_program(program))
+    assert by_file.result["workload"].pop("model") == "copy.weft"
+    assert by_program.result["workload"].pop("model") == "program"
+    assert by_file.result == by_program.result
+
+
+class Doubler(front.nn.Module):
+    """A module to be reported by its name."""
+
+    def forward(self, x: Any) -> Any:
+        return x + x
+
+
+def doubled(x: Any, times: int = 2) -> Any:
+    return x * times
+
+
+def test_what_is_reported_is_called_by_its_name() -> None:
+    x = front.ones(2, 4).to("accel")
+    module = Doubler()
+    named = (
+        (doubled, "doubled"), (front.jit(doubled), "doubled"), (module, "Doubler"), (front.jit(module), "Doubler"),
+        (module.forward, "forward"),
+    )  # fmt: skip
+    for step, name in named:
+        assert front.report(step, x).result["workload"]["model"] == name
+    assert front.report(front.compile(doubled, x)).result["workload"]["model"] == "doubled"
+
+
+X = front.ones(2, 4)
+HALF = front.compile(lambda x: x * 0.5, X, machine="nano")
+TAKES = r"takes a step \(a function of tensors\) and its arguments, "
+
+
+@pytest.mark.parametrize(
+    ("call", "text"),
+    [
+        (lambda: front.report(None), f"^weft.report {TAKES}a Program, a program's file, or a model's name .*None"),
+        (lambda: front.report(5), f"^weft.report {TAKES}.*, not 5$"),
+        (lambda: front.report(Doubler), f"^weft.report {TAKES}.*, not <class"),
+        (lambda: front.profile(5), f"^weft.profile {TAKES}or a Program, not 5$"),
+        (lambda: front.compile(None), f"^weft.compile {TAKES}or a graph, not None$"),
+        (lambda: front.report("absent"), "^'absent' is neither a model .* nor a program file$"),
+        (lambda: front.report(doubled, X, run=3), "^run= is a run of a program; give that Program in place"),
+        (lambda: front.report("digits-mlp", X), "^'digits-mlp' is a model with data of its own; it takes no arguments"),
+        (lambda: front.report("digits-mlp", run=3), "^'digits-mlp' is a model with data of its own; it takes no"),
+        (lambda: front.report(HALF, X), "^a Program has its data in it; leave out the arguments after it"),
+        (lambda: front.report(HALF, run=3), r"^run=3: must be what an engine's run\(program\) gave"),
+        (lambda: front.report(HALF, machine="edu"), "^the program: made for machine 'nano', not for 'edu'"),
+        (
+            lambda: front.report(HALF, run=front.get_engine("fast").run(front.compile(doubled, X, machine="nano"))),
+            "^run= is a run of another program",
+        ),
+        (
+            lambda: front.profile(HALF, engine="rtl", run=front.get_engine("fast").run(HALF)),
+            "^run= is a run that has been, on engine 'fast'; leave engine out",
+        ),
+    ],
+)
+def test_mistakes_in_python(call: Callable[[], Any], text: str) -> None:
+    with pytest.raises(front.WeftError, match=text):
+        call()
+
+
+def test_a_run_of_the_program_is_taken() -> None:
+    run = front.get_engine("fast").run(HALF)
+    assert front.report(HALF, run=run).result == front.report(HALF).result
+
+
+def test_messages_name_the_users_line() -> None:
+    for function in (front.report, front.profile, front.compile):
+        with pytest.raises(TypeError, match=r"test_front_door.py:\d+: doubled\(x: .*: missing a required argument"):
+            function(doubled)
+    step = front.jit(doubled)
+    for times in range(2, 5):
+        front.profile(step, X, times)
+    with pytest.warns(front.RetraceWarning, match=r"test_front_door.py:\d+: doubled is traced for the 4th") as warned:
+        front.profile(step, X, 5)
+    assert [Path(one.filename).name for one in warned] == ["test_front_door.py"]
