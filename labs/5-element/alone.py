@@ -8,7 +8,7 @@ from typing import Any
 from amaranth.hdl import CombinationalCycle, Module
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
-from bench import Values, record
+from bench import Values, as_rtlil, record
 from netlist import Netlist, netlist
 
 from weft.lab import Difference
@@ -72,6 +72,11 @@ def given(value: Any, call: str, what: str) -> Any:
 def simulated(component: Any, stimulus: Sequence[Mapping[str, int]]) -> list[Values]:
     """What ``record`` returns; a circuit that never comes to rest is a difference."""
     return _without_loop(lambda: record(component, stimulus))
+
+
+def built(component: Any) -> None:
+    """Elaborate it; a circuit that never comes to rest is a difference."""
+    _without_loop(lambda: as_rtlil(component))
 
 
 def circuit(component: Any) -> Netlist:

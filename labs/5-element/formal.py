@@ -210,7 +210,7 @@ def assertions(cycles: Sequence[Cycle]) -> list[Claim]:
     for number, cycle in enumerate(cycles):
         for cell in statements(cycle.circuit, "assert"):
             holds = z3.If(cycle.value(cell.pins["EN"]) == ONE, cycle.value(cell.pins["A"]), ONE)
-            name = str(cell.parameters["FORMAT"]).strip() or f"at {place(cell)}"
+            name = str(cell.parameters["FORMAT"]).strip() or f"unnamed at {place(cell)}"
             found.append(Claim(number, name, holds, ONE))
     return found
 

@@ -11,7 +11,7 @@ from unittest import mock
 
 import numpy as np
 import z3
-from alone import below, circuit, given, product, right_side, simulated, weights
+from alone import below, built, circuit, given, product, right_side, simulated, weights
 from amaranth.hdl import Module, Value
 from bench import TABLE, Values, as_text, inputs, number, read_table
 from contract import NARROW, term, truth, weight_of
@@ -214,7 +214,7 @@ def elements_are_placed() -> None:
         return elaborate(self, platform)
 
     with mock.patch.multiple(Element, __init__=counted_begin, elaborate=counted_elaborate):
-        circuit(Column(3))
+        built(Column(3))
     if len(placed) != len(made):
         wanted = f"all {len(made)} that it makes (what is not added to m.submodules is no part of the circuit)"
         raise Difference("elements that are submodules of the column", wanted, str(len(placed)))

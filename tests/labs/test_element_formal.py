@@ -156,9 +156,9 @@ def test_only_an_assert_is_an_assertion_and_one_without_a_name_is_called_by_its_
 
     circuit = lab.netlist.netlist(Built(build))
     (claim,) = lab.formal.assertions(lab.formal.unroll(circuit, 1))
-    line = build.__code__.co_firstlineno + 1
-    assert claim.what == f"at test_element_formal.py:{line}"
-    assert [lab.formal.place(cell) for cell in lab.formal.statements(circuit, "assume")] == [claim.what[3:]]
+    place = f"test_element_formal.py:{build.__code__.co_firstlineno + 1}"
+    assert claim.what == f"unnamed at {place}"
+    assert [lab.formal.place(cell) for cell in lab.formal.statements(circuit, "assume")] == [place]
 
 
 def test_what_has_no_formula_is_named(lab: Any) -> None:
