@@ -1,4 +1,4 @@
-"""Whose defect it is: holes that wait for a failing one, and the line of the student's that an exception is shown at."""
+"""Whose defect it is: holes that wait for a failing one, and the student's line that an exception is shown at."""
 
 from __future__ import annotations
 

@@ -136,10 +136,11 @@ def test_json_is_one_object_whatever_student_code_prints(weft: Weft, tmp_path: P
     assert outcome.code == 1
     assert outcome.err == ""
     data = json.loads(outcome.out)
-    assert data.keys() == {"schema", "lab", "passed", "problems", "printed", "holes"}
+    assert data.keys() == {"schema", "lab", "passed", "warnings", "problems", "printed", "holes"}
     assert (data["schema"], data["lab"], data["passed"]) == (1, "1-sums", False)
     assert data["holes"][0] == {
         "name": "total", "status": "fail", "check": "The sum of three numbers is right.", "waits_for": None,
+        "waits_since": None,
         "printed": "noise\n", "measured": [],
         "failure": {
             "kind": "difference", "what": "total of 1, 2, 3", "expected": "6.0", "actual": "7.0",
@@ -170,8 +171,84 @@ def test_hints_come_one_by_one(weft: Weft, tmp_path: Path, monkeypatch: pytest.M
     assert weft("hint", "1").out.startswith("total: ")
     write_hole(Path(), "total", TOTAL)
     assert weft("hint").out.startswith("mean-value: ")
-    write_hole(Path(), "mean-value", "return 2.0\n")
-    assert "which hole of lab 1-sums? there are: total, mean-value" in weft("hint").err
+    write_hole(Path(), "mean-value", "return 5.0\n")
+    assert weft("hint").out.startswith("mean-value: "), "the first that fails"
+    path = Path("sums.py")
+    path.write_text(path.read_text(encoding="utf-8").replace("return 5.0", "return 2.0"), encoding="utf-8")
+    last = weft("hint")
+    assert (last.code, last.out, last.err) == (0, "", "all 2 holes of 1-sums pass: no hint is needed\n")
+    path.write_text("import json\n", encoding="utf-8")
+    assert "your files cannot be run: sums.py:1: imports json" in weft("hint").err
+
+
+def test_one_hole_is_checked(weft: Weft, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    weft("init", "1")
+    monkeypatch.chdir(tmp_path / "home" / "1-sums")
+    write_hole(Path(), "total", TOTAL)
+    for words in (("1", "total"), ("total",)):
+        outcome = weft("check", *words)
+        assert outcome.code == 0
+        assert outcome.out.splitlines() == [
+            "1-sums: Sums", "  total       pass", "1 of 1 holes pass; the others were not checked"
+        ]  # fmt: skip
+    assert weft("check", "mean-value").code == 1
+    assert [hole["name"] for hole in json.loads(weft("check", "total", "--json").out)["holes"]] == ["total"]
+    assert weft("check", "1").out.splitlines()[-1] == "1 of 2 holes pass"
+    assert "lab 1-sums has no hole 'tally'; its holes: total, mean-value" in weft("check", "tally").err
+
+
+def test_a_hole_that_waits_for_a_failing_one_says_so(weft: Weft, tree: Path, tmp_path: Path) -> None:
+    path = tree / "1-sums/lab.toml"
+    path.write_text(path.read_text(encoding="utf-8") + 'after = ["total"]\n', encoding="utf-8")
+    weft("init", "1", "mine")
+    write_hole(tmp_path / "home/mine", "total", "return 7.0\n")
+    write_hole(tmp_path / "home/mine", "mean-value", "return total(values) / 3\n")
+    assert "  mean-value  waits for total (which fails)" in weft("check", "1").out.splitlines()
+    assert weft("check", "1", "mean-value").out.splitlines()[1] == "  mean-value  waits for total (which fails)"
+    assert json.loads(weft("check", "1", "--json").out)["holes"][1]["waits_since"] == "fails"
+
+
+def test_a_value_of_several_lines_is_not_padded_and_stands_in_one_column(weft: Weft, tmp_path: Path) -> None:
+    weft("init", "1", "mine")
+    body = "class Lines(float):\n    __repr__ = lambda s: 'a\\nb'\nreturn Lines(7)\n"
+    write_hole(tmp_path / "home/mine", "total", body)
+    lines = weft("check", "1").out.splitlines()
+    assert lines[4:6] == ["      actual    a", "                b"]
+    assert not [line for line in lines if line != line.rstrip()]
+
+
+def test_columns_hold_for_a_pipe_too(weft: Weft, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    assert max(map(len, weft("check", "1", "--solution").out.splitlines())) <= 40
+    monkeypatch.delenv("COLUMNS")
+    assert max(map(len, weft("check", "1", "--solution").out.splitlines())) > 40
+
+
+def test_the_labs_own_folder_is_no_place_to_work(weft: Weft, tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tree / "1-sums")
+    for words in (("check", "1"), ("check",), ("reset", "1")):
+        outcome = weft(*words)
+        assert outcome.code == 2
+        assert "this folder is the labs' own copy of 1-sums, from which checks and starters" in outcome.err
+        assert "`weft lab init 1` elsewhere makes a folder to work in" in outcome.err
+
+
+def test_a_folder_that_cannot_be_made_is_named(weft: Weft, tmp_path: Path) -> None:
+    (tmp_path / "home" / "afile").write_text("", encoding="utf-8")
+    outcome = weft("init", "1", "afile/deep/sub")
+    assert outcome.code == 2
+    assert outcome.err == (
+        "error: nothing written: the folder afile/deep cannot be made (a file is in the way); give another\n"
+    )
+
+
+def test_what_lock_cannot_measure_is_said_in_words(weft: Weft, tree: Path) -> None:
+    path = tree / "1-sums/sums.py"
+    path.write_text(path.read_text(encoding="utf-8").replace("return accumulated", "return 1 + accumulated"), "utf-8")
+    assert weft("lock").err == (
+        "error: lab 1-sums: the solution does not pass 'The sum of three numbers is right.' of total: "
+        "total of 1, 2, 3: expected 6.0, got 7.0 (at grade.py:12)\n"
+    )
 
 
 def test_show(weft: Weft) -> None:
@@ -306,6 +383,22 @@ def test_watch_checks_again_after_a_change(weft: Weft, tmp_path: Path) -> None:
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=60)
     assert process.returncode == 130
+
+
+def test_watch_gives_up_a_check_when_the_file_changes(weft: Weft, tmp_path: Path) -> None:
+    folder = tmp_path / "home" / "mine"
+    weft("init", "1", "mine")
+    text = (folder / "sums.py").read_text(encoding="utf-8")
+    note = _endless(folder)
+    lab = tmp_path / "labs/1-sums/lab.toml"
+    lab.write_text("seconds = 3000\n" + lab.read_text(encoding="utf-8"), encoding="utf-8")
+    process = _start(folder, "check", "--watch")
+    _until(lambda: note.exists() and note.read_text(encoding="utf-8") != "")
+    (folder / "sums.py").write_text(written(text, "total", TOTAL), encoding="utf-8")
+    assert _line(process, "1 of 2 holes pass")
+    _until(lambda: _gone(int(note.read_text(encoding="utf-8"))))
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
 
 
 def _line(process: subprocess.Popen[str], wanted: str) -> bool:

@@ -19,11 +19,12 @@ import pytest
 
 from tests.labs.leaks import leaks, solution_lines
 from tests.labs.tiny import TOTAL, written
-from weft.cli import VERBS
+from weft.cli import VERBS, main
 from weft.edition import PARTS, is_course
 from weft.edition import VERBS as COURSE_VERBS
 from weft.lab.export import export
 from weft.lab.gates import solution
+from weft.lab.manifest import changed
 from weft.lab.markers import LabError
 from weft.lab.needs import missing
 from weft.lab.tree import Lab, load_labs
@@ -32,7 +33,7 @@ from weft.lab.wheel import filename, package_files, write_wheel
 TREE = Path(__file__).parents[2] / "labs"
 TINY = {
     "README.md", filename(), "labs/lock.toml", "labs/1-sums/lab.toml", "labs/1-sums/sums.py", "labs/1-sums/grade.py",
-    "labs/1-sums/README.md", "labs/common/numbers_given.py", "docs/page.md",
+    "labs/1-sums/README.md", "labs/common/numbers_given.py", "docs/page.md", "labs/manifest.json",
 }  # fmt: skip
 
 
@@ -77,6 +78,62 @@ def test_what_is_for_teachers_stays_out(tree: Path, lab: Lab, tmp_path: Path) ->
     (tree / "README.md").write_text("# Labs\n\n<!-- for teachers -->\n\nsecret\n", encoding="utf-8")
     export(tree, [lab], tmp_path / "out")
     assert (tmp_path / "out/labs/README.md").read_text(encoding="utf-8") == "# Labs\n"
+
+
+def test_links_and_pictures_come_along_or_become_words(tree: Path, lab: Lab, tmp_path: Path) -> None:
+    docs = tmp_path / "docs"
+    text = "![Blocks](blocks.svg) [other](other.md) [source](../rtl/core.py)\n"
+    (docs / "page.md").write_text(text, encoding="utf-8")
+    (docs / "blocks.svg").write_text("<svg/>", encoding="utf-8")
+    (docs / "other.md").write_text("# Other\n", encoding="utf-8")
+    export(tree, [lab], tmp_path / "out")
+    assert files(tmp_path / "out/docs") == {"page.md", "blocks.svg", "other.md"}
+    page = (tmp_path / "out/docs/page.md").read_text(encoding="utf-8")
+    assert page == "![Blocks](blocks.svg) [other](other.md) source\n"
+
+
+def test_the_handout_says_where_to_begin_and_where_marks_come_from(lab: Lab, tmp_path: Path) -> None:
+    export(lab.folder.parent, [lab], tmp_path / "out")
+    text = (tmp_path / "out/README.md").read_text(encoding="utf-8")
+    assert "Run this inside this folder:" in text
+    assert "makes the folder 1-sums beside this page" in text
+    assert "Marks are given with the teacher's own copy of the checks." in text
+
+
+def test_a_changed_check_is_noticed(lab: Lab, tmp_path: Path) -> None:
+    assert changed(lab) == (), "a tree that is no hand-out has no manifest"
+    export(lab.folder.parent, [lab], tmp_path / "out")
+    (copy,) = load_labs(tmp_path / "out/labs")
+    assert changed(copy) == ()
+    for name in ("1-sums/grade.py", "common/numbers_given.py", "lock.toml", "1-sums/lab.toml"):
+        path = tmp_path / "out/labs" / name
+        before = path.read_bytes()
+        path.write_bytes(before.replace(b"\n", b"\r\n"))
+        assert changed(copy) == (), "line ends are no change"
+        path.write_bytes(before + b"# changed\n")
+        assert changed(copy) == (f"labs/{name} was changed since the hand-out was made",)
+        path.write_bytes(before)
+    (tmp_path / "out/labs/manifest.json").write_text("[]", encoding="utf-8")
+    assert changed(copy) == ("labs/manifest.json cannot be read, so nobody knows whether the checks are as handed out",)
+
+
+def test_check_warns_of_a_changed_check(
+    lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    export(lab.folder.parent, [lab], tmp_path / "out")
+    with open(tmp_path / "out/labs/1-sums/grade.py", "a", encoding="utf-8") as grader:
+        grader.write("# changed\n")
+    monkeypatch.chdir(tmp_path / "out")
+    told = "labs/1-sums/grade.py was changed since the hand-out was made"
+    for words in (["init", "1"], ["check", "1"], ["check", "1", "--json"]):
+        capsys.readouterr()
+        with pytest.raises(SystemExit):
+            main(["lab", *words, "--tree", "labs"])
+        out = capsys.readouterr().out
+        if "--json" in words:
+            assert json.loads(out)["warnings"] == [told]
+        elif "check" in words:
+            assert out.splitlines()[1] == f"  warning  {told}"
 
 
 def test_export_writes_all_or_nothing(tree: Path, lab: Lab, tmp_path: Path) -> None:
@@ -129,7 +186,8 @@ def broken_links(root: Path, pages: list[Path]) -> list[str]:
 
 def test_every_link_of_the_texts_leads_somewhere(handout: Path) -> None:
     assert broken_links(TREE, sorted(TREE.rglob("*.md"))) == []
-    assert broken_links(handout, [handout / "README.md", *sorted((handout / "labs").rglob("*.md"))]) == []
+    assert broken_links(handout, sorted(handout.rglob("*.md"))) == []
+    assert not (handout / "docs/hardware.md").exists() or (handout / "docs/hardware.svg").exists()
 
 
 def test_the_wheel_leaves_out_what_holds_answers() -> None:
@@ -251,11 +309,17 @@ def test_verbs_that_are_left_out_say_so(course: Course) -> None:
     for verb in VERBS:
         (line,) = (line for line in page.splitlines() if line.startswith(f"  {verb} "))
         assert line.endswith("(not in the course edition)") == (verb not in COURSE_VERBS), line
-    for words in (("train", "digits-mlp"), ("verify", "--help"), ("lab", "export", "-o", "x")):
+    for words in (("train", "digits-mlp"), ("verify", "--help"), ("lab", "export", "-o", "x"), ("lab", "lock")):
         outcome = course(*words)
         assert (outcome.code, outcome.out) == (5, "")
         assert outcome.err.startswith("error: this is the course edition of weft: it has the instruction set, the sim")
         assert f"but not `weft {' '.join(words[: 1 + (words[0] == 'lab')])}`; install the whole weft" in outcome.err
+
+
+def test_commands_that_need_solutions_are_marked(course: Course) -> None:
+    page = course("lab", "--help").out.splitlines()
+    marked = [line.split()[0] for line in page if line.endswith("(not in the course edition)")]
+    assert marked == ["export", "lock"]
 
 
 NAMES = """

@@ -31,6 +31,18 @@ def test_init_makes_a_folder_without_the_solution(lab: Lab, tmp_path: Path) -> N
     assert (found.lab, found.tree) == ("1-sums", lab.folder.parent.resolve())
 
 
+def test_links_of_the_copied_text_lead_somewhere(lab: Lab, tmp_path: Path) -> None:
+    readme = "[p](../../docs/page.md#top), [s](sums.py), [n](../9-none/README.md), ![i](i.svg), [w](https://a.b/c.md)\n"
+    (lab.folder / "README.md").write_text(readme, encoding="utf-8")
+    (lab.folder / "i.svg").write_text("<svg/>", encoding="utf-8")
+    init(lab, tmp_path / "deep" / "mine")
+    assert (tmp_path / "deep/mine/README.md").read_text(encoding="utf-8") == (
+        "[p](../../docs/page.md#top), [s](sums.py), n, ![i](../../labs/1-sums/i.svg), [w](https://a.b/c.md)\n"
+    )
+    init(lab, tmp_path / "mine")
+    assert "[p](../docs/page.md#top)" in (tmp_path / "mine/README.md").read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize("name", sorted(FILES))
 def test_init_never_overwrites(name: str, lab: Lab, tmp_path: Path) -> None:
     folder = tmp_path / "mine"

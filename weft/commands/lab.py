@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
+from collections.abc import Callable
 from pathlib import Path
 
 import click
 
 from weft.commands.options import json_option, print_json
-from weft.edition import is_course, refusal
+from weft.edition import MARK, is_course, refusal
 from weft.lab.grading import Report
 from weft.lab.markers import LabError, unwritten
 from weft.lab.tree import Hole, Lab, find_lab, find_tree, load_labs
 from weft.lab.workspace import Workspace, find_workspace
+
+FOR_TEACHERS = ("export", "lock")
+"""Commands that need the solutions, which the course edition has not."""
 
 
 class _InOrder(click.Group):
@@ -20,6 +25,12 @@ class _InOrder(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self.commands)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            rows = ((name, found.get_short_help_str(limit=90)) for name, found in self.commands.items())
+            left_out = FOR_TEACHERS if is_course() else ()
+            formatter.write_dl([(name, MARK if name in left_out else told) for name, told in rows])
 
 
 @click.group("lab", cls=_InOrder)
@@ -35,6 +46,8 @@ def _located(tree: Path | None, number: str | None) -> tuple[Lab, Workspace | No
     here = find_workspace(Path.cwd())
     if number is None:
         if here is None:
+            if (Path.cwd() / "lab.toml").is_file():
+                raise LabError(_not_here(Path.cwd().name))
             raise click.UsageError("which lab? give its number, or go to the folder that `weft lab init N` made")
         return find_lab(find_tree(tree, here.tree), here.lab), here
     lab = find_lab(find_tree(tree, here.tree if here else None), number)
@@ -44,10 +57,40 @@ def _located(tree: Path | None, number: str | None) -> tuple[Lab, Workspace | No
 def _in_workspace(tree: Path | None, number: str | None) -> tuple[Lab, Workspace]:
     lab, workspace = _located(tree, number)
     if workspace is None:
+        if Path.cwd().resolve() == lab.folder.resolve():
+            raise LabError(_not_here(lab.name))
         raise LabError(
             f"no folder for lab {lab.name} here; `weft lab init {lab.number}` makes one, or go to the one you made"
         )
     return lab, workspace
+
+
+def _not_here(name: str) -> str:
+    number = name.partition("-")[0]
+    return (
+        f"this folder is the labs' own copy of {name}, from which checks and starters are taken; "
+        f"`weft lab init {number}` elsewhere makes a folder to work in"
+    )
+
+
+def _with_hole(
+    words: tuple[str, ...], locate: Callable[[str | None], tuple[Lab, Workspace | None]]
+) -> tuple[Lab, Workspace | None, str | None]:
+    """What ``[N] [HOLE]`` means, either left out where the folder says enough: lab, workspace, name of the hole."""
+    if len(words) > 2:
+        raise click.UsageError(f"too many words: {' '.join(words)}; give a lab and a hole")
+    if len(words) == 1 and find_workspace(Path.cwd()) is not None:
+        lab, workspace = locate(None)
+        if words[0] in lab.tasks:
+            return lab, workspace, words[0]
+        try:
+            return *locate(words[0]), None
+        except LabError:
+            if not words[0].isdigit():
+                lab.hole(words[0])  # raises: neither a lab nor a hole of this one
+            raise
+    lab, workspace = locate(words[0] if words else None)
+    return lab, workspace, lab.hole(words[1]).name if len(words) == 2 else None
 
 
 tree_option = click.option(
@@ -120,19 +163,12 @@ def show(number: str | None, tree: Path | None) -> None:
 @click.option("-n", "--number", "count", type=click.IntRange(min=1), default=1, help="Show so many hints [default: 1].")
 @tree_option
 def hint(words: tuple[str, ...], count: int, tree: Path | None) -> None:
-    """Show a hint for HOLE [default: the first that is not written yet], gentle first; -n 2 shows one more."""
-    if len(words) > 2:
-        raise click.UsageError(f"too many words: {' '.join(words)}; give a lab and a hole")
-    here = find_workspace(Path.cwd())
-    if len(words) == 1 and here is not None:
-        lab, workspace = _located(tree, None)
-        if words[0] not in lab.tasks:  # not a hole of the lab in whose folder we are: another lab
-            lab, workspace = _located(tree, words[0])
-            words = ()
-    else:
-        lab, workspace = _located(tree, words[0] if words else None)
-        words = words[1:]
-    hole = lab.hole(words[0]) if words else _next_hole(lab, workspace)
+    """Show a hint for HOLE [default: the first that does not pass yet], gentle first; -n 2 shows one more."""
+    lab, workspace, name = _with_hole(words, lambda number: _located(tree, number))
+    hole = lab.hole(name) if name is not None else _next_hole(lab, workspace)
+    if hole is None:
+        click.echo(f"all {len(lab.holes)} holes of {lab.name} pass: no hint is needed", err=True)
+        return
     click.echo(f"{hole.name}: {hole.task}")
     for number, text in enumerate(hole.hints[:count], start=1):
         click.echo(f"hint {number} of {len(hole.hints)}: {text}")
@@ -140,68 +176,88 @@ def hint(words: tuple[str, ...], count: int, tree: Path | None) -> None:
         click.echo(f"one more: weft lab hint {lab.number} {hole.name} -n {count + 1}", err=True)
 
 
-def _next_hole(lab: Lab, workspace: Workspace | None) -> Hole:
-    if workspace is not None:
-        files = [workspace.folder / file for file in lab.files]
-        open_ = {name for path in files if path.is_file() for name in unwritten(path.read_text(encoding="utf-8"))}
-        for hole in lab.holes:
-            if hole.name in open_:
-                return hole
-    raise click.UsageError(f"which hole of lab {lab.name}? there are: {', '.join(lab.tasks)}")
+def _next_hole(lab: Lab, workspace: Workspace | None) -> Hole | None:
+    """The first hole that is not written, else the first that fails; None if all pass."""
+    from weft.lab.grading import FAIL
+
+    if workspace is None:
+        raise click.UsageError(f"which hole of lab {lab.name}? there are: {', '.join(lab.tasks)}")
+    files = [workspace.folder / file for file in lab.files]
+    open_ = {name for path in files if path.is_file() for name in unwritten(path.read_text(encoding="utf-8-sig"))}
+    for hole in lab.holes:
+        if hole.name in open_:
+            return hole
+    report = _graded(lab, workspace.folder, None)
+    if report.problems:
+        raise LabError(f"your files cannot be run: {report.problems[0]}; `weft lab check` says more")
+    failing = [lab.hole(outcome.hole) for outcome in report.outcomes if outcome.status == FAIL]
+    return failing[0] if failing else None
 
 
 @command.command("check")
-@lab_argument
+@click.argument("words", metavar="[N] [HOLE]", nargs=-1, shell_complete=_known)
 @click.option("--watch", is_flag=True, help="Check again whenever a file changes; Ctrl-C ends it.")
 @click.option("--solution", is_flag=True, help="Check the tree's own files (for those who write labs).")
 @tree_option
 @json_option
-def check(number: str | None, watch: bool, solution: bool, tree: Path | None, as_json: bool) -> None:
-    """Check your files; exit 1 unless every hole passes."""
+def check(words: tuple[str, ...], watch: bool, solution: bool, tree: Path | None, as_json: bool) -> None:
+    """Check your files, or one HOLE of them; exit 1 unless every hole that is checked passes."""
     if watch and as_json:
         raise click.UsageError("--watch is for people and --json for programs; give one of them")
-    if solution:
-        lab, _ = _located(tree, number)
-        folder = lab.folder
-    else:
-        lab, workspace = _in_workspace(tree, number)
-        folder = workspace.folder
+    locate = _located if solution else _in_workspace
+    lab, workspace, hole = _with_hole(words, lambda number: locate(tree, number))
+    folder = lab.folder if solution or workspace is None else workspace.folder
     if watch:
-        _watch(lab, folder)
-    report = _check(lab, folder, as_json)
+        _watch(lab, folder, hole)
+    report = _graded(lab, folder, hole)
+    _show(lab, report, as_json)
     raise click.exceptions.Exit(0 if report.passed else 1)
 
 
-def _check(lab: Lab, folder: Path, as_json: bool = False) -> Report:
+def _graded(lab: Lab, folder: Path, hole: str | None, unwanted: Callable[[], bool] | None = None) -> Report:
+    """The files in ``folder``, graded. Raises Abandoned once ``unwanted()`` is true."""
     from weft.lab.grading import UNCHECKED, Outcome, grade
     from weft.lab.lock import load_lock
+    from weft.lab.manifest import changed
     from weft.lab.needs import require
     from weft.lab.sources import read_sources
-    from weft.lab.views import console, report_data, show_report
     from weft.progress import working
 
     require(lab)
     sources, problems = read_sources(lab, folder)
     if problems:
-        report = Report(lab.name, tuple(Outcome(hole, UNCHECKED) for hole in lab.tasks), problems)
+        holes = lab.tasks if hole is None else (hole,)
+        report = Report(lab.name, tuple(Outcome(name, UNCHECKED) for name in holes), problems)
     else:
         with working(f"checking {lab.name}"):
-            report = grade(lab, sources, load_lock(lab.folder.parent))
+            report = grade(lab, sources, load_lock(lab.folder.parent), hole=hole, unwanted=unwanted)
+    return dataclasses.replace(report, warnings=changed(lab))
+
+
+def _show(lab: Lab, report: Report, as_json: bool = False) -> None:
+    from weft.lab.views import console, report_data, show_report
+
     if as_json:
         print_json(report_data(report))
     else:
         show_report(console(), lab, report)
-    return report
 
 
-def _watch(lab: Lab, folder: Path) -> None:
-    """Check whenever a file changes, until interrupted."""
-    from weft.lab.watch import changes
+def _watch(lab: Lab, folder: Path, hole: str | None) -> None:
+    """Check whenever a file changes, until interrupted; a check of what was there before is given up."""
+    from weft.lab.process import Abandoned
+    from weft.lab.watch import State, changes, state
 
-    for _ in changes([folder / file for file in lab.files]):
+    paths = [folder / file for file in lab.files]
+
+    def outdated(seen: State) -> Callable[[], bool]:
+        return lambda: state(paths) != seen
+
+    for seen in changes(paths):
         click.clear()
-        _check(lab, folder)
-        click.echo("waiting for changes; Ctrl-C ends", err=True)
+        with contextlib.suppress(Abandoned):
+            _show(lab, _graded(lab, folder, hole, outdated(seen)))
+            click.echo("waiting for changes; Ctrl-C ends", err=True)
 
 
 @command.command("reset")
@@ -238,6 +294,8 @@ def export(numbers: tuple[str, ...], output: Path, tree: Path | None) -> None:
 @tree_option
 def lock(tree: Path | None) -> None:
     """Measure the reference solutions and write lock.toml (for those who write labs)."""
+    if is_course():
+        raise refusal("`weft lab lock`")
     from weft.files import write_text
     from weft.lab.lock import FILE, dump
     from weft.lab.reference import measure_tree

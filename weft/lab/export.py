@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
 from weft.files import filling, folder_obstacle
-from weft.lab import lock
+from weft.lab import lock, manifest
 from weft.lab.grading import GRADER
+from weft.lab.links import targets, without_dead_links
 from weft.lab.markers import LabError
 from weft.lab.tree import Lab
 from weft.lab.wheel import filename, write_wheel
@@ -19,7 +19,6 @@ TEXTS = ("*.md", "*.png", "*.svg")
 """Files of a lab's folder that go along besides those that lab.toml names."""
 FOR_TEACHERS = "<!-- for teachers -->"
 """What stands behind this line in ``labs/README.md`` stays out of the hand-out."""
-_LINK = re.compile(r"\]\((?:\.\./)*(?:docs/)?([\w-]+\.md)(?:#[^)]*)?\)")
 
 README = """\
 # Labs
@@ -27,17 +26,20 @@ README = """\
 {rows}
 
 ## Begin
-Python 3.11 or newer and pip are enough:
+Python 3.11 or newer and pip are enough. Run this inside this folder:
 
     python -m venv venv && . venv/bin/activate
     pip install './{wheel}{extra}'
     weft lab init {first}
 
-makes a folder with the files of the first lab. Its README.md is the text to follow; in that folder
+makes the folder {name} beside this page, with the files of the first lab. Leave the copy in `labs` as it is: the
+checks are taken from there. The new folder's README.md is the text to follow; in that folder
 
     weft lab check --watch
 
 says after every change what works and what does not. [How the labs work](labs/README.md) has the rest.
+
+What the check says here is for you. Marks are given with the teacher's own copy of the checks.
 
 The weft installed here is the *course edition*: the instruction set, the simulators and the labs.
 """
@@ -71,8 +73,13 @@ def _fill(tree: Path, labs: Sequence[Lab], target: Path) -> None:
     needs = sorted({package for lab in labs for package in lab.needs})
     write_wheel(target / filename(), needs)
     rows = "\n".join(f"- [{lab.title}](labs/{lab.name}/README.md), {lab.hours} hours: {lab.summary}" for lab in labs)
-    text = README.format(rows=rows, wheel=filename(), extra="[labs]" if needs else "", first=labs[0].number)
+    first = labs[0]
+    extra = "[labs]" if needs else ""
+    text = README.format(rows=rows, wheel=filename(), extra=extra, first=first.number, name=first.name)
     (target / "README.md").write_text(text, encoding="utf-8")
+    for page in target.rglob("*.md"):
+        page.write_text(without_dead_links(page.read_text(encoding="utf-8"), page.parent), encoding="utf-8")
+    (target / "labs" / manifest.FILE).write_text(manifest.dump(tree, labs), encoding="utf-8")
 
 
 def _copy_lab(tree: Path, lab: Lab, target: Path) -> None:
@@ -92,12 +99,14 @@ def _copy_lab(tree: Path, lab: Lab, target: Path) -> None:
 
 
 def _copy_docs(docs: Path, target: Path) -> None:
-    """Copy the pages of the documentation that the texts link to, and those that these link to."""
+    """Copy the pages and pictures of the documentation that the texts link to, and what those pages link to."""
     waiting = sorted(target.rglob("*.md"))
     while waiting:
-        for name in _LINK.findall(waiting.pop().read_text(encoding="utf-8")):
-            place = target / "docs" / name
-            if (docs / name).is_file() and not place.exists():
+        page = waiting.pop()
+        for link in targets(page.read_text(encoding="utf-8")):
+            place = (page.parent / link).resolve()
+            if place.parent == (target / "docs").resolve() and (docs / place.name).is_file() and not place.exists():
                 place.parent.mkdir(exist_ok=True)
-                shutil.copyfile(docs / name, place)
-                waiting.append(place)
+                shutil.copyfile(docs / place.name, place)
+                if place.suffix == ".md":
+                    waiting.append(place)

@@ -37,7 +37,10 @@ class Failure:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What grading found out about one hole; ``check`` is the title of the check it failed at."""
+    """What grading found out about one hole; ``check`` is the title of the check it failed at.
+
+    ``waits_since`` says why the hole that it waits for is in the way: that one is ``not written``, or it ``fails``.
+    """
 
     hole: str
     status: str
@@ -46,6 +49,7 @@ class Outcome:
     waits_for: str | None = None
     printed: str = ""
     measured: tuple[Measured, ...] = ()
+    waits_since: str | None = None
 
 
 @dataclass(frozen=True)
@@ -166,7 +170,7 @@ def _report(lab: Lab, attempt: Attempt, run: Run, lock: Lock | None) -> Report:
         found = _outcome(lab, attempt.sources, hole, results[hole], lock)
         cause = next((name for name in holes if name in lab.foundations(hole) and outcomes[name].status == FAIL), None)
         if cause is not None and (found.status == FAIL or run.hopeless(hole)):
-            found = Outcome(hole, WAITS, None, None, cause, found.printed)
+            found = Outcome(hole, WAITS, None, None, cause, found.printed, waits_since="fails")
         outcomes[hole] = found
     return Report(lab.name, tuple(outcomes.values()), printed=run.printed)
 
@@ -186,8 +190,9 @@ def _broken(lab: Lab, run: Run, holes: Sequence[str]) -> Report:
 
 
 def _blocked(hole: str, unwritten: str, check: str | None, printed: str = "") -> Outcome:
-    own = unwritten == hole
-    return Outcome(hole, UNWRITTEN if own else WAITS, check, None, None if own else unwritten, printed)
+    if unwritten == hole:
+        return Outcome(hole, UNWRITTEN, check, printed=printed)
+    return Outcome(hole, WAITS, check, None, unwritten, printed, waits_since="not written")
 
 
 def _outcome(lab: Lab, sources: Mapping[str, str], hole: str, results: Sequence[Result], lock: Lock | None) -> Outcome:

@@ -32,8 +32,8 @@ class _Frame:
 def failure(problem: BaseException, job: dict[str, Any], hole: str | None = None) -> dict[str, Any]:
     """An exception of a check of ``hole`` (None: while loading). ``student`` says whether its place is the student's.
 
-    The place is the innermost line in the student's files; where the exception came up past these, the innermost in what
-    the student wrote for this hole.
+    The place is the innermost line in the student's files; where the exception came up past these, the innermost in
+    what the student wrote for this hole.
     """
     folder, files = Path(job["folder"]), job["files"]
     linecache.checkcache()

@@ -37,7 +37,8 @@ def measure_lab(lab: Lab) -> list[Reference]:
     for result in run.results:
         value = result.value
         if value["kind"] not in ("pass", "measured"):
-            raise LabError(f"lab {lab.name}: the solution does not pass '{result.title}' of {result.hole}: {told(value)}")
+            where = f"'{result.title}' of {result.hole}"
+            raise LabError(f"lab {lab.name}: the solution does not pass {where}: {told(value)}")
         if value["kind"] == "measured":
             row = Reference(lab.name, result.hole, value["what"], value["cycles"], value["bound"])
             if row.cycles < row.bound:

@@ -1,7 +1,8 @@
 """The process in which checks run: ``python -m weft.lab.runner JOB.json``, messages as JSON lines on stdout.
 
 A job is a list of runs, each a folder with ``grade.py`` and the lab's files, the student's among them. Messages:
-``load``, ``import`` (of a student's file) and ``start`` (a check begins), ``print`` (what the student's code printed), ``result``, ``end`` (of a run).
+``import`` (of a student's file), ``load`` (of the checks), ``start`` (of one), ``print`` (what the student's code
+printed), ``result``, ``end`` (of a run).
 """
 
 from __future__ import annotations

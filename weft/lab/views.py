@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Sequence
 from typing import Any
 
 from rich.console import Console
-from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -26,12 +26,16 @@ MARKS = {
 }
 SHOWN = 40
 """Lines of a student's output that are shown for one hole."""
+INDENT, BESIDE = 6, 16
+"""Columns before what is said of a hole, and before further lines of a value, which stand below its first."""
 
 
 def console() -> Console:
-    """Stdout, plain where it is no terminal; lines are not broken there."""
+    """Stdout, plain where it is no terminal; lines are not broken there, unless COLUMNS says where."""
     found = Console(highlight=False)
-    return found if found.is_terminal else Console(highlight=False, width=1000, no_color=True)
+    if found.is_terminal:
+        return found
+    return Console(highlight=False, width=None if os.environ.get("COLUMNS") else 1000, no_color=True)
 
 
 def show_labs(out: Console, labs: Sequence[Lab]) -> None:
@@ -59,6 +63,8 @@ def labs_data(labs: Sequence[Lab]) -> dict[str, Any]:
 def show_report(out: Console, lab: Lab, report: Report) -> None:
     """A graded lab, hole by hole."""
     out.print(Text.assemble((f"{lab.name}: {lab.title}", "bold")))
+    for warning in report.warnings:
+        out.print(Text.assemble(("  warning  ", "bold yellow"), warning))
     for problem in report.problems:
         out.print(Text.assemble(("  cannot run  ", "bold red"), str(problem)))
         if problem.code:
@@ -66,16 +72,22 @@ def show_report(out: Console, lab: Lab, report: Report) -> None:
     width = max(len(hole.name) for hole in lab.holes)
     for outcome in report.outcomes:
         out.print(_headline(lab, outcome, width))
-        for line in _details(outcome):
-            out.print(Padding(line, (0, 0, 0, 6), expand=False))
+        for text in _details(outcome):
+            for number, line in enumerate(text.split("\n")):
+                out.print(Text(" " * (BESIDE if number else INDENT)).append(line))
     if report.printed:
         _show_printed(out, "while loading", report.printed)
     count = sum(outcome.status == PASS for outcome in report.outcomes)
-    out.print(Text(f"{count} of {len(report.outcomes)} holes pass", "bold green" if report.passed else "bold"))
+    told = f"{count} of {len(report.outcomes)} holes pass"
+    if len(report.outcomes) < len(lab.holes):
+        told = f"{told}; the others were not checked"
+    out.print(Text(told, "bold green" if report.passed else "bold"))
 
 
 def _headline(lab: Lab, outcome: Outcome, width: int) -> Text:
-    status = f"waits for {outcome.waits_for}" if outcome.status == WAITS else outcome.status
+    status = outcome.status
+    if status == WAITS:
+        status = f"waits for {outcome.waits_for}" + (" (which fails)" if outcome.waits_since == "fails" else "")
     told = {UNWRITTEN: lab.hole(outcome.hole).task, FAIL: f"{outcome.check}"}.get(outcome.status, "")
     line = Text.assemble(f"  {outcome.hole:{width}}  ", (status, STYLE[outcome.status]), f"  {told}".rstrip())
     if outcome.status == UNWRITTEN:
@@ -119,6 +131,7 @@ def report_data(report: Report) -> dict[str, Any]:
         "schema": SCHEMA,
         "lab": report.lab,
         "passed": report.passed,
+        "warnings": list(report.warnings),
         "problems": [dataclasses.asdict(problem) for problem in report.problems],
         "printed": report.printed,
         "holes": [_outcome_data(outcome) for outcome in report.outcomes],

@@ -10,15 +10,23 @@ SECONDS = 0.3
 """Time between two looks."""
 
 
-def changes(paths: Sequence[Path], seconds: float = SECONDS) -> Iterator[None]:
-    """Yield at once, and again after every change of one of the files."""
+State = list[tuple[int, int] | None]
+
+
+def changes(paths: Sequence[Path], seconds: float = SECONDS) -> Iterator[State]:
+    """Yield the files' state at once, and again after every change of one of them."""
     before = None
     while True:
-        now = [_state(path) for path in paths]
+        now = state(paths)
         if now != before:
             before = now
-            yield
+            yield now
         time.sleep(seconds)
+
+
+def state(paths: Sequence[Path]) -> State:
+    """What tells whether files have changed: time and size of each, None for one that is not there."""
+    return [_state(path) for path in paths]
 
 
 def _state(path: Path) -> tuple[int, int] | None:

@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 
 from weft.files import filling
+from weft.lab.links import moved
 from weft.lab.markers import LabError, strip
 from weft.lab.tree import Lab
 
@@ -32,18 +33,18 @@ def starters(lab: Lab) -> dict[str, str]:
     return {file: strip(lab.text(file), lab.tasks, str(lab.folder / file)) for file in lab.files}
 
 
-def handed_out(lab: Lab) -> dict[str, str]:
-    """Everything a new workspace holds: starters, given files, the lab's text."""
+def handed_out(lab: Lab, folder: Path) -> dict[str, str]:
+    """Everything a new workspace in ``folder`` holds: starters, given files, the lab's text with links from there."""
     files = starters(lab) | {path.name: path.read_text(encoding="utf-8") for path in lab.given}
     readme = lab.folder / "README.md"
     if readme.is_file():
-        files["README.md"] = readme.read_text(encoding="utf-8")
+        files["README.md"] = moved(readme.read_text(encoding="utf-8"), lab.folder, folder, files)
     return files
 
 
 def init(lab: Lab, folder: Path) -> list[str]:
     """Make ``folder`` a workspace; the names of the files written. Raises LabError if any of them stands there."""
-    files = handed_out(lab)
+    files = handed_out(lab, folder)
     if folder.exists() and not folder.is_dir():
         raise LabError(f"{folder} is a file; give the name of a folder")
     if there := [name for name in (*files, MARKER) if (folder / name).exists()]:
@@ -52,7 +53,13 @@ def init(lab: Lab, folder: Path) -> list[str]:
             f"`weft lab reset` there to begin again with a copy kept"
         )
     marker = {"schema": SCHEMA, "lab": lab.name, "tree": str(lab.folder.parent.resolve())}
-    folder.absolute().parent.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.absolute().parent.mkdir(parents=True, exist_ok=True)
+    except OSError as problem:
+        blocked = isinstance(problem, FileExistsError | NotADirectoryError)
+        reason = "a file is in the way" if blocked else problem.strerror
+        told = f"nothing written: the folder {folder.parent} cannot be made ({reason}); give another"
+        raise LabError(told) from problem
     with filling(folder) as new:
         _write(new, files | {MARKER: json.dumps(marker, indent=2) + "\n"})
     return list(files)
@@ -63,7 +70,7 @@ def reset(lab: Lab, workspace: Workspace, now: datetime) -> Path:
     kept = workspace.folder / f"before-reset-{now:%Y-%m-%d-%H%M%S}"
     if kept.exists():
         raise LabError(f"{kept} is already there; wait a second and try again")
-    files = handed_out(lab)
+    files = handed_out(lab, workspace.folder)
     with filling(kept) as new:
         for file in files:
             if (workspace.folder / file).exists():
