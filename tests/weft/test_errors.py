@@ -45,7 +45,13 @@ BODY = "scratchpad = { bytes = 65536 }\naccumulator = { bytes = 32768 }\nbus = {
         (["train", "digits-mlp", "--set", "dim=9"], ["edu: dim = 9: must be a power of two, such as 8 or 16"]),
         (["train", "digits-mlp", "--set", "dim=256"], ["edu: dim = 256: must be from 2 to 128"]),
         (["train", "digits-mlp", "--set", "dram=9"], ["edu: dram = 9: must be a table of keys"]),
+        (["train", "digits-mlp", "--device", "cpu", "--engine", "rtl"], ["--engine has no meaning with --device cpu"]),
+        (["train", "digits-mlp", "--device", "numpy", "--set", "dim=8"], ["--set has no meaning with --device numpy"]),
         (["run", "digits-mlp"], ["Missing option '--checkpoint'"]),
+        (
+            ["run", "digits-mlp", "--checkpoint", "x", "--device", "cpu", "--machine", "nano"],
+            ["--machine has no meaning with --device cpu; leave it out, or use accel"],
+        ),
         (["verify", "absent"], ["'absent' is neither a model (digits-mlp, digits-logistic) nor a program file"]),
         (["verify", "digits-mlp", "--engines", "fast,warp"], ["no engine 'warp'; there are: fast, rtl, pysim, interp"]),
         (["verify", "digits-mlp", "--engines", "fast"], ["one engine alone is compared with nothing; give two"]),
