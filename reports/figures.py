@@ -129,7 +129,9 @@ def loss(result: Result) -> Figure:
         means = [losses[at : at + per].mean() for at in range(0, len(losses), per)]
         ends = [min(at + per, len(losses)) / per for at in range(0, len(losses), per)]
         width = 3.0 if index == 0 else 1.6
-        axes.plot(ends, means, color=color, linestyle=style, linewidth=width, label=device["label"])
+        drawn = axes.plot(ends, means, color=color, linestyle=style, linewidth=width, label=device["label"])
+        if len(means) == 1:  # a line of one point shows nothing
+            drawn[0].set_marker("o")
     _log(axes, "y", 10)
     axes.yaxis.set_major_locator(LogLocator(10, subs=(1, 2, 5)))
     axes.xaxis.set_major_locator(MaxNLocator(10, integer=True))
@@ -175,6 +177,8 @@ def roofline(result: Result) -> Figure:
         if place >= 0 and (len(names) <= LABELLED or color != palette.OTHER):
             spot = (point["intensity"], point["rate"])
             axes.annotate(str(ranks[place]), spot, (9, -10), textcoords="offset points", fontsize=9)
+    if not points:
+        axes.text(0.5, 0.5, "no operator has both products and DRAM traffic", transform=axes.transAxes, ha="center")
     _log(axes, "x", 2)
     _log(axes, "y", 2)
     axes.set_xlim(low, high)

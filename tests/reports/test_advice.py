@@ -82,6 +82,7 @@ def test_digits(digits: tuple[Program, Run]) -> None:
     first, second = (advise(program, run, profile(program, run)) for _ in range(2))
     assert first == second
     assert 3 <= len(first) <= MOST
+    assert len({one.title for one in first}) == len(first), "titles alone tell the advice apart"
     assert [one.saving for one in first] == sorted((one.saving for one in first), reverse=True)
     for one in first:
         assert LEAST * run.cycles <= one.saving < run.cycles

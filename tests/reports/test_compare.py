@@ -69,6 +69,14 @@ def test_limits(figure: Figure, limit: float, worse: bool) -> None:
     assert figure.worse_by_more_than(limit) is worse
 
 
+def test_the_whole_runs_bytes_are_not_the_operators(result: dict[str, Any]) -> None:
+    """An operator's bytes leave fetched instructions out, those of the run hold them: they are two metrics."""
+    found = compare(result, result)
+    assert {figure.key for figure in found.figures if figure.name.startswith("DRAM bytes")} == {"dram_traffic"}
+    mine = {figure.key for _, figures in found.operators for figure in figures if "DRAM" in figure.name}
+    assert mine == {"dram_bytes"}
+
+
 def test_machines_may_differ_and_are_named() -> None:
     results = []
     for latency in (20, 200):

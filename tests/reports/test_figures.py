@@ -34,6 +34,18 @@ def test_loss_shows_every_batch_and_the_mean_of_each_epoch(result: dict[str, Any
     assert lines[1].get_ydata() == pytest.approx([5 / 3, 0.5])
 
 
+def test_the_mean_of_a_single_epoch_is_a_dot(result: dict[str, Any]) -> None:
+    result["training"] |= {"epochs": 1, "steps_per_epoch": 6}
+    assert [line.get_marker() for line in figures.loss(result).axes[0].get_lines()[:2]] == ["None", "o"]
+
+
+def test_an_empty_roofline_says_why(result: dict[str, Any]) -> None:
+    said = "no operator has both products and DRAM traffic"
+    assert said not in [text.get_text() for text in figures.roofline(result).axes[0].texts]
+    result["accelerator"]["roofline"]["points"] = []
+    assert said in [text.get_text() for text in figures.roofline(result).axes[0].texts]
+
+
 @pytest.mark.parametrize("losses", [[0.0, 0.0], [None, None], [1.0, None], [3.0, 0.0]])
 def test_losses_without_a_place_on_a_log_scale_do_no_harm(result: dict[str, Any], losses: list[float | None]) -> None:
     for device in result["training"]["devices"].values():
