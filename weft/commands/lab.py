@@ -194,7 +194,7 @@ def _next_hole(lab: Lab, workspace: Workspace | None) -> Hole | None:
     return failing[0] if failing else None
 
 
-@command.command("check")
+@command.command("check", short_help="Check your files, or one hole of them.")
 @click.argument("words", metavar="[N] [HOLE]", nargs=-1, shell_complete=_known)
 @click.option("--watch", is_flag=True, help="Check again whenever a file changes; Ctrl-C ends it.")
 @click.option("--solution", is_flag=True, help="Check the tree's own files (for those who write labs).")

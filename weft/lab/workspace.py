@@ -53,15 +53,19 @@ def init(lab: Lab, folder: Path) -> list[str]:
             f"`weft lab reset` there to begin again with a copy kept"
         )
     marker = {"schema": SCHEMA, "lab": lab.name, "tree": str(lab.folder.parent.resolve())}
+    new_folder = not folder.exists()
+    at = folder.parent
     try:
         folder.absolute().parent.mkdir(parents=True, exist_ok=True)
-    except OSError as problem:
+        at = folder
+        with filling(folder) as new:
+            _write(new, files | {MARKER: json.dumps(marker, indent=2) + "\n"})
+    except (FileExistsError, FileNotFoundError, NotADirectoryError, PermissionError) as problem:
+        if not new_folder:
+            raise
         blocked = isinstance(problem, FileExistsError | NotADirectoryError)
         reason = "a file is in the way" if blocked else problem.strerror
-        told = f"nothing written: the folder {folder.parent} cannot be made ({reason}); give another"
-        raise LabError(told) from problem
-    with filling(folder) as new:
-        _write(new, files | {MARKER: json.dumps(marker, indent=2) + "\n"})
+        raise LabError(f"nothing written: the folder {at} cannot be made ({reason}); give another") from problem
     return list(files)
 
 
