@@ -68,6 +68,15 @@ def draw(result: Result) -> dict[str, Figure]:
         return {name: view(result) for name, (needs, view) in FIGURES.items() if result[needs]}
 
 
+def sample() -> Figure:
+    """A figure of nothing with what every figure has: axes, ticks, a legend."""
+    with rc_context(_STYLE):
+        figure, axes = _canvas(2, 1)
+        _legend(axes, {"nothing": INK})
+        _cycles(axes, 1)
+        return figure
+
+
 def svg(name: str, figure: Figure) -> str:
     """The figure as an SVG element that names no address outside itself."""
     with rc_context({**_STYLE, "svg.hashsalt": name}), warnings.catch_warnings():

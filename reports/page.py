@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import BytecodeCache, Environment, PackageLoader, StrictUndefined
+from jinja2.bccache import Bucket
 from markupsafe import Markup, escape
 
 from reports import figures, palette, text
@@ -47,6 +48,14 @@ def write_pictures(directory: Path, result: Result) -> None:
         write(directory / "figures" / f"{name}.png", figures.png(figure))
 
 
+def warm_up() -> None:
+    """Load what the first report of a process would load: compiled templates, fonts, both ways of drawing."""
+    _environment({"metrics": {}}).get_template("page.html")
+    figure = figures.sample()
+    figures.svg("sample", figure)
+    figures.png(figure)
+
+
 def fragment(result: Result) -> str:
     """The report's heart for a notebook's cell: tiles, advice, stalls and operators, styled within itself."""
     return _environment(result).get_template("fragment.html").render(_values(result) | {"glossary": False})
@@ -80,11 +89,25 @@ def _render(result: Result, elements: Mapping[str, str]) -> str:
     return _environment(result).get_template("page.html").render(values)
 
 
+class _Compiled(BytecodeCache):
+    """Templates are compiled once a process, though every result has an environment of its own."""
+
+    store: ClassVar[dict[str, bytes]] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        if bucket.key in self.store:
+            bucket.bytecode_from_string(self.store[bucket.key])
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self.store[bucket.key] = bucket.bytecode_to_string()
+
+
 def _environment(result: Result) -> Environment:
     loader, shown = PackageLoader("reports"), set[str]()
     environment = Environment(
-        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
+        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
+        bytecode_cache=_Compiled(),
+    )  # fmt: skip
     environment.filters |= text.FILTERS
     environment.globals |= {
         "metrics": result["metrics"],

@@ -1,12 +1,14 @@
-"""Drawing a report in two processes beside this one, which import what it takes while the report is still measured.
+"""Drawing a report in a process beside this one, which imports what that takes while the report is still measured.
 
-Importing matplotlib and drawing take about as long as compiling and training; done beside it they cost a third of that.
-A process that has imported all that already draws by itself.
+Importing matplotlib takes about as long as training does; beside it, it costs little. Once imported, the process forks
+where the system can, so that page and pictures are drawn side by side.
 """
 
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -14,85 +16,97 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-PARTS = ("write_page", "write_pictures")
-"""What of ``reports.page`` each process does; together they are ``write_all``."""
-
-_COMMAND = "from weft.drawing import work; work({!r})"
+_COMMAND = "from weft.drawing import work; work()"
 
 
-def work(part: str) -> None:
-    """What such a process does: import, read one line [directory, result] from stdin, do ``part``, and answer with one
-    line on stdout: null, or the [errno, message] of an OSError."""
-    import reports.page
+def work() -> None:
+    """What such a process does: import, warm up, read one line [directory, result] from stdin, draw, and answer with
+    one line on stdout: null, or the [errno, message] of an OSError."""
+    from reports import page
 
+    page.warm_up()
     line = sys.stdin.readline()
     if not line:  # nothing is to be drawn after all
         return
-    directory, result = json.loads(line)
+    name, result = json.loads(line)
+    directory = Path(name)
     try:
-        getattr(reports.page, part)(Path(directory), result)
+        (directory / "figures").mkdir(parents=True, exist_ok=True)
+        child = os.fork() if hasattr(os, "fork") else -1
+        if child == 0:
+            _end(lambda: page.write_pictures(directory, result))
+        page.write_page(directory, result)
+        if child < 0 or os.waitpid(child, 0)[1]:  # what failed there is tried here again, and told
+            page.write_pictures(directory, result)
         answer = None
     except OSError as problem:
         answer = [problem.errno, problem.strerror]
     print(json.dumps(answer), flush=True)
 
 
+def _end(action: Any) -> None:
+    """Do it as a forked child, and end with an exit code and nothing else of the parent's."""
+    code = 1
+    try:
+        action()
+        code = 0
+    finally:
+        os._exit(code)
+
+
 class Drawing:
     """A context in which ``draw`` writes a report. Leaving it ends whatever is still running."""
 
     def __init__(self) -> None:
-        self._workers: list[subprocess.Popen[str]] = []
+        self._worker: subprocess.Popen[str] | None = None
 
     def __enter__(self) -> Drawing:
-        if "reports.page" not in sys.modules:
-            try:
-                for part in PARTS:
-                    self._workers.append(_start(part))
-            except OSError:  # no more processes: it is drawn here
-                self._stop()
-            except BaseException:
-                self._stop()
-                raise
+        if "reports.page" not in sys.modules:  # else there is nothing to gain
+            with suppress(OSError):  # no more processes: it is drawn here
+                self._worker = _start()
         return self
 
     def draw(self, directory: Path, result: Mapping[str, Any]) -> None:
         """Write every file of the report into ``directory``. Raises OSError."""
-        answers = [] if not self._workers else self._asked(json.dumps([str(directory.absolute()), result]))
-        for answer in answers:
-            if answer is not None:
-                raise OSError(*answer, str(directory))
-        if not answers:
+        drawn, problem = self._asked(json.dumps([str(directory.absolute()), result]))
+        if problem is not None:
+            raise OSError(*problem, str(directory))
+        if not drawn:
             from reports.page import write_all
 
             write_all(directory, result)
 
-    def _asked(self, line: str) -> list[Any]:
-        """The answer of each process; none if one of them failed, and all have ended then."""
+    def _asked(self, line: str) -> tuple[bool, Any]:
+        """Whether the process has drawn, and its problem; if it failed it has ended."""
+        worker = self._worker
+        if worker is None or worker.stdin is None or worker.stdout is None:
+            return False, None
         try:
-            for worker in self._workers:
-                assert worker.stdin is not None
-                worker.stdin.write(line + "\n")
-                worker.stdin.flush()
-            return [json.loads(worker.stdout.readline()) for worker in self._workers if worker.stdout is not None]
-        except (BrokenPipeError, json.JSONDecodeError):  # one could not import, or was killed: it is drawn here
+            worker.stdin.write(line + "\n")
+            worker.stdin.flush()
+            return True, json.loads(worker.stdout.readline())
+        except (BrokenPipeError, json.JSONDecodeError):  # it could not import, or was killed: it is drawn here
             self._stop()
-            return []
+            return False, None
 
     def _stop(self) -> None:
-        for worker in self._workers:
+        worker, self._worker = self._worker, None
+        if worker is not None:
+            if hasattr(os, "killpg"):  # with what it has forked
+                with suppress(OSError):
+                    os.killpg(worker.pid, signal.SIGKILL)
             worker.kill()
             with suppress(OSError), worker:  # waits, and closes the pipes, one of which may hold unsent text
                 pass
-        self._workers = []
 
     def __exit__(self, *_: object) -> None:
         self._stop()
 
 
-def _start(part: str) -> subprocess.Popen[str]:
+def _start() -> subprocess.Popen[str]:
     # In a session of its own, so that Ctrl-C is this process's to answer; it ends with our end of its stdin.
     return subprocess.Popen(
-        [sys.executable, "-P", "-c", _COMMAND.format(part)],
+        [sys.executable, "-P", "-c", _COMMAND],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,  # what goes wrong there is tried here again, and told
