@@ -47,21 +47,30 @@ def test_product_with_a_scale_for_each_row_of_a_transposed_operand() -> None:
     """)
 
 
-def test_sum_of_equally_scaled_integers() -> None:
+def integer_product(b: GraphBuilder) -> int:
+    """int32[2, 4]: the product of two int8 matrices."""
+    x, w = b.input("x", (2, 3), "int8"), b.input("w", (3, 4), "int8")
+    return b.apply("matmul", x, w, **{**PRODUCT, "accumulate": "int32"})
+
+
+@pytest.mark.parametrize("row_first", [False, True])
+def test_a_bias_with_the_scale_of_its_product(row_first: bool) -> None:
     b = GraphBuilder()
-    a, bias = b.input("a", (2, 4), "int32"), b.input("bias", (4,), "int32")
-    s = b.input("s", (4,), "float32")
+    a, bias, s = integer_product(b), b.input("bias", (4,), "int32"), b.input("s", (4,), "float32")
+    product = b.apply("dequantise", a, b.apply("broadcast_to", s, shape=(2, 4)))
     row = b.apply("broadcast_to", b.apply("dequantise", bias, s), shape=(2, 4))
-    y = b.apply("add", row, b.apply("dequantise", a, b.apply("broadcast_to", s, shape=(2, 4))))
+    y = b.apply("add", *((row, product) if row_first else (product, row)))
     check("quantised_bias", b.build({"y": y}), """
-        %0 = input(kind='input', name='a') : int32[2, 4]
-        %1 = input(kind='input', name='bias') : int32[4]
-        %2 = input(kind='input', name='s') : float32[4]
-        %3 = broadcast_to(%2) : float32[2, 4]
-        %4 = broadcast_to(%1) : int32[2, 4]
-        %5 = add(%4, %0) : int32[2, 4]
-        %6 = dequantise(%5, %3) : float32[2, 4]
-        output y = %6
+        %0 = input(kind='input', name='x') : int8[2, 3]
+        %1 = input(kind='input', name='w') : int8[3, 4]
+        %2 = matmul(%0, %1, accumulate='int32', transpose_a=False, transpose_b=False) : int32[2, 4]
+        %3 = input(kind='input', name='bias') : int32[4]
+        %4 = input(kind='input', name='s') : float32[4]
+        %5 = broadcast_to(%4) : float32[2, 4]
+        %6 = broadcast_to(%3) : int32[2, 4]
+        %7 = add(%2, %6) : int32[2, 4]
+        %8 = dequantise(%7, %5) : float32[2, 4]
+        output y = %8
     """)
 
 
@@ -131,6 +140,27 @@ def _other_scales(b: GraphBuilder) -> int:
     return b.apply("add", b.apply("dequantise", a, scalar(b, "s", a)), b.apply("dequantise", c, scalar(b, "t", c)))
 
 
+def _two_products_of_one_scale(b: GraphBuilder) -> int:
+    a = integer_product(b)
+    real = b.apply("dequantise", a, scalar(b, "s", a))
+    return b.apply("add", real, real)
+
+
+def _two_rows_of_one_scale(b: GraphBuilder) -> int:
+    """Two biases: the sum with the first could be as large as an int32 is."""
+    a, s = integer_product(b), b.input("s", (4,), "float32")
+    sums = b.apply("add", a, b.apply("broadcast_to", b.input("bias", (4,), "int32"), shape=(2, 4)))
+    real = b.apply("dequantise", sums, b.apply("broadcast_to", s, shape=(2, 4)))
+    more = b.apply("dequantise", b.input("more", (4,), "int32"), s)
+    return b.apply("add", real, b.apply("broadcast_to", more, shape=(2, 4)))
+
+
+def _a_whole_matrix_of_its_scale(b: GraphBuilder) -> int:
+    a, c = integer_product(b), b.input("c", (2, 4), "int32")
+    s = scalar(b, "s", a)
+    return b.apply("add", b.apply("dequantise", a, s), b.apply("dequantise", c, s))
+
+
 def _maximum_with_one(b: GraphBuilder) -> int:
     a = b.input("a", (2, 4), "int32")
     real = b.apply("dequantise", a, scalar(b, "s", a))
@@ -145,7 +175,7 @@ def _bytes_again(b: GraphBuilder) -> int:
 @pytest.mark.parametrize(
     "write",
     [_two_scales_on_one_side, _scale_along_k, _one_float_operand, _integers_of_32_bits, _other_scales,
-     _maximum_with_one, _bytes_again],
+     _two_products_of_one_scale, _two_rows_of_one_scale, _a_whole_matrix_of_its_scale, _maximum_with_one, _bytes_again],
 )  # fmt: skip
 def test_what_does_not_fit_stays(write) -> None:  # type: ignore[no-untyped-def]
     b = GraphBuilder()
