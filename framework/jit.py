@@ -47,25 +47,39 @@ class JitFunction:
         if not isinstance(function, functools.partial):
             functools.update_wrapper(self, function)
         self._function = function
-        self._name = getattr(function, "func", function).__name__
+        called = getattr(function, "func", function)
+        self._name = getattr(called, "__name__", type(called).__name__)
         if isinstance(function, functools.partial):  # of a method, or of an object that is called
-            self.__name__ = type(function.args[0]).__name__ if self._name == "__call__" else self._name
+            of_object = self._name == "__call__" and function.args
+            self.__name__ = type(function.args[0]).__name__ if of_object else self._name
         self._signature = inspect.signature(function)
         self._recordings: dict[tuple[Any, ...], list[Recording]] = {}
         self._last: dict[str, Any] = {}
+        self._slot = f"jit {self._name}"
+        self._method: tuple[JitFunction, Any] | None = None
         self.traces = 0
 
+    def __set_name__(self, owner: type, name: str) -> None:
+        """As an attribute of a class: where an instance keeps what is compiled for it, apart from all attributes."""
+        self._slot = f"jit {owner.__module__}.{owner.__qualname__}.{name}"
+
     def __get__(self, instance: Any, owner: Any = None) -> Any:
-        """As a method: one compiled function for each instance."""
+        """As a method: one compiled function for each instance. A copy of an instance gets one of its own."""
         if instance is None:
             return self
-        bound = JitFunction(functools.partial(self._function, instance))
-        instance.__dict__[self._name] = bound
+        bound = instance.__dict__.get(self._slot)
+        if bound is None or bound._method[0] is not self or bound._method[1] is not instance:
+            bound = JitFunction(functools.partial(self._function, instance))
+            bound._method = (self, instance)
+            instance.__dict__[self._slot] = bound
         return bound
 
     def __deepcopy__(self, memo: dict[int, Any]) -> JitFunction:
         """The same function, of the copied instance if it is a method; nothing is compiled for it yet."""
-        return JitFunction(copy.deepcopy(self._function, memo))
+        twin = JitFunction(copy.deepcopy(self._function, memo))
+        if self._method is not None:
+            twin._method = (self._method[0], copy.deepcopy(self._method[1], memo))
+        return twin
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run the compiled step; trace it first if it is new. Inside another trace it is simply part of that."""
@@ -98,12 +112,13 @@ class JitFunction:
         arguments = map_leaves(dict(bound.arguments), lambda path, leaf: _as_input(leaf))
         seen = {path: _kind(leaf) for path, leaf in leaves(arguments)}
         key = (tuple(seen.items()), grad_enabled())
-        known = self._recordings.pop(key, [])
+        known = self._recordings.get(key, [])
         recording = next((r for r in known if r.still_fits()), None)
         if recording is None:
             self._warn(seen)
             recording = record(self._function, self._name, bound, arguments)
             self.traces += 1
+        self._recordings.pop(key, None)  # it becomes the one used last
         self._recordings[key] = [recording, *(r for r in known if r is not recording)][:KEPT_OF_A_KIND]
         self._last = seen
         while len(self._recordings) > KEPT:

@@ -169,7 +169,6 @@ def _rebuilt(model: M, instead: Mapping[int, Module], jitted: bool = True) -> M:
             for table in ("_parameters", "_buffers", "_modules"):
                 twin.__dict__[table] = dict(module.__dict__[table])
             for name in _jitted(module):
-                twin.__dict__.pop(name, None)  # a method compiled for the module, not for its copy
                 if not jitted:
                     twin.__dict__[name] = functools.partial(getattr(type(module), name)._function, twin)
             for name, child in module._modules.items():
@@ -181,8 +180,9 @@ def _rebuilt(model: M, instead: Mapping[int, Module], jitted: bool = True) -> M:
 
 
 def _jitted(module: Module) -> list[str]:
-    """Names of the methods under ``@jit``."""
-    return [n for kind in type(module).__mro__ for n, method in vars(kind).items() if isinstance(method, JitFunction)]
+    """Names of the methods under ``@jit``, unless a subclass has a plain one instead."""
+    names = dict.fromkeys(name for kind in type(module).__mro__ for name in vars(kind))
+    return [name for name in names if isinstance(getattr(type(module), name, None), JitFunction)]
 
 
 def _batches(data: Any, where: str) -> Iterator[Array]:

@@ -152,11 +152,11 @@ def _one_device(name: str, expressions: list[Expr]) -> Device:
 
 
 def _reachable(function: Callable[..., Any]) -> dict[str, Any]:
-    """What the function can name besides its arguments: closure, globals it uses, and the instance of a method."""
+    """What the function can name besides its arguments: closure, globals it uses, the instance of a method, itself."""
     if isinstance(function, functools.partial):
-        instance = function.args[0]
-        inside = {} if hasattr(instance, "named_state") else vars(instance)
-        return {"self": instance, **inside, **_reachable(function.func)}
+        return {**(_inside(function.args[0]) if function.args else {}), **_reachable(function.func)}
+    if not hasattr(function, "__code__"):
+        return _inside(function)
     code, closure = function.__code__, getattr(function, "__closure__", None) or ()
     used = {n: function.__globals__[n] for n in code.co_names if n in function.__globals__}
     cells: dict[str, Any] = {}
@@ -166,6 +166,12 @@ def _reachable(function: Callable[..., Any]) -> dict[str, Any]:
         except ValueError:  # a variable that is assigned only later
             continue
     return {**used, **cells}
+
+
+def _inside(instance: Any) -> dict[str, Any]:
+    """An object, and its attributes unless it names its state itself."""
+    own = {} if hasattr(instance, "named_state") else getattr(instance, "__dict__", {})
+    return {"self": instance, **own}
 
 
 def _named_tensors(roots: Mapping[str, Any]) -> Iterator[tuple[str, Tensor]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 import warnings
 from typing import Any
 
@@ -385,3 +386,89 @@ def test_a_trained_model_deep_copies() -> None:
     twin = copy.deepcopy(model)
     np.testing.assert_array_equal(twin(tensor(X)).numpy(), model(tensor(X)).numpy())
     assert all(p.grad is None for p in twin.parameters()), "a gradient does not outlast the call it was made in"
+
+
+class Twice(nn.Module):
+    """A plain ``forward``, and the same compiled under another name."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = nn.Linear(3, 2)
+
+    def forward(self, x: Tensor) -> Any:
+        return self.inner(x)
+
+    fast = jit(forward)
+
+
+def test_a_jitted_method_goes_by_the_name_of_its_attribute() -> None:
+    model = Twice()
+    model.fast(X)
+    model.fast(X)
+    assert model.fast is model.fast
+    assert model.fast.traces == 1
+    assert not isinstance(model.forward, JitFunction)
+    model(tensor(X))
+    assert model.fast.traces == 1, "a plain call is no call of it"
+    np.testing.assert_array_equal(model.fast(X).numpy(), model(tensor(X)).numpy())
+
+
+class Jitted(Twice):
+    """A compiled ``forward``."""
+
+    @jit
+    def forward(self, x: Tensor) -> Any:
+        return self.inner(x)
+
+
+def test_a_shallow_copy_of_a_module_with_a_jitted_method_computes_with_its_own() -> None:
+    model = Jitted()
+    before = model(X).numpy()
+    twin = copy.copy(model)
+    twin.inner = nn.Linear(3, 4)
+    assert twin(X).shape == (6, 4)
+    assert twin.forward is not model.forward
+    np.testing.assert_array_equal(model(X).numpy(), before)
+
+
+def test_a_jitted_method_and_the_one_it_overrides_are_two() -> None:
+    class Doubled(Jitted):
+        @jit
+        def forward(self, x: Tensor) -> Any:
+            return super().forward(x) * 2
+
+    model = Doubled()
+    expected = Jitted.forward(model, tensor(X)).numpy() * 2  # compiled for itself
+    for _ in range(2):
+        np.testing.assert_allclose(model(X).numpy(), expected, rtol=1e-6)
+    assert model.forward.traces == 1
+
+
+def test_a_partial_of_an_object_that_is_called() -> None:
+    model = nn.Linear(3, 2)
+    predict = jit(functools.partial(model))
+    np.testing.assert_array_equal(predict(X).numpy(), jit(model)(X).numpy())
+    assert predict.__name__ == "Linear"
+    assert [name for name, _ in predict.trace(X).states] == ["self.weight", "self.bias"]
+    assert jit(functools.partial(lambda k, x: x * k, 3))(tensor([2.0])).tolist() == [6]
+
+
+def test_a_trace_that_fails_loses_nothing() -> None:
+    model = Noisy()
+    broken = False
+
+    @jit
+    def step(x: Tensor) -> Tensor:
+        if broken:
+            raise ValueError("not now")
+        result: Tensor = model(x)
+        return result
+
+    step(X)
+    model.eval()
+    broken = True
+    with pytest.raises(ValueError, match="not now"):
+        step(X)
+    model.train()
+    step(X)
+    assert step.traces == 1

@@ -186,6 +186,32 @@ def test_a_jitted_method_is_compiled_anew_for_the_copy() -> None:
     assert np.array_equal(model(Tensor(x)).numpy(), expected)
 
 
+def test_jitted_methods_under_another_name_or_overridden_by_a_plain_one() -> None:
+    class Plain(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner = nn.Linear(6, 3, generator=Generator(1))
+
+        def forward(self, x: Tensor) -> Any:
+            return self.inner(x)
+
+        fast = jit(forward)
+        shown = jit(forward)
+
+    class Overridden(Plain):
+        def shown(self, x: Tensor) -> Any:  # type: ignore[override]
+            return self.forward(x)
+
+    model, x = Overridden(), data()
+    expected = model.fast(x).numpy()
+    quantised = quantise(model, x)
+    got = quantised(Tensor(x)).numpy()
+    assert not np.array_equal(got, expected)
+    np.testing.assert_allclose(got, expected, atol=0.05)
+    np.testing.assert_array_equal(quantised.fast(x).numpy(), got)
+    np.testing.assert_array_equal(model.fast(x).numpy(), expected)
+
+
 def test_the_default_generator_is_left_alone() -> None:
     model = mlp(6, 4)
     manual_seed(3)
