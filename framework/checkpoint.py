@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import secrets
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -34,13 +35,14 @@ def save(path: str | Path, state: Mapping[str, Any], metadata: Mapping[str, str]
 
     target = Path(path)
     arrays = {name: _storable(target, name, value) for name, value in state.items()}
-    partial = target.with_name(target.name + ".partial")
+    partial = target.parent / f".{secrets.token_hex(16)}.partial"  # a name that nobody else uses
     content = encode(arrays, dict(metadata) if metadata else None)
     try:
         if target.exists() and not target.is_file():  # a device or a pipe is written to, never replaced
             target.write_bytes(content)
             return
-        partial.write_bytes(content)
+        with partial.open("xb") as file:
+            file.write(content)
         partial.replace(target)
     except OSError as error:
         raise CheckpointError(f"{target}: cannot write the checkpoint: {error.strerror or error}") from None

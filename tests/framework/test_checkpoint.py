@@ -56,6 +56,36 @@ def test_places_that_are_not_there(tmp_path: Path) -> None:
         save(tmp_path / "no" / "where", {"x": np.zeros(1, np.float32)})
 
 
+def test_other_files_in_the_folder_are_left_alone(tmp_path: Path) -> None:
+    theirs = tmp_path / "f.safetensors.partial"
+    theirs.write_text("mine")
+    save(tmp_path / "f.safetensors", {"x": np.zeros(1, np.float32)})
+    assert theirs.read_text() == "mine"
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(CheckpointError, match="folder: cannot write the checkpoint: Is a directory"):
+        save(tmp_path / "folder", {"x": np.zeros(1, np.float32)})
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["f.safetensors", "f.safetensors.partial", "folder"]
+
+
+def test_a_save_that_fails_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    target = tmp_path / "f.safetensors"
+    save(target, {"x": np.zeros(1, np.float32)})
+    before = target.read_bytes()
+    seen: list[str] = []
+
+    def replace(self: Path, other: Path) -> None:
+        seen.append(self.name)
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "replace", replace)
+    for _ in range(2):
+        with pytest.raises(CheckpointError, match="cannot write the checkpoint: No space left"):
+            save(target, {"x": np.ones(1, np.float32)})
+    assert len(set(seen)) == 2, "two savers at once do not write one file"
+    assert list(tmp_path.iterdir()) == [target]
+    assert target.read_bytes() == before
+
+
 def test_element_types_that_no_tensor_has(tmp_path: Path) -> None:
     from safetensors.numpy import save_file
 
