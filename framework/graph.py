@@ -7,7 +7,6 @@ its depth, so 100,000 nodes are as good as ten.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -197,12 +196,3 @@ def check_attributes(op: str, attrs: dict[str, Any], inputs: int) -> None:
         raise GraphError(f"{op} takes attributes {sorted(declared.attributes)}, not {sorted(attrs)}")
     if inputs != declared.arity:
         raise GraphError(f"{op} takes {declared.arity} inputs, not {inputs}")
-
-
-def from_nodes(
-    nodes: Iterable[Node], outputs: Sequence[tuple[str, int]], updates: Sequence[tuple[str, int]] = ()
-) -> Graph:
-    """A validated graph of the given nodes. Raises GraphError."""
-    graph = Graph(tuple(nodes), tuple(outputs), tuple(updates))
-    graph.validate()
-    return graph

@@ -66,10 +66,6 @@ class Arena:
         """``size`` in whole granules."""
         return -(-size // self.granule) * self.granule
 
-    def free_bytes(self) -> int:
-        """Bytes not in use, over all banks."""
-        return sum(s.end - s.start for bank in self._segments for s in bank if s.freed != _IN_USE)
-
     def allocate(self, size: int, avoid: Collection[int] = (), newest: bool = False) -> Space:
         """Space for ``size`` bytes in the bank that ``avoid`` names least often: there what was freed longest ago, or,
         for what only passes touch and need not wait for, what was freed last. Raises NoSpace."""
