@@ -51,7 +51,8 @@ def _closed(place: Path, path: Path) -> str | None:
     """Why ``place``, which is there, does not let ``path`` be written."""
     if os.access(place, os.W_OK):
         return None
-    why = "read-only file system" if os.statvfs(place).f_flag & os.ST_RDONLY else "permission denied"
+    read_only = hasattr(os, "statvfs") and os.statvfs(place).f_flag & os.ST_RDONLY  # Windows has no statvfs
+    why = "read-only file system" if read_only else "permission denied"
     return f"{path} may not be written ({why}); choose another place"
 
 

@@ -82,6 +82,14 @@ def test_a_read_only_file_system_is_called_that(tmp_path: Path, monkeypatch: pyt
         assert obstacle(tmp_path / "new") == folder_obstacle(tmp_path / "new") == told
 
 
+def test_without_statvfs_permission_is_denied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Windows has none."""
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    monkeypatch.delattr(os, "statvfs")
+    told = f"{tmp_path / 'new'} may not be written (permission denied); choose another place"
+    assert obstacle(tmp_path / "new") == folder_obstacle(tmp_path / "new") == told
+
+
 def test_a_folder_that_may_not_be_written_keeps_its_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file is replaced, which its folder must allow; a device is written to as it is."""
     (tmp_path / "old").touch()
