@@ -6,6 +6,7 @@ import json
 import types
 from collections.abc import Callable
 from dataclasses import replace
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +87,16 @@ def test_doctor(weft: Any) -> None:
         assert part["version"] or part["remedy"]
         assert part["required"] or part["without"]
     assert "Python" in weft("doctor").out
+
+
+def test_doctor_finds_a_module_that_no_package_names(weft: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def nothing(name: str) -> str:
+        raise metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(metadata, "version", nothing)
+    result = parsed(weft("doctor", "--json"))
+    assert result["ok"]
+    assert {part["version"] for part in result["parts"] if part["required"]} == {"found"}
 
 
 def test_asm_and_disasm_are_inverse(weft: Any, program: Path, tmp_path: Path) -> None:

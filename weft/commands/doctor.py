@@ -29,8 +29,13 @@ class Part:
     """What is imported, where that is not the package's name."""
 
     def found(self) -> str | None:
-        """The version that is installed."""
-        return metadata.version(self.name) if importlib.util.find_spec(self.module or self.name) is not None else None
+        """The version that is installed; "found" for a module that no installed package names."""
+        if importlib.util.find_spec(self.module or self.name) is None:
+            return None
+        try:
+            return metadata.version(self.name)
+        except metadata.PackageNotFoundError:
+            return "found"
 
 
 class Compiler(Part):
