@@ -141,13 +141,14 @@ class RtlEngine:
 
     def __init__(self, wave: str | Path | None = None) -> None:
         self.wave = wave
-        self._models: dict[str, Model] = {}
+        self._models: dict[tuple[str, Variant], Model] = {}
 
     def model(self, machine: Machine) -> Model:
-        """The model of ``machine``, built or taken from the cache."""
-        key = machine.digest()
+        """The model of ``machine`` that can do what ``wave`` asks for now, built or taken from the cache."""
+        variant = PLAIN if self.wave is None else WAVE
+        key = machine.digest(), variant
         if key not in self._models:
-            self._models[key] = Model(machine, PLAIN if self.wave is None else WAVE)
+            self._models[key] = Model(machine, variant)
         return self._models[key]
 
     def run(

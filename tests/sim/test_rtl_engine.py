@@ -52,6 +52,14 @@ def test_a_deadlock_is_found_without_waiting_for_the_limit(engine: rtl.RtlEngine
         engine.run(program(STUCK), trace=False)
 
 
+def test_a_waveform_asked_for_after_a_run_takes_the_model_that_writes_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rtl, "Model", lambda machine, variant: variant)  # which is built is all that is asked
+    changing, machine = rtl.RtlEngine(), load("nano")
+    for wave, variant in ((None, rtl.PLAIN), ("a.vcd", rtl.WAVE), (None, rtl.PLAIN)):
+        changing.wave = wave
+        assert changing.model(machine) is variant
+
+
 def test_the_cycle_limit_is_that_of_the_fast_engine(engine: rtl.RtlEngine) -> None:
     one = program(MOVE)
     cycles = FastEngine().run(one).cycles
