@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -143,6 +145,19 @@ def test_a_loop_that_prints_is_killed_too_and_its_output_cut(lab: Lab) -> None:
     assert outcome.failure.kind == "no answer"
     assert len(outcome.printed) < 21_000
     assert outcome.printed.endswith("… (more was printed)\n")
+
+
+def test_no_thread_is_left_when_lines_come_after_the_end(tmp_path: Path) -> None:
+    path = tmp_path / "messages"
+    path.write_text('{"message": "end", "run": 0}\n' * 20_001, encoding="utf-8")
+    before = set(threading.enumerate())
+    with open(path, "rb") as messages, open(tmp_path / "errors", "w+b") as errors:
+        ended = SimpleNamespace(stdout=messages)
+        process._follow(ended, errors, [process.Run(tmp_path, [], [], [])], 10, lambda: False)
+        readers = set(threading.enumerate()) - before
+        for reader in readers:
+            reader.join(5)
+        assert not any(reader.is_alive() for reader in readers)
 
 
 def test_a_loop_while_loading_is_killed_after_the_limit_of_a_check(lab: Lab) -> None:

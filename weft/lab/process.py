@@ -137,7 +137,7 @@ def _follow(
     unwanted: Callable[[], bool],
 ) -> None:
     """Take messages until the process is through, dies, or gives no answer in time."""
-    lines: queue.Queue[bytes | None] = queue.Queue(maxsize=10_000)
+    lines: queue.Queue[bytes | None] = queue.Queue()  # no limit: a reader that waits for room never ends
     threading.Thread(target=_read, args=(process, lines), daemon=True).start()
     run: Run | None = None
     waiting: Result | None = None
