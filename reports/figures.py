@@ -156,8 +156,8 @@ def roofline(result: Result) -> Figure:
     peak, bandwidth = float(line["peak"]), float(line["bandwidth"])
     ranks = rank(result["accelerator"]["operators"])
     colors = palette.operators(result["accelerator"]["operators"])
-    names = [entry["name"] for entry in result["accelerator"]["operators"]]
-    points = drawn_points(result)
+    placed = drawn_points(result)
+    points = [point for _, point in placed]
     figure, axes = _canvas(8, 4.2)
     ridge = peak / bandwidth
     low = min([ridge / 8, *(point["intensity"] / 2 for point in points)])
@@ -169,10 +169,9 @@ def roofline(result: Result) -> Figure:
         f"{plain(bandwidth)} B/cycle", (middle, middle * bandwidth), (10, -12), textcoords="offset points", fontsize=9
     )
     longest = max((point["active"] for point in points), default=1)
-    for index, point in enumerate(points):
-        place = names.index(point["name"]) if point["name"] in names else -1
+    for index, (place, point) in enumerate(placed):
         area = 30 + 270 * point["active"] / longest
-        color = colors[place] if place >= 0 else palette.OTHER
+        color = colors[place] if place < len(colors) else palette.OTHER
         mark = axes.scatter(
             point["intensity"],
             point["rate"],
@@ -183,7 +182,7 @@ def roofline(result: Result) -> Figure:
             zorder=2 + (color != palette.OTHER),
         )
         mark.set_gid(f"point-{index}")
-        if place >= 0 and (len(names) <= LABELLED or color != palette.OTHER):
+        if place < len(ranks) and (len(ranks) <= LABELLED or color != palette.OTHER):
             spot = (point["intensity"], point["rate"])
             axes.annotate(str(ranks[place]), spot, (9, -10), textcoords="offset points", fontsize=9)
     if not points:

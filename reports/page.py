@@ -168,7 +168,7 @@ def _inline(svg: str) -> str:
 def _labelled(svg: Markup, result: Result) -> Markup:
     """Give every point of the roofline what it is, for hover and focus."""
     said = str(svg)
-    for index, point in enumerate(drawn_points(result)):
+    for index, (_, point) in enumerate(drawn_points(result)):
         label = escape(
             f"{point['name']}: {point['intensity']:,.2f} MACs/byte, {point['rate']:,.2f} MACs/cycle, "
             f"{point['active']:,} active cycles"

@@ -113,10 +113,10 @@ def compared(result: Result) -> list[Device]:
     return columns
 
 
-def drawn_points(result: Result) -> list[Mapping[str, Any]]:
-    """The roofline's points that have a place on log scales."""
+def drawn_points(result: Result) -> list[tuple[int, Mapping[str, Any]]]:
+    """The roofline's points that have a place on log scales, each after the index of its operator: names may repeat."""
     points = result["accelerator"]["roofline"]["points"]
-    return [point for point in points if point["intensity"] > 0 and point["rate"] > 0]
+    return [(index, point) for index, point in enumerate(points) if point["intensity"] > 0 and point["rate"] > 0]
 
 
 def not_drawn(result: Result) -> list[tuple[str, list[str]]]:

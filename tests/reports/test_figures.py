@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from matplotlib.colors import to_hex
 
 from reports import figures, palette
 from reports.ranking import rank
@@ -75,6 +76,19 @@ def test_roofline_points_lie_where_the_result_says(result: dict[str, Any]) -> No
     assert [mark.get_offsets().tolist()[0] for mark in marks] == [[p["intensity"], p["rate"]] for p in points]
     line = figures.roofline(result).axes[0].get_lines()[0]
     assert max(line.get_ydata()) == result["accelerator"]["roofline"]["peak"]
+
+
+def test_roofline_points_of_one_name_keep_their_own_number_and_colour(result: dict[str, Any]) -> None:
+    accelerator = result["accelerator"]
+    (first,) = (op for op in accelerator["operators"] if op["macs"])
+    second = {**first, "wasted": first["wasted"] + 1}
+    accelerator["operators"] = [first, second]
+    point = {"name": first["name"], "intensity": 1.0, "rate": 1.0, "active": 1}
+    accelerator["roofline"]["points"] = [point, {**point, "intensity": 2.0}]
+    axes = figures.roofline(result).axes[0]
+    assert {text.xy[0]: text.get_text() for text in axes.texts if text.get_text().isdigit()} == {1.0: "2", 2.0: "1"}
+    colors = [to_hex(mark.get_facecolor()[0]) for mark in axes.collections]
+    assert colors == palette.operators(accelerator["operators"])
 
 
 @pytest.mark.parametrize(
