@@ -16,6 +16,7 @@ from isa.program import Program
 from isa.timing import matmul_occupancy
 from reports.bandwidth import Bursts, bursts
 from reports.names import shortened
+from sim.operators import read_operators
 from sim.run import Run
 
 Ints = npt.NDArray[np.int64]
@@ -88,41 +89,6 @@ def covered(starts: Ints, ends: Ints) -> int:
     return int(np.maximum(ends - np.maximum(starts - 1, fresh), 0).sum())
 
 
-@dataclass(frozen=True)
-class _Described:
-    """An operator as ``Program.meta`` has it."""
-
-    name: str
-    nodes: tuple[int, ...]
-    macs: int
-    instructions: tuple[tuple[int, int], ...]
-
-
-def _described(program: Program) -> list[_Described]:
-    """The operators of ``Program.meta``. Raises ProgramError if they are not what the compiler writes."""
-    try:
-        found = [
-            _Described(
-                shortened(str(entry["name"])),
-                tuple(int(n) for n in entry.get("nodes", ())),
-                int(entry.get("macs", 0)),
-                tuple((int(first), int(end)) for first, end in entry["instructions"]),
-            )
-            for entry in program.meta.get("operators", ())
-        ]
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise ProgramError(f"the program's list of operators is not valid ({error}); compile it again") from error
-    count = len(program.instructions)
-    for operator in found:
-        for first, end in operator.instructions:
-            if not 0 <= first <= end <= count:
-                raise ProgramError(
-                    f"operator '{operator.name}' owns the instructions {first} to {end} of a program of {count}; "
-                    "compile it again"
-                )
-    return found
-
-
 def useful_macs(program: Program) -> int:
     """Useful multiply-accumulates of a program (0: not known). Raises ProgramError if what it says is no number."""
     macs = program.meta.get("useful_macs", 0)
@@ -135,7 +101,7 @@ def profile(program: Program, run: Run) -> Profile:
     """The profile of a run that kept its trace. Raises ProgramError for one without times."""
     found = bursts(program, run)
     assert run.trace is not None
-    described = _described(program)
+    described = read_operators(program)
     owner = np.full(len(program.instructions), -1, np.int64)
     for index, entry in enumerate(described):
         for first, end in entry.instructions:
@@ -156,7 +122,7 @@ def profile(program: Program, run: Run) -> Profile:
         active = covered(start[mine], retire[mine])
         operators.append(
             Operator(
-                entry.name,
+                shortened(entry.name),
                 entry.nodes,
                 entry.macs,
                 int(mine.sum()),

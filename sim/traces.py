@@ -15,6 +15,7 @@ from isa.disassembler import instruction_text
 from isa.errors import MissingToolError, ProgramError
 from isa.instructions import UNITS
 from isa.program import Program
+from sim.operators import operator_names
 from sim.run import Run, Trace
 from sim.waits import Wait, signals, waits
 
@@ -123,18 +124,6 @@ class _Lanes:
         track = heapq.heappop(self._free)[1] if self._free[0][0] <= begin else self._new()
         heapq.heappush(self._free, (end, track))
         return track
-
-
-def operator_names(program: Program) -> list[str]:
-    """For each instruction the compiled operator it belongs to, "" if to none. Raises ProgramError."""
-    names = [""] * len(program.instructions)
-    try:
-        for operator in program.meta.get("operators", ()):
-            for first, end in operator["instructions"]:
-                names[first:end] = [str(operator["name"])] * len(names[first:end])
-    except (KeyError, TypeError, ValueError) as error:
-        raise ProgramError("the program's list of operators is not valid; compile it again") from error
-    return names
 
 
 def perfetto(program: Program, run: Run) -> bytes:

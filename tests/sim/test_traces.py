@@ -23,6 +23,7 @@ from isa.program import Program
 from sim.engines import get_engine
 from sim.fast.engine import FastEngine
 from sim.fuzz import random_program
+from sim.operators import operator_names
 from sim.run import Run
 from sim.waits import signals, waits
 
@@ -30,7 +31,7 @@ pytest.importorskip("perfetto", reason="perfetto is absent: pip install 'weft[tr
 
 from perfetto.protos.perfetto.trace.perfetto_trace_pb2 import Trace, TrackEvent
 
-from sim.traces import operator_names, perfetto
+from sim.traces import perfetto
 
 OVERLAP = """
 .machine nano
@@ -183,8 +184,12 @@ def test_slices_name_their_operator() -> None:
         ("matmul", None),
     }
     for bad in ([{"name": "x"}], [3], 7, [{"name": "x", "instructions": [["a", 2]]}]):
-        with pytest.raises(ProgramError, match=r"^the program's list of operators is not valid; compile it again$"):
+        with pytest.raises(ProgramError, match=r"^the program's list of operators is not valid \(.*compile it again$"):
             operator_names(dataclasses.replace(program, meta={"operators": bad}))
+    for first, end in ((0, 99), (-1, 2), (3, 2)):
+        outside = dataclasses.replace(program, meta={"operators": [{"name": "x", "instructions": [[first, end]]}]})
+        with pytest.raises(ProgramError, match=rf"^operator 'x' owns the instructions {first} to {end} of a "):
+            perfetto(outside, run_of(program))
 
 
 def test_every_timed_engine_gives_the_same_trace() -> None:
