@@ -8,10 +8,9 @@ from pathlib import Path
 
 from weft.files import filling, folder_obstacle
 from weft.lab import lock, manifest
-from weft.lab.grading import GRADER
 from weft.lab.links import targets, without_dead_links
 from weft.lab.markers import LabError
-from weft.lab.tree import Lab
+from weft.lab.tree import GRADER, Lab
 from weft.lab.wheel import filename, write_wheel
 from weft.lab.workspace import starters
 

@@ -10,14 +10,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from weft.lab.lock import Lock, Measured, reference
+from weft.lab.lock import FACTOR, Lock, Measured, reference
 from weft.lab.markers import LabError, definitions, owner
 from weft.lab.process import Result, Run, execute
 from weft.lab.sources import Problem, judge, line_of
-from weft.lab.tree import Lab
+from weft.lab.tree import GRADER, Lab
 
 PASS, FAIL, UNWRITTEN, WAITS, UNCHECKED = "pass", "fail", "not written", "waits", "not checked"
-GRADER = "grade.py"
 UNUSABLE = "the check could not use what your code gave: "
 """Stands before an exception that came up past the student's code."""
 
@@ -224,7 +223,7 @@ def _too_slow(figure: Measured) -> Failure | None:
         least = f"at least {figure.bound:,} cycles: nothing can be faster"
         return Failure("difference", figure.what, least, f"{figure.cycles:,} cycles")
     if figure.mark == "slow":
-        most = f"at most {figure.limit:,} cycles (1.20 × the reference's {figure.reference:,})"
+        most = f"at most {figure.limit:,} cycles ({FACTOR} × the reference's {figure.reference:,})"
         return Failure("too slow", figure.what, most, f"{figure.cycles:,} cycles")
     return None
 

@@ -13,6 +13,8 @@ FILE = "lock.toml"
 SCHEMA = 1
 PASS, FULL = 120, 105
 """Percent of the reference's cycles up to which a figure passes, and up to which it has full marks."""
+FACTOR = f"{PASS / 100:.2f}"
+"""The first of them, as what is told to the student has it."""
 HEADER = f"""\
 # Generated from the reference solutions by `weft lab lock`; do not edit.
 # Simulated cycles, exact. A solution passes up to {PASS} % of the reference, has full marks up to {FULL} % and beats

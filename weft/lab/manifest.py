@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from weft.lab import lock
-from weft.lab.tree import Lab
+from weft.lab.tree import GRADER, Lab
 
 FILE = "manifest.json"
 SCHEMA = 1
@@ -43,7 +43,7 @@ def changed(lab: Lab) -> tuple[str, ...]:
 def _graded_with(lab: Lab) -> Iterable[str]:
     """The files that decide on a lab's marks, relative to the tree."""
     tree = lab.folder.parent.resolve()
-    own = [lab.folder / "lab.toml", lab.folder / "grade.py", *lab.given, tree / lock.FILE]
+    own = [lab.folder / "lab.toml", lab.folder / GRADER, *lab.given, tree / lock.FILE]
     return [path.resolve().relative_to(tree).as_posix() for path in own]
 
 

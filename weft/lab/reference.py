@@ -5,20 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from weft.lab.gates import SECONDS
-from weft.lab.grading import Attempt, Report, run_all, told
+from weft.lab.grading import Attempt, run_all, told
 from weft.lab.lock import Reference
 from weft.lab.markers import LabError
 from weft.lab.process import Run
 from weft.lab.tree import Lab
-
-
-def figures(report: Report) -> list[Reference]:
-    """The figures of a graded solution, as the lock file holds them."""
-    return [
-        Reference(report.lab, outcome.hole, figure.what, figure.cycles, figure.bound)
-        for outcome in report.outcomes
-        for figure in outcome.measured
-    ]
 
 
 def measure_tree(labs: Sequence[Lab]) -> list[Reference]:

@@ -14,6 +14,8 @@ from typing import Any
 
 from weft.lab.markers import NAME, LabError, spans, unwritten
 
+GRADER = "grade.py"
+"""The file of a lab's folder that holds its checks."""
 VARIABLE = "WEFT_LABS"
 """The environment variable that names a tree."""
 SECONDS = 10
@@ -138,8 +140,8 @@ def load_lab(folder: Path) -> Lab:
                 reader.fail(key, f"{name} would hide the module '{stem}'; give it another name")
     if twice := [n for n, c in Counter(Path(n).name for n in (*files, *given)).items() if c > 1]:
         reader.fail("given", f"{twice[0]} is named twice; files are copied side by side")
-    if not (folder / "grade.py").is_file():
-        raise LabError(f"{folder / 'grade.py'}: missing; it holds the lab's checks")
+    if not (folder / GRADER).is_file():
+        raise LabError(f"{folder / GRADER}: missing; it holds the lab's checks")
     lab = Lab(
         folder,
         int(folder.name.partition("-")[0]),
