@@ -1,14 +1,17 @@
 """The command line: finds the verb, runs it, and turns every expected failure into one message and an exit code.
 
 Exit codes: 0 fine, 1 a check failed, 2 usage or configuration, 3 numerical mismatch, 4 deadlock or cycle limit,
-5 an optional tool is missing, 130 interrupted.
+5 an optional tool is missing, 130 interrupted, 141 nobody reads what is printed.
 """
 
 from __future__ import annotations
 
 import importlib
+import signal
 import sys
 import warnings
+from contextlib import suppress
+from typing import NoReturn
 
 import click
 
@@ -66,7 +69,7 @@ class _Verbs(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args and not args[0].startswith("-") and args[0] not in VERBS:
-            raise click.UsageError(f"no command '{args[0]}'; there are: {', '.join(VERBS)}", ctx)
+            raise click.UsageError(f"no command '{args[0]}'; there are: {', '.join(self.list_commands(ctx))}", ctx)
         if args and args[0] in VERBS and not edition.has(args[0]):
             raise edition.refusal(f"`weft {args[0]}`")
         return super().resolve_command(ctx, args)
@@ -89,9 +92,7 @@ def main(arguments: list[str] | None = None) -> None:
         problem.show()
         sys.exit(2)
     except (click.Abort, KeyboardInterrupt):
-        warnings.simplefilter("ignore")  # half a hardware design is dropped here, and that is no news
-        click.echo("interrupted", err=True)
-        sys.exit(130)
+        _interrupted()
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(141)
@@ -109,8 +110,18 @@ def main(arguments: list[str] | None = None) -> None:
         click.echo(f"error: this needs {package}, which is not installed: pip install '{OPTIONAL[package]}'", err=True)
         sys.exit(5)
     except Exception as problem:
+        if isinstance(problem.__cause__, KeyboardInterrupt):  # Python wraps one that comes while a class is made
+            _interrupted()
         code = getattr(problem, "exit_code", None)
         if not isinstance(code, int):
             raise  # a defect of weft itself: the traceback is the useful message
         click.echo(f"error: {problem}", err=True)
         sys.exit(code)
+
+
+def _interrupted() -> NoReturn:
+    with suppress(KeyboardInterrupt):  # a second one while leaving changes nothing
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    warnings.simplefilter("ignore")  # half a hardware design is dropped here, and that is no news
+    click.echo("interrupted", err=True)
+    sys.exit(130)

@@ -11,10 +11,10 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 _COMMAND = "from weft.drawing import work; work()"
 
@@ -29,22 +29,27 @@ def work() -> None:
     if not line:  # nothing is to be drawn after all
         return
     name, result = json.loads(line)
-    directory = Path(name)
+    directory, child = Path(name), -1
     try:
-        (directory / "figures").mkdir(parents=True, exist_ok=True)
+        (directory / "figures").mkdir(exist_ok=True)
         child = os.fork() if hasattr(os, "fork") else -1
         if child == 0:
             _end(lambda: page.write_pictures(directory, result))
         page.write_page(directory, result)
-        if child < 0 or os.waitpid(child, 0)[1]:  # what failed there is tried here again, and told
-            page.write_pictures(directory, result)
         answer = None
     except OSError as problem:
         answer = [problem.errno, problem.strerror]
+    # Whatever happened, nothing may go on writing once the answer is given.
+    failed = child < 0 or os.waitpid(child, 0)[1] != 0
+    if failed and answer is None:  # what failed there is tried here again, and told
+        try:
+            page.write_pictures(directory, result)
+        except OSError as problem:
+            answer = [problem.errno, problem.strerror]
     print(json.dumps(answer), flush=True)
 
 
-def _end(action: Any) -> None:
+def _end(action: Callable[[], None]) -> NoReturn:
     """Do it as a forked child, and end with an exit code and nothing else of the parent's."""
     code = 1
     try:
@@ -68,7 +73,11 @@ class Drawing:
 
     def draw(self, directory: Path, result: Mapping[str, Any]) -> None:
         """Write every file of the report into ``directory``. Raises OSError."""
-        drawn, problem = self._asked(json.dumps([str(directory.absolute()), result]))
+        try:
+            drawn, problem = self._asked(json.dumps([str(directory.absolute()), result]))
+        except BaseException:  # Ctrl-C: nothing may go on writing where the caller cleans up
+            self._stop()
+            raise
         if problem is not None:
             raise OSError(*problem, str(directory))
         if not drawn:

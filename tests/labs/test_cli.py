@@ -116,7 +116,8 @@ def test_text_of_the_student_is_never_markup(weft: Weft, tmp_path: Path) -> None
     assert "printed   [bold]x[/]" in out
 
 
-def test_problems_are_shown_with_line_and_code(weft: Weft, tmp_path: Path) -> None:
+def test_problems_are_shown_with_line_and_code(weft: Weft, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "160")
     weft("init", "1", "mine")
     write_hole(tmp_path / "home/mine", "total", "import json\nreturn 6.0\n")
     outcome = weft("check", "1")

@@ -36,6 +36,12 @@ def complete(*words: str) -> list[str]:
         (("train", "digits-mlp", "--machine", "odd.t"), ["file,odd.t"]),
         (("sim", "x.weft", "--engine", "f"), ["plain,fast"]),
         (("sim", "some"), ["file,some"]),
+        (("sim", "x.weft", "--machine", "ed"), [f"plain,{name}" for name in presets() if name.startswith("ed")]),
+        (("run", ""), [f"plain,{model}" for model in RECIPES]),
+        (("verify", "digits-m"), ["plain,digits-mlp"]),
+        (("verify", "step."), ["file,step."]),
+        (("report", "digits-m"), ["plain,digits-mlp"]),
+        (("lab", "hint", "1-"), ["plain,1-autodiff"]),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )

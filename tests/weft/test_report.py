@@ -243,6 +243,8 @@ def test_ctrl_c_leaves_nothing(tmp_path: Path) -> None:
     while not (children := Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()):
         assert process.poll() is None
         time.sleep(0.02)
+    while os.getsid(int(children[0])) == process.pid:  # up to then Ctrl-C ends the child too
+        time.sleep(0.001)
     os.killpg(process.pid, signal.SIGINT)
     out, err = process.communicate(timeout=60)
     assert (process.returncode, out, err) == (130, "", "\ninterrupted\n")
@@ -252,3 +254,8 @@ def test_ctrl_c_leaves_nothing(tmp_path: Path) -> None:
             return
         time.sleep(0.02)
     raise AssertionError(f"still running: {children}")
+
+
+def test_a_seed_means_nothing_to_a_program_file(weft: Any, program: Path) -> None:
+    weft("report", program, "--seed", "0", "--json").refused(2, "leave out --seed")
+    weft("verify", program, "--seed", "3").refused(2, f"{program} is a program file, in which nothing is random")

@@ -159,7 +159,7 @@ def show(number: str | None, tree: Path | None) -> None:
 
 
 @command.command("hint", short_help="Show a hint for a hole, gentle first.")
-@click.argument("words", metavar="[N] [HOLE]", nargs=-1)
+@click.argument("words", metavar="[N] [HOLE]", nargs=-1, shell_complete=_known)
 @click.option("-n", "--number", "count", type=click.IntRange(min=1), default=1, help="Show so many hints [default: 1].")
 @tree_option
 def hint(words: tuple[str, ...], count: int, tree: Path | None) -> None:

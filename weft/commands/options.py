@@ -140,6 +140,12 @@ def seed_option(function: F) -> F:
     return click.option("--seed", type=int, default=0, show_default=True, help="Seed of everything random.")(function)
 
 
+def seed_given() -> bool:
+    """Whether the command line that runs names a ``--seed``."""
+    source = click.get_current_context().get_parameter_source("seed")
+    return source is not click.core.ParameterSource.DEFAULT
+
+
 def json_option(function: F) -> F:
     """``--json``."""
     return click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")(function)

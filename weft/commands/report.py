@@ -19,6 +19,7 @@ from weft.commands.options import (
     machine_options,
     print_json,
     refuse_unused,
+    seed_given,
     seed_option,
 )
 
@@ -107,7 +108,7 @@ def command(
             result = model_result(target, devices or DEVICES, *chosen)
         else:
             options = {"--device": devices not in (None, ("accel",)), "--epochs": epochs, "--inference": inference}
-            for option, used in (*options.items(), ("--int8", int8)):
+            for option, used in (*options.items(), ("--int8", int8), ("--seed", seed_given())):
                 if used:
                     raise click.UsageError(f"{target} is a program file for the accelerator alone: leave out {option}")
             result = _of_file(target, machine, settings, engine)

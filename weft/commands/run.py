@@ -8,11 +8,11 @@ from typing import Any
 import click
 
 from weft.commands.int8 import calibration_of, int8_options
-from weft.commands.options import engine_option, json_option, machine_options, print_json, refuse_unused
+from weft.commands.options import MODEL, engine_option, json_option, machine_options, print_json, refuse_unused
 
 
 @click.command("run")
-@click.argument("model")
+@click.argument("model", type=MODEL)
 @click.option("--checkpoint", type=click.Path(path_type=Path), required=True, help="What `weft train -o` wrote.")
 @click.option("--device", type=click.Choice(["accel", "cpu", "numpy"]), default="accel", show_default=True)
 @machine_options()

@@ -6,11 +6,19 @@ import click
 
 from sim.run import DEFAULT_MAX_CYCLES
 from weft.commands.int8 import calibration_of, int8_options
-from weft.commands.options import engines_of, json_option, machine_options, print_json, seed_option
+from weft.commands.options import (
+    MODEL_OR_FILE,
+    engines_of,
+    json_option,
+    machine_options,
+    print_json,
+    seed_given,
+    seed_option,
+)
 
 
 @click.command("verify")
-@click.argument("target")
+@click.argument("target", type=MODEL_OR_FILE)
 @machine_options(None)
 @click.option("--engines", default="fast,rtl,interp", show_default=True, help="Engines; the first against each.")
 @click.option("--max-cycles", type=click.IntRange(min=1), default=DEFAULT_MAX_CYCLES, help="Give up after so many.")
@@ -33,10 +41,13 @@ def command(
     from isa.checker import check
     from isa.validator import validate
     from sim.verify import report, verify
+    from weft.models import RECIPES
     from weft.programs import programs
     from weft.progress import track
 
     how = calibration_of(int8, calibration, percentile)
+    if target not in RECIPES and seed_given():
+        raise click.UsageError(f"{target} is a program file, in which nothing is random: leave out --seed")
     runners = engines_of(engines)
     comparisons = []
     for name, program, image in track(programs(target, machine, settings, seed, how), "verifying"):
