@@ -77,7 +77,7 @@ class Module:
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """What the module computes; subclasses say."""
-        raise NotImplementedError(f"{type(self).__name__} has no forward()")
+        raise NotImplementedError(f"{type(self).__name__} has no forward()")  # torch's way: abc would refuse containers
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         with inside(self._name, type(self).__name__):

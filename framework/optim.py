@@ -88,7 +88,7 @@ class Optimizer:
 
     def update(self, index: int, parameter: Parameter, gradient: Tensor) -> None:
         """Assign the parameter its new value, and the optimiser's own state; subclasses say how."""
-        raise NotImplementedError(f"{type(self).__name__} has no update()")
+        raise NotImplementedError(f"{type(self).__name__} has no update()")  # abstract; step() is shared
 
     def named_state(self) -> Iterator[tuple[str, Tensor]]:
         """The learning rate and the optimiser's own tensors by name."""

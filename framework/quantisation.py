@@ -11,7 +11,7 @@ import functools
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from numbers import Real
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
@@ -26,7 +26,6 @@ from framework.quantised import MOST_FEATURES, QuantisedLinear, out_of_range
 from framework.random import Generator
 from framework.tensor import Tensor, stored
 
-M = TypeVar("M", bound=Module)
 _BATCH = 256
 
 
@@ -85,7 +84,7 @@ class _Watched(Module):
         return result
 
 
-def quantise(model: M, data: Any, method: str = "minmax", percentile: float = 99.9) -> M:
+def quantise(model: Module, data: Any, method: str = "minmax", percentile: float = 99.9) -> Module:
     """A copy of ``model`` whose Linear layers compute with int8 values, on the model's device, for inference.
 
     data: typical inputs: an array or tensor [samples, ...], or batches of them such as a ``DataLoader`` gives (of a
@@ -158,7 +157,7 @@ def _layers(model: Any, where: str) -> dict[str, Linear]:
     return found
 
 
-def _rebuilt(model: M, instead: Mapping[int, Module], jitted: bool = True) -> M:
+def _rebuilt(model: Module, instead: Mapping[int, Module], jitted: bool = True) -> Module:
     """A copy of the model with other modules in the place of some (by id). Unless ``jitted``, methods under ``@jit``
     are plain ones in it, so that values can be looked at inside."""
     made: dict[int, Module] = dict(instead)
@@ -175,8 +174,7 @@ def _rebuilt(model: M, instead: Mapping[int, Module], jitted: bool = True) -> M:
                 setattr(twin, name, build(child))
         return made[id(module)]
 
-    rebuilt = build(model)
-    return rebuilt  # type: ignore[return-value]  # a lone Linear becomes a QuantisedLinear
+    return build(model)
 
 
 def _jitted(module: Module) -> list[str]:

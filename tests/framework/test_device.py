@@ -37,7 +37,7 @@ def registered(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _load_here(name: str, load: object = devices._load) -> object:
-    return Sized if name == "sized" else load(name)  # type: ignore[operator]
+    return Sized if name == "sized" else load(name)
 
 
 @pytest.mark.usefixtures("registered")

@@ -102,7 +102,7 @@ def test_rewrite_replaces_and_keeps_origins() -> None:
 )
 def test_validation(broken: object, message: str) -> None:
     with pytest.raises(GraphError, match=message):
-        broken(small()).validate()  # type: ignore[operator]
+        broken(small()).validate()
 
 
 def test_builder_refuses_what_does_not_fit() -> None:

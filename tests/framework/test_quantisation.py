@@ -199,7 +199,7 @@ def test_jitted_methods_under_another_name_or_overridden_by_a_plain_one() -> Non
         shown = jit(forward)
 
     class Overridden(Plain):
-        def shown(self, x: Tensor) -> Any:  # type: ignore[override]
+        def shown(self, x: Tensor) -> Any:
             return self.forward(x)
 
     model, x = Overridden(), data()
@@ -266,10 +266,10 @@ def broken() -> nn.Sequential:
     [
         (lambda: quantise(mlp(6, 4), data(), "entropy"),
          "unknown calibration method 'entropy'; there are: minmax, percentile"),
-        (lambda: quantise(mlp(6, 4), data(), ["minmax"]),  # type: ignore[arg-type]
+        (lambda: quantise(mlp(6, 4), data(), ["minmax"]),
          r"unknown calibration method \['minmax'\]; there are: minmax"),
         (lambda: quantise(mlp(6, 4), data(), "percentile", np.float32(101)), "at most 100, not .*101"),
-        (lambda: quantise(mlp(6, 4), data(), "percentile", "99"), "at most 100, not '99'"),  # type: ignore[arg-type]
+        (lambda: quantise(mlp(6, 4), data(), "percentile", "99"), "at most 100, not '99'"),
         (lambda: quantise(Peeking("weight"), data()),
          r"the model reads .weight of layer 'inner' \(Linear\), which has no such float value once it is quantised"),
         (lambda: quantise(Peeking("bias"), data()), "the model reads .bias of layer 'inner'"),

@@ -61,7 +61,7 @@ def test_values_shapes_and_text() -> None:
 )
 def test_operations(compute: object, expected: object) -> None:
     x = tensor(np.arange(6).reshape(2, 3), dtype="float32")
-    result = compute(x)  # type: ignore[operator]
+    result = compute(x)
     np.testing.assert_allclose(result.numpy(), expected, rtol=1e-6)
 
 
@@ -209,7 +209,7 @@ def test_in_place_changes() -> None:
 def test_errors_name_the_users_line(wrong: object, error: type[Exception], message: str) -> None:
     x = tensor(np.arange(6).reshape(2, 3), dtype="float32")
     with pytest.raises(error, match=rf"test_tensor.py:\d+: .*{message}"):
-        wrong(x)  # type: ignore[operator]
+        wrong(x)
 
 
 def test_devices() -> None:

@@ -176,11 +176,11 @@ def test_optimiser_state_and_errors() -> None:
     with pytest.raises(FrameworkError, match=r"test_training.py:\d+: parameters 0 and 2 are the same tensor"):
         optim.SGD(list(model.parameters()) * 2, lr=0.1)
     with pytest.raises(FrameworkError, match=r"test_training.py:\d+: the learning rate is a number, not 'a'"):
-        optim.SGD(model.parameters(), lr="a")  # type: ignore[arg-type]
+        optim.SGD(model.parameters(), lr="a")
     with pytest.raises(FrameworkError, match=r"takes a list of parameters, such as model.parameters\(\), not a Linear"):
-        optim.SGD(model, lr=1)  # type: ignore[arg-type]
+        optim.SGD(model, lr=1)
     with pytest.raises(FrameworkError, match="parameter 0 of the optimiser is no tensor but of type int"):
-        optim.SGD([1], lr=1)  # type: ignore[list-item]
+        optim.SGD([1], lr=1)
     with pytest.raises(FrameworkError, match="the learning rate must not be negative; it is -1"):
         optim.SGD(model.parameters(), lr=-1)
 
@@ -215,10 +215,10 @@ def test_labels_may_be_arrays_and_must_be_classes() -> None:
     ("build", "error", "message"),
     [
         (lambda: nn.Linear(-1, 3), ShapeError, "Linear: in_features is a positive integer, not -1"),
-        (lambda: nn.Linear(3, 4.5), ShapeError, "Linear: out_features is a positive integer, not 4.5"),  # type: ignore[arg-type]
+        (lambda: nn.Linear(3, 4.5), ShapeError, "Linear: out_features is a positive integer, not 4.5"),
         (lambda: nn.Linear(3, 2)(None), DTypeError, r"Linear\(3, 2\) was given None; give a tensor or an array"),
         (lambda: F.cross_entropy(np.ones((1, 2)), None), DTypeError, "cross_entropy was given None; give a tensor"),
-        (lambda: F.relu("x"), DTypeError, "relu was given a str; give a tensor"),  # type: ignore[arg-type]
+        (lambda: F.relu("x"), DTypeError, "relu was given a str; give a tensor"),
         (lambda: nn.Tanh, AttributeError, "nn has no Tanh; there are: .*Linear, .*ReLU, Sequential, Sigmoid$"),
         (lambda: optim.Adam, AttributeError, "optim has no Adam; there are: Optimizer, SGD$"),
         (lambda: jit(F.relu)(), TypeError, r"relu\(x.*\).*: missing a required argument: 'x'"),

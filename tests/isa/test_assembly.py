@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import random
+from pathlib import Path
 
 import pytest
 
@@ -129,7 +130,7 @@ def test_errors_name_the_line_and_the_remedy(line: str, message: str) -> None:
     assert message in str(error.value)
 
 
-def test_a_program_needs_a_machine_and_an_instruction(tmp_path) -> None:  # type: ignore[no-untyped-def]
+def test_a_program_needs_a_machine_and_an_instruction(tmp_path: Path) -> None:
     with pytest.raises(AssemblyError, match=r"prog\.s: no machine; begin with a line such as \.machine edu"):
         assemble("halt", "prog.s")
     with pytest.raises(AssemblyError, match="no instruction; a program has at least halt"):

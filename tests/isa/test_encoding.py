@@ -35,7 +35,7 @@ def test_round_trip_of_random_fields(name: str) -> None:
 
 
 @pytest.mark.parametrize("spec", INSTRUCTIONS, ids=lambda s: s.name)
-def test_fields_do_not_overlap_and_fit(spec) -> None:  # type: ignore[no-untyped-def]
+def test_fields_do_not_overlap_and_fit(spec) -> None:
     taken = 0
     for placed in spec.layout.values():
         mask = ((1 << placed.field.width) - 1) << placed.offset

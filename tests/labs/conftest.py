@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.labs.tiny import FILES, write
-from weft.lab.tree import Lab, load_lab
+from tests.labs.tiny import FILES, Outcome, Weft, write
+from weft.cli import main
+from weft.lab.tree import VARIABLE, Lab, load_lab
 
 
 @pytest.fixture
@@ -22,3 +23,21 @@ def tree(tmp_path: Path) -> Path:
 def lab(tree: Path) -> Lab:
     """Its lab."""
     return load_lab(tree / "1-sums")
+
+
+@pytest.fixture
+def weft(capsys: pytest.CaptureFixture[str], tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Weft:
+    """Run ``weft lab`` in an empty folder beside the tree."""
+    monkeypatch.delenv(VARIABLE, raising=False)
+    (tmp_path / "home").mkdir()
+    monkeypatch.chdir(tmp_path / "home")
+
+    def run(*words: str) -> Outcome:
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as stop:
+            main(["lab", *words])
+        captured = capsys.readouterr()
+        assert "Traceback" not in captured.err
+        return Outcome(int(stop.value.code or 0), captured.out, captured.err)
+
+    return run

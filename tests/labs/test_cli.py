@@ -1,57 +1,13 @@
-"""``weft lab`` as a student meets it: what is printed, exit codes, JSON, watching and Ctrl-C."""
+"""``weft lab`` as a student meets it: what is printed, exit codes, JSON."""
 
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
-import sys
-import time
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from tests.labs.tiny import TOTAL, written
-from weft.cli import main
-from weft.lab.tree import VARIABLE
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a command left behind."""
-
-    code: int
-    out: str
-    err: str
-
-
-Weft = Callable[..., Outcome]
-
-
-@pytest.fixture
-def weft(capsys: pytest.CaptureFixture[str], tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Weft:
-    """Run ``weft lab`` in an empty folder beside the tree."""
-    monkeypatch.delenv(VARIABLE, raising=False)
-    (tmp_path / "home").mkdir()
-    monkeypatch.chdir(tmp_path / "home")
-
-    def run(*words: str) -> Outcome:
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as stop:
-            main(["lab", *words])
-        captured = capsys.readouterr()
-        assert "Traceback" not in captured.err
-        return Outcome(int(stop.value.code or 0), captured.out, captured.err)
-
-    return run
-
-
-def write_hole(folder: Path, hole: str, body: str) -> None:
-    path = folder / "sums.py"
-    path.write_text(written(path.read_text(encoding="utf-8"), hole, body), encoding="utf-8")
+from tests.labs.tiny import TOTAL, Weft, write_hole
 
 
 def test_list(weft: Weft) -> None:
@@ -313,116 +269,3 @@ def test_a_missing_package_is_exit_code_5(weft: Weft, tree: Path) -> None:
     outcome = weft("check", "1", "--solution")
     assert outcome.code == 5
     assert "lab 1-sums needs no_such_package, which is not installed: pip install 'no-such-package'" in outcome.err
-
-
-def _start(folder: Path, *words: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "weft", "lab", *words]
-    root = Path(__file__).parents[2]
-    environment = os.environ | {"PYTHONPATH": str(root), "PYTHONUNBUFFERED": "1"}
-    pipe = subprocess.PIPE
-    return subprocess.Popen(command, cwd=folder, stdout=pipe, stderr=pipe, text=True, env=environment)
-
-
-def _until(condition: Callable[[], bool]) -> None:
-    for _ in range(600):
-        if condition():
-            return
-        time.sleep(0.05)
-    pytest.fail("waited in vain")
-
-
-def _gone(process_id: int) -> bool:
-    try:
-        os.kill(process_id, 0)
-    except ProcessLookupError:
-        return True
-    state = Path(f"/proc/{process_id}/stat")
-    return state.exists() and state.read_text(encoding="utf-8").rpartition(")")[2].split()[0] == "Z"
-
-
-def _endless(folder: Path) -> Path:
-    """A hole that notes its process and never returns."""
-    note = folder / "pid"
-    write_hole(folder, "total", f"import os\nopen({str(note)!r}, 'w').write(str(os.getpid()))\nwhile True:\n    pass\n")
-    return note
-
-
-@pytest.mark.parametrize("words", [("check",), ("check", "--watch")])
-def test_interrupted_in_the_middle_leaves_nothing_running(words: tuple[str, ...], weft: Weft, tmp_path: Path) -> None:
-    folder = tmp_path / "home" / "mine"
-    weft("init", "1", "mine")
-    note = _endless(folder)
-    process = _start(folder, *words)
-    _until(lambda: note.exists() and note.read_text(encoding="utf-8") != "")
-    process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert errors.splitlines()[-1] == "interrupted"
-    assert "Traceback" not in errors
-    _until(lambda: _gone(int(note.read_text(encoding="utf-8"))))
-
-
-def test_a_grading_process_ends_when_its_parent_is_killed(weft: Weft, tmp_path: Path) -> None:
-    folder = tmp_path / "home" / "mine"
-    weft("init", "1", "mine")
-    note = _endless(folder)
-    process = _start(folder, "check")
-    _until(lambda: note.exists() and note.read_text(encoding="utf-8") != "")
-    process.kill()
-    process.communicate(timeout=60)
-    _until(lambda: _gone(int(note.read_text(encoding="utf-8"))))
-
-
-def test_watch_checks_again_after_a_change(weft: Weft, tmp_path: Path) -> None:
-    folder = tmp_path / "home" / "mine"
-    weft("init", "1", "mine")
-    process = _start(folder, "check", "--watch")
-    assert process.stdout is not None
-    assert _line(process, "0 of 2 holes pass")
-    write_hole(folder, "total", TOTAL)
-    assert _line(process, "1 of 2 holes pass")
-    process.send_signal(signal.SIGINT)
-    process.communicate(timeout=60)
-    assert process.returncode == 130
-
-
-def test_watch_gives_up_a_check_when_the_file_changes(weft: Weft, tmp_path: Path) -> None:
-    folder = tmp_path / "home" / "mine"
-    weft("init", "1", "mine")
-    text = (folder / "sums.py").read_text(encoding="utf-8")
-    note = _endless(folder)
-    lab = tmp_path / "labs/1-sums/lab.toml"
-    lab.write_text("seconds = 3000\n" + lab.read_text(encoding="utf-8"), encoding="utf-8")
-    process = _start(folder, "check", "--watch")
-    _until(lambda: note.exists() and note.read_text(encoding="utf-8") != "")
-    (folder / "sums.py").write_text(written(text, "total", TOTAL), encoding="utf-8")
-    assert _line(process, "1 of 2 holes pass")
-    _until(lambda: _gone(int(note.read_text(encoding="utf-8"))))
-    process.send_signal(signal.SIGINT)
-    process.communicate(timeout=60)
-
-
-def _line(process: subprocess.Popen[str], wanted: str) -> bool:
-    assert process.stdout is not None
-    return any(line.strip() == wanted for line in iter(process.stdout.readline, "") if line.strip().endswith("pass"))
-
-
-def test_colour_on_a_terminal_only_where_it_is_wanted(lab_view: Callable[[dict[str, str]], str]) -> None:
-    green = "\x1b[32mpass"
-    assert green in lab_view({})
-    assert green not in lab_view({"NO_COLOR": "1"})
-
-
-@pytest.fixture
-def lab_view(tree: Path) -> Callable[[dict[str, str]], str]:
-    """The list of labs on a terminal, with these variables set."""
-
-    def view(variables: dict[str, str]) -> str:
-        environment = {k: v for k, v in os.environ.items() if k != "NO_COLOR"} | {"TERM": "xterm"} | variables
-        code = "import pty, sys; sys.exit(pty.spawn([sys.executable, '-m', 'weft', 'lab', *sys.argv[1:]]))"
-        command = [sys.executable, "-c", code, "check", "1", "--solution", "--tree", str(tree)]
-        root = Path(__file__).parents[2]
-        done = subprocess.run(command, capture_output=True, text=True, cwd=root, env=environment, check=True)
-        return done.stdout
-
-    return view

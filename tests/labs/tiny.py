@@ -1,8 +1,10 @@
-"""A tiny lab tree: one lab with two holes, one of them measured."""
+"""A tiny lab tree: one lab with two holes, one of them measured; and what running ``weft lab`` on it left behind."""
 
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 LAB_TOML = """
@@ -116,3 +118,20 @@ def written(starter: str, hole: str, body: str) -> str:
     indent = lines[place][: len(lines[place]) - len(lines[place].lstrip())]
     lines[place : place + 1] = textwrap.indent(body.rstrip("\n"), indent).splitlines()
     return "\n".join(lines) + "\n"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a command left behind."""
+
+    code: int
+    out: str
+    err: str
+
+
+Weft = Callable[..., Outcome]
+
+
+def write_hole(folder: Path, hole: str, body: str) -> None:
+    path = folder / "sums.py"
+    path.write_text(written(path.read_text(encoding="utf-8"), hole, body), encoding="utf-8")

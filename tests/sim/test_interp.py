@@ -88,7 +88,7 @@ def test_a_tile_is_a_matrix_product(kind: str, transpose_a: str, transpose_w: st
     assert (rows[:, 4:] == 0).all()
 
 
-def words(result, offset: int, count: int) -> tuple[int, ...]:  # type: ignore[no-untyped-def]
+def words(result, offset: int, count: int) -> tuple[int, ...]:
     return struct.unpack(f"<{count}I", result.accumulator[offset : offset + 4 * count].tobytes())
 
 

@@ -34,7 +34,7 @@ MACHINES = [
     (load("nano"), 50),
     (load("edu"), 5),
     (load("edge-int8"), 2),
-    (load("nano", {"dim": 2, "types": ["bf16"]}), 15),  # type: ignore[dict-item]
+    (load("nano", {"dim": 2, "types": ["bf16"]}), 15),
     (load("edu", {"dim": 32, "accumulator.bytes": 131072}), 2),
 ]
 """Machines, and how many seeds of each."""

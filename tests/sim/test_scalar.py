@@ -28,7 +28,7 @@ def _over_arrays(function: Callable[..., Any], arguments: int, result: str = "ui
     kind = np.dtype(result).type
     if arguments == 1:
 
-        @njit  # type: ignore[untyped-decorator]
+        @njit
         def one(a: Words) -> Words:
             out = np.empty(a.size, kind)
             for i in range(a.size):
@@ -38,7 +38,7 @@ def _over_arrays(function: Callable[..., Any], arguments: int, result: str = "ui
         return cast(Loop, one)
     if arguments == 2:
 
-        @njit  # type: ignore[untyped-decorator]
+        @njit
         def two(a: Words, b: Words) -> Words:
             out = np.empty(a.size, kind)
             for i in range(a.size):
@@ -47,7 +47,7 @@ def _over_arrays(function: Callable[..., Any], arguments: int, result: str = "ui
 
         return cast(Loop, two)
 
-    @njit  # type: ignore[untyped-decorator]
+    @njit
     def three(a: Words, b: Words, c: Words) -> Words:
         out = np.empty(a.size, kind)
         for i in range(a.size):

@@ -89,7 +89,7 @@ def test_run_shows_float_and_int8_side_by_side(weft: Any, trained: Path) -> None
         r"in int8 on accel\(edu, fast\), calibration percentile 99.9: test accuracy 9\d\.\d\d% "
         r"\([+-]0\.\d\d points\)", lines[2],
     )  # fmt: skip
-    cycles = [int(re.fullmatch(r"a batch of 64: ([\d,]+) cycles, utilisation [\d.]+%", lines[n])[1].replace(",", ""))  # type: ignore[index]
+    cycles = [int(re.fullmatch(r"a batch of 64: ([\d,]+) cycles, utilisation [\d.]+%", lines[n])[1].replace(",", ""))
               for n in (1, 3)]  # fmt: skip
     assert cycles[1] < cycles[0]
 

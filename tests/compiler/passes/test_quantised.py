@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
@@ -177,7 +179,7 @@ def _bytes_again(b: GraphBuilder) -> int:
     [_two_scales_on_one_side, _scale_along_k, _one_float_operand, _integers_of_32_bits, _other_scales,
      _two_products_of_one_scale, _two_rows_of_one_scale, _a_whole_matrix_of_its_scale, _maximum_with_one, _bytes_again],
 )  # fmt: skip
-def test_what_does_not_fit_stays(write) -> None:  # type: ignore[no-untyped-def]
+def test_what_does_not_fit_stays(write: Callable[[GraphBuilder], int]) -> None:
     b = GraphBuilder()
     graph = b.build({"y": write(b)})
     assert pipeline.run(graph, INTEGER_PASSES).digest() == graph.digest()
