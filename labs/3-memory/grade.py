@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from functools import cache
 
 import contract
@@ -18,7 +17,7 @@ from contract import sound
 from ir import Array, Graph, evaluate
 from samples import SAMPLES, random_graph
 
-from weft.lab import Check, Difference, Unwritten, check, expect
+from weft.lab import Difference, check, expect
 
 RANDOM = range(40)
 """Seeds of the random graphs."""
@@ -27,34 +26,6 @@ RANDOM = range(40)
 def told(graph: Graph) -> str:
     """A graph as text, on lines of its own."""
     return "\n    " + str(graph).replace("\n", "\n    ")
-
-
-@cache
-def mended(hole: str) -> str:
-    """The check at which a hole fails; empty if it passes them all."""
-    for each in [value for value in globals().values() if isinstance(value, Check) and value.hole == hole]:
-        try:
-            each()
-        except Unwritten:
-            raise
-        except Exception:
-            return each.title
-    return ""
-
-
-@contextmanager
-def using(*holes: str) -> Iterator[None]:
-    """Around a check that runs other holes' code: if it fails and one of them fails too, say to mend that one first."""
-    try:
-        yield
-    except Unwritten:
-        raise
-    except Exception:
-        for hole in holes:
-            if title := mended(hole):
-                what = f"{hole}, which this hole builds on"
-                raise Difference(what, f"that it passes: first mend {hole}", f"it fails at: {title}") from None
-        raise
 
 
 # live-ranges
@@ -284,7 +255,6 @@ def placed(buffers: Sequence[Buffer], order: Sequence[int]) -> list[int]:
 
 
 @check("place")
-@using("lowest-gap")
 def places_are_apart() -> None:
     """No byte is given to two buffers in the same step."""
     touching = [Buffer((0,), 100, 0, 2), Buffer((1,), 100, 2, 3), Buffer((2,), 100, 3, 5), Buffer((3,), 100, 4, 5)]
@@ -296,7 +266,6 @@ def places_are_apart() -> None:
 
 
 @check("place")
-@using("lowest-gap")
 def places_are_lowest() -> None:
     """Each buffer lies as low as those before it in the order allow."""
     for seed in RANDOM:
@@ -325,7 +294,6 @@ def planned(buffers: Sequence[Buffer]) -> list[int]:
 
 
 @check("order")
-@using("in-place", "lowest-gap", "place")
 def plans_are_sound() -> None:
     """Plans keep buffers apart, and the graphs compute what they should in them."""
     expect(planned([]), [], "the plan of no buffers")
@@ -362,7 +330,6 @@ HARD = (43, 227, 1169, 1289, 1403, 1418)
 
 
 @check("order")
-@using("in-place", "lowest-gap", "place")
 def plans_are_optimal() -> None:
     """For up to 6 buffers no plan is better."""
     for seed in (*range(10), *HARD):
@@ -373,7 +340,6 @@ def plans_are_optimal() -> None:
 
 
 @check("order")
-@using("in-place", "lowest-gap", "place")
 def plans_are_tight() -> None:
     """On the samples, plans need at most 3 percent more than the bound."""
     for name in SAMPLES:

@@ -3,8 +3,6 @@ validator and checker; cycles are simulated."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache
 from typing import Any
@@ -18,7 +16,7 @@ from emitter import Code, Matrix, Problem, acc, run, sp
 from layout import Step, Tiling, local_pitch
 
 import weft
-from weft.lab import Check, Difference, Unwritten, check, expect, measure
+from weft.lab import Difference, check, expect, measure
 
 NANO, EDU, EDGE = (weft.load_machine(name) for name in ("nano", "edu", "edge"))
 WIDE = replace(
@@ -54,38 +52,6 @@ def warm_up() -> None:
 
 
 warm_up()
-
-
-@cache
-def mended(hole: str) -> str:
-    """The check at which a hole fails, too many cycles apart; empty if it passes them all."""
-    for each in [value for value in globals().values() if isinstance(value, Check) and value.hole == hole]:
-        try:
-            each()
-        except Unwritten:
-            raise
-        except Exception:
-            return each.title
-    return ""
-
-
-@contextmanager
-def using(*holes: str) -> Iterator[None]:
-    """Around a check that runs other holes' code: if it fails and one of them fails too, say to mend that one first."""
-    try:
-        yield
-    except Unwritten:
-        raise
-    except Exception:
-        for hole in holes:
-            if title := mended(hole):
-                what = f"{hole}, which this hole builds on"
-                raise Difference(what, f"that it passes: first mend {hole}", f"it fails at: {title}") from None
-        raise
-
-
-PIECES = ("steps", "load-tile", "multiply-panel")
-"""The holes that the schedules build on."""
 
 
 # steps
@@ -244,28 +210,24 @@ def all_exact(make: Schedule) -> None:
 
 
 @check("semaphores")
-@using(*PIECES)
 def in_turn_orderly() -> None:
     """With one place each: no unit waits for ever, and no two units race for a byte."""
     all_orderly(schedule.in_turn)
 
 
 @check("semaphores")
-@using(*PIECES)
 def in_turn_exact() -> None:
     """With one place each: C is NumPy's, to the bit."""
     all_exact(schedule.in_turn)
 
 
 @check("double-buffering")
-@using(*PIECES)
 def overlapped_orderly() -> None:
     """With two places each: no unit waits for ever, and no two units race for a byte."""
     all_orderly(schedule.overlapped)
 
 
 @check("double-buffering")
-@using(*PIECES)
 def overlapped_exact() -> None:
     """With two places each: C is NumPy's, to the bit."""
     all_exact(schedule.overlapped)
@@ -296,14 +258,12 @@ def timed(machine: Any, m: int, n: int, k: int, pieces: Tiling) -> int:
 
 
 @measure("double-buffering", "cycles of 64x64x256 on nano", bound=bound(NANO, 64, 64, 256))
-@using(*PIECES)
 def overlapped_nano() -> int:
     """Loads and stores hide behind the matrix unit, on nano. (The bound: see `bound` in grade.py.)"""
     return timed(NANO, 64, 64, 256, Tiling(64, 8, 32))
 
 
 @measure("double-buffering", "cycles of 256x64x512 on edu", bound=bound(EDU, 256, 64, 512))
-@using(*PIECES)
 def overlapped_edu() -> int:
     """Loads and stores hide behind the matrix unit, on edu. (The bound: see `bound` in grade.py.)"""
     return timed(EDU, 256, 64, 512, Tiling(256, 16, 64))
@@ -349,7 +309,6 @@ def allowed(machine: Any, m: int, n: int, k: int) -> int:
 
 
 @check("tiling")
-@using(*PIECES, "double-buffering")
 def tiling_elsewhere() -> None:
     """On other shapes and machines: at most twice what matrix unit or bus must do. (See `allowed` in grade.py.)"""
     for machine, m, n, k in (
@@ -364,21 +323,18 @@ def tiling_elsewhere() -> None:
 
 
 @measure("tiling", "cycles of 100x36x64 on nano", bound=bound(NANO, 100, 36, 64))
-@using(*PIECES, "double-buffering")
 def tiling_tall() -> int:
     """Few cycles where the rows do not fit one bank. (The bound: see `bound` in grade.py.)"""
     return chosen_cycles(NANO, 100, 36, 64)
 
 
 @measure("tiling", "cycles of 37x23x45 on nano", bound=bound(NANO, 37, 23, 45))
-@using(*PIECES, "double-buffering")
 def tiling_ragged() -> int:
     """Few cycles where nothing divides anything. (The bound: see `bound` in grade.py.)"""
     return chosen_cycles(NANO, 37, 23, 45)
 
 
 @measure("tiling", "cycles of 100x200x120 on edu", bound=bound(EDU, 100, 200, 120))
-@using(*PIECES, "double-buffering")
 def tiling_edu() -> int:
     """Few cycles on the larger machine. (The bound: see `bound` in grade.py.)"""
     return chosen_cycles(EDU, 100, 200, 120)
