@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import secrets
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -27,25 +29,49 @@ STORED: dict[str, np.dtype[Any]] = {
     "BOOL": np.dtype(np.bool_),
 }
 """safetensors' names of the types that a tensor can be made of."""
+PARTIAL = ".partial"
+"""How the name of a file ends that is still being written."""
 
 
 def save(path: str | Path, state: Mapping[str, Any], metadata: Mapping[str, str] | None = None) -> None:
-    """Write named arrays or tensors (and text) to ``path``, all or nothing. Raises CheckpointError."""
+    """Write named arrays or tensors (and text) to ``path``, all or nothing, on the disk before it is seen.
+
+    A symbolic link stays one; a file that is there keeps its mode. Raises CheckpointError.
+    """
     from safetensors.numpy import save as encode
 
     target = Path(path)
     arrays = {name: _storable(target, name, value) for name, value in state.items()}
-    partial = target.parent / f".{secrets.token_hex(16)}.partial"  # a name that nobody else uses
     content = encode(arrays, dict(metadata) if metadata else None)
     try:
-        if target.exists() and not target.is_file():  # a device or a pipe is written to, never replaced
-            target.write_bytes(content)
-            return
-        with partial.open("xb") as file:
-            file.write(content)
-        partial.replace(target)
+        _write(target, content)
     except OSError as error:
         raise CheckpointError(f"{target}: cannot write the checkpoint: {error.strerror or error}") from None
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Replace the file that ``path`` names, through symbolic links, once all is on the disk; it keeps its mode."""
+    with contextlib.suppress(FileNotFoundError):
+        path.stat()  # raises for links in a circle
+    if path.exists() and not path.is_file():  # a device or a pipe is written to, never replaced
+        path.write_bytes(content)
+        return
+    target = Path(os.path.realpath(path))
+    partial = target.parent / f".{target.name[:40]}.{secrets.token_hex(16)}{PARTIAL}"  # a name that nobody else uses
+    try:
+        with partial.open("xb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        if target.exists():
+            shutil.copymode(target, partial)
+        partial.replace(target)
+        if os.name != "nt":  # where folders cannot be opened
+            folder = os.open(target.parent, os.O_RDONLY)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
     finally:
         with contextlib.suppress(OSError):
             partial.unlink()

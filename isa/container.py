@@ -5,8 +5,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -20,6 +18,7 @@ from safetensors.numpy import save as save_tensors
 from isa.encoding import decode_all
 from isa.errors import EncodingError, MachineError, ProgramError
 from isa.fields import INSTRUCTION_BYTES
+from isa.files import replacing
 from isa.machine import Machine, from_dict
 from isa.program import BUFFER_KINDS, DTYPES, Buffer, Program
 
@@ -68,22 +67,13 @@ def to_bytes(program: Program) -> bytes:
 
 
 def save(program: Program, path: Path | str) -> None:
-    """Write the program's file; nobody ever sees it half written. Raises ProgramError."""
+    """Write the program's file, all or nothing, as ``isa.files.replacing`` has it. Raises ProgramError."""
     target = Path(path)
     content = to_bytes(program)
-    temporary = ""
     try:
-        if target.exists() and not target.is_file():  # a device or a pipe is written to, never replaced
-            target.write_bytes(content)
-            return
-        with tempfile.NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}.", delete=False) as file:
-            temporary = file.name
-            file.write(content)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, target)
+        with replacing(target) as whole:
+            whole.write_bytes(content)
     except OSError as error:
-        if temporary:
-            Path(temporary).unlink(missing_ok=True)
         raise ProgramError(f"{target}: cannot be written: {error.strerror}") from error
 
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+
+from isa.files import real, replacing, synced
 
 
 class _InTheWayError(OSError):
@@ -15,8 +18,12 @@ class _InTheWayError(OSError):
 
 
 def obstacle(path: Path) -> str | None:
-    """Why ``path`` cannot be written, and what to do about it; None if nothing speaks against it."""
-    folder = path.absolute().parent
+    """Why ``path``, or what it points to as a symbolic link, cannot be written, and what to do about it; None if
+    nothing speaks against it."""
+    try:
+        folder = real(path).parent
+    except OSError as problem:
+        return f"{path} may not be written ({problem.strerror}); choose another place"
     if path.is_dir():
         return f"{path} is a directory; give the name of a file"
     if (reason := _no_folder(folder)) is not None:
@@ -32,7 +39,10 @@ def folder_obstacle(path: Path, files: Iterable[str] = ()) -> str | None:
     against it. Its parent must be there."""
     if path.exists() and not path.is_dir():
         return f"{path} is not a directory; give the name of one"
-    parent = path.absolute().parent
+    try:
+        parent = real(path).parent
+    except OSError as problem:
+        return f"{path} may not be written ({problem.strerror}); choose another place"
     if (reason := _no_folder(parent)) is not None:
         return reason
     if (reason := _closed(path if path.exists() else parent, path)) is not None:
@@ -66,11 +76,13 @@ def same_file(first: Path, second: Path) -> bool:
 @contextmanager
 def filling(path: Path) -> Iterator[Path]:
     """A new directory to write into; when the block ends, its files become those of ``path``, and replace files of the
-    same names there. Other files stay. If the block or the replacing fails, ``path`` is as it was. Raises OSError
-    naming ``path``, or what is in the way inside it.
+    same names there. Other files stay. If the block or the replacing fails, ``path`` is as it was. Symbolic links, of
+    ``path`` and inside it, stay and are followed; files that are there keep their modes. Raises OSError naming
+    ``path``, or what is in the way inside it.
     """
     try:
-        place = path if path.is_dir() else path.absolute().parent  # the same file system
+        target = real(path)
+        place = target if target.is_dir() else target.parent  # the same file system
         with tempfile.TemporaryDirectory(dir=place, prefix=".part.") as folder:
             new = Path(folder, "new")
             new.mkdir()
@@ -78,7 +90,10 @@ def filling(path: Path) -> Iterator[Path]:
             if path.exists():
                 _merge(new, path, Path(folder, "old"))
             else:
-                os.replace(new, path)
+                for file in new.rglob("*"):
+                    synced(file)
+                os.replace(new, target)
+                synced(place)
     except _InTheWayError:
         raise
     except OSError as problem:
@@ -106,51 +121,43 @@ def _merge(new: Path, path: Path, old: Path) -> None:
         raise blocked
     tried, at = [], path
     made = [folder for file in files for folder in (path / file).parents if not folder.exists()]
-    try:
-        for file in files:
-            at = path / file
-            for folder in (at.parent, old / file.parent):
-                folder.mkdir(parents=True, exist_ok=True)
-            tried.append(file)
-            if os.path.lexists(at):
-                os.replace(at, old / file)
-            os.replace(new / file, at)
-    except BaseException as problem:
-        for file in tried:
-            if os.path.lexists(old / file):
-                os.replace(old / file, path / file)
-            elif not os.path.lexists(new / file):
-                (path / file).unlink()
-        for folder in made:
-            with suppress(OSError):
-                folder.rmdir()
-        if isinstance(problem, OSError):
-            raise _InTheWayError(problem.errno, problem.strerror, str(at)) from problem
-        raise
+    with ExitStack() as rooms:
+        waiting = {file: _beside(real(path / file), new, file, old, rooms) for file in files}
+        try:
+            for file in files:
+                at = path / file
+                target, whole, replaced = real(at), *waiting[file]
+                for folder in (target.parent, replaced.parent):
+                    folder.mkdir(parents=True, exist_ok=True)
+                tried.append(file)
+                synced(whole)
+                if target.exists():
+                    shutil.copymode(target, whole)
+                    os.replace(target, replaced)
+                os.replace(whole, target)
+        except BaseException as problem:
+            for file in tried:
+                whole, replaced = waiting[file]
+                if os.path.lexists(replaced):
+                    os.replace(replaced, real(path / file))
+                elif not os.path.lexists(whole):
+                    real(path / file).unlink()
+            for folder in made:
+                with suppress(OSError):
+                    folder.rmdir()
+            if isinstance(problem, OSError):
+                raise _InTheWayError(problem.errno, problem.strerror, str(at)) from problem
+            raise
 
 
-@contextmanager
-def replacing(path: Path, keep: tuple[type[Exception], ...] = ()) -> Iterator[Path]:
-    """The name under which to write what becomes ``path`` when the block ends, all or nothing.
-
-    It becomes so too if the block ends with one of ``keep``. A device or a pipe is written to as it is. Raises OSError
-    naming ``path``.
-    """
-    try:
-        if path.exists() and not path.is_file():
-            yield path
-            return
-        with tempfile.TemporaryDirectory(dir=path.absolute().parent, prefix=f".{path.name}.") as folder:
-            whole = Path(folder, path.name)
-            try:
-                yield whole
-            except keep:
-                if whole.exists():
-                    os.replace(whole, path)
-                raise
-            os.replace(whole, path)
-    except OSError as problem:
-        raise OSError(problem.errno, problem.strerror, str(path)) from problem
+def _beside(target: Path, new: Path, file: Path, old: Path, rooms: ExitStack) -> tuple[Path, Path]:
+    """Where the new file waits to become ``target``, and where to keep the one that is there: on its file system."""
+    folder = target.parent
+    if not folder.is_dir() or folder.stat().st_dev == new.stat().st_dev:
+        return new / file, old / file
+    room = Path(rooms.enter_context(tempfile.TemporaryDirectory(dir=folder, prefix=".part.")))
+    shutil.copyfile(new / file, room / "new")
+    return room / "new", room / "old"
 
 
 def write_text(path: Path, text: str) -> None:

@@ -43,12 +43,13 @@ def command(
     """
     from isa.checker import check
     from isa.container import check_machine, load
+    from isa.files import replacing
     from isa.validator import validate
     from sim.engines import TIMED, WAVES
     from sim.run import DEFAULT_MAX_CYCLES
     from weft.commands.options import machine_of
     from weft.figures import describe, figures
-    from weft.files import replacing, same_file
+    from weft.files import same_file
 
     for option, given, able in (("--trace", trace, TIMED), ("--wave", wave, WAVES)):
         if given is not None and engine not in able:
@@ -89,8 +90,8 @@ def command(
 def _runner(engine: str, wave: Path | None) -> Iterator[Engine]:
     """The engine; where a run writes a waveform, what a run that fails has written of it stays."""
     from isa.errors import DeadlockError, ProgramError
+    from isa.files import replacing
     from sim.engines import get_engine
-    from weft.files import replacing
 
     if wave is None:
         yield get_engine(engine)

@@ -1,0 +1,66 @@
+"""One file written whole or not at all: through symbolic links, with the mode it had, on the disk before it is seen."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+
+@contextmanager
+def replacing(path: Path, keep: tuple[type[Exception], ...] = ()) -> Iterator[Path]:
+    """The name under which to write what becomes ``path`` when the block ends, all or nothing.
+
+    Where ``path`` is a symbolic link, it stays one, and what it points to is replaced. A file that is there keeps its
+    mode; a new one has what the umask allows. It becomes so too if the block ends with one of ``keep``. A device or a
+    pipe is written to as it is. Raises OSError naming ``path``.
+    """
+    try:
+        if path.exists() and not path.is_file():
+            yield path
+            return
+        target = real(path)
+        with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name[:40]}.") as folder:
+            whole = Path(folder, target.name)
+            try:
+                yield whole
+            except keep:
+                if whole.exists():
+                    put(whole, target)
+                raise
+            put(whole, target)
+    except OSError as problem:
+        raise OSError(problem.errno, problem.strerror, str(path)) from problem
+
+
+def real(path: Path) -> Path:
+    """Where ``path`` leads through symbolic links, whether something is there or not. Raises OSError for a circle."""
+    with suppress(FileNotFoundError):
+        path.stat()
+    return Path(os.path.realpath(path))
+
+
+def put(whole: Path, target: Path) -> None:
+    """Let the written file ``whole`` become ``target``, of the same file system, which keeps the mode it has."""
+    synced(whole)
+    if target.exists():
+        shutil.copymode(target, whole)
+    os.replace(whole, target)
+    synced(target.parent)
+
+
+def synced(path: Path) -> None:
+    """Have what was written to a file, or which names a folder holds, on the disk; where that can be asked for."""
+    if path.is_dir() and os.name == "nt":
+        return
+    try:
+        handle = os.open(path, os.O_RDONLY)
+    except PermissionError:
+        return  # a mode or mask that keeps its own owner from reading
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
