@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable
 
+from compiler.errors import failing_at
 from compiler.passes import pipeline
 from compiler.targets.accel.lower import Choice, lower
 from compiler.targets.accel.views import is_view
@@ -37,6 +38,11 @@ def compile(
     tune: try several ways of lowering and keep the one that the exact timing finds fastest (programs of more than 4,000
         instructions excepted).
     """
+    with failing_at(lambda: f"{name} of {len(graph.nodes)} nodes"):
+        return _compile(graph, machine, name, keep, tune)
+
+
+def _compile(graph: Graph, machine: Machine, name: str, keep: Iterable[int] | str, tune: bool) -> Program:
     digest, graph = graph.digest(), prepared(graph)
     if keep == "all":
         keep = [i for i in range(len(graph.nodes)) if i in graph.live and _computes(graph, i)]

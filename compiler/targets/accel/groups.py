@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
-from compiler.targets.accel.micro import COL, FULL, ONE, ROW
-from compiler.targets.accel.views import View, is_view, stored, unsupported, view
+from compiler.errors import InternalError
+from compiler.targets.accel.micro import COL, END, FULL, ONE, ROW, STRIP_END, TILE
+from compiler.targets.accel.views import View, is_view, stored, unsupported, view, where
 from framework.graph import Graph
 
 Space = tuple[int, int]
@@ -19,11 +20,12 @@ Space = tuple[int, int]
 
 @dataclass
 class Group:
-    """Nodes of one kernel: ``members``: node → role in ``space``; ``late``: those complete only after the walk."""
+    """Nodes of one kernel: ``members``: node → role in ``space``; ``ready``: node → the phase of the walk in which its
+    value is there (see ``kernel``), TILE if it is not named."""
 
     space: Space
     members: dict[int, str] = field(default_factory=dict)
-    late: set[int] = field(default_factory=set)
+    ready: dict[int, int] = field(default_factory=dict)
     product: int | None = None
     outputs: set[int] = field(default_factory=set)
 
@@ -46,6 +48,11 @@ def reduction(graph: Graph, index: int) -> tuple[Space, str]:
     raise unsupported(
         graph, index, f"it reduces axes {sorted(axes)} of {list(shape)}", "the last axis, all the others, or all axes"
     )
+
+
+LATEST = {FULL: TILE, COL: TILE, ROW: STRIP_END, ONE: END}
+"""Role → the last phase in which operands may become ready; a reduction to that role is ready in that phase. One value
+for each column is kept no longer than its strip: what is ready when all is done can make no more of those."""
 
 
 class Grouper:
@@ -169,8 +176,8 @@ class Grouper:
     def _open(self, index: int, space: Space) -> None:
         self.groups.append(Group(space))
         self.floating.discard(index)
-        joined = self._join(len(self.groups) - 1, index)
-        assert joined, f"node {index} does not fit a group of its own"
+        if not self._join(len(self.groups) - 1, index):
+            raise InternalError(where(self.graph, index), "it does not fit a group of its own")
 
     def _role(self, group: Group, index: int) -> list[str]:
         """Roles in which a node could be a member, best first."""
@@ -196,13 +203,13 @@ class Grouper:
         group = self.groups[number]
         for role in self._role(group, index):
             added: dict[int, str] = {}
-            late: set[int] = set()
-            if self._fits(group, number, index, role, added, late):
+            ready: dict[int, int] = {}
+            if self._fits(group, number, index, role, added, ready):
                 for node in added:
                     if node not in self.floating:
                         self.made_by.setdefault(node, number)
                 group.members |= added
-                group.late |= late
+                group.ready |= ready
                 self._export(number, added)
                 return True
         return False
@@ -236,7 +243,7 @@ class Grouper:
         return result
 
     def _fits(
-        self, group: Group, number: int, index: int, role: str, added: dict[int, str], late: set[int]
+        self, group: Group, number: int, index: int, role: str, added: dict[int, str], ready: dict[int, int]
     ) -> bool:
         """Whether a node can be a member in a role; collects it and the floating nodes that come with it."""
         stack: list[tuple[int, str]] = [(index, role)]
@@ -262,11 +269,10 @@ class Grouper:
                     return False
         for node, wanted in sorted(order):
             operands = [s.base for s in self.operand_views(node)]
-            is_late = any(o in group.late or o in late for o in operands)
-            if self.graph.nodes[node].op in ("sum", "max") and wanted in (ROW, ONE):
-                is_late = True
-            if is_late:
-                if wanted in (FULL, COL):
-                    return False
-                late.add(node)
+            phase = max((ready.get(o, group.ready.get(o, TILE)) for o in operands), default=TILE)
+            if phase > LATEST[wanted]:
+                return False
+            if self.graph.nodes[node].op in ("sum", "max"):
+                phase = max(phase, LATEST[wanted])
+            ready[node] = phase
         return True

@@ -6,12 +6,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from compiler.targets.accel.micro import COL, FULL, ONE, ROW, STORAGE, Micro, Pass, passes
+from compiler.targets.accel.micro import (
+    BEGIN,
+    COL,
+    END,
+    FULL,
+    ONE,
+    ROW,
+    STORAGE,
+    STRIP_BEGIN,
+    STRIP_END,
+    TILE,
+    Micro,
+    Pass,
+    passes,
+)
 from compiler.targets.accel.product import Product
-
-BEGIN, STRIP_BEGIN, TILE, STRIP_END, END = range(5)
-"""When a pass runs: once at first, once for each strip of columns, for each tile, when a strip's rows are all done
-(sums over rows are then complete), when everything is done."""
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,11 @@ import itertools
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from compiler.errors import CompileError
+from compiler.errors import CompileError, failing_at
 from compiler.targets.accel.assemble import Operator, assemble
-from compiler.targets.accel.build import kernel_of
+from compiler.targets.accel.build import kernel_of, label_of
 from compiler.targets.accel.emit import Builder
-from compiler.targets.accel.groups import Grouper
+from compiler.targets.accel.groups import Group, Grouper
 from compiler.targets.accel.kernel import Kernel
 from compiler.targets.accel.memory import NoSpace, Space
 from compiler.targets.accel.order import ordered
@@ -74,7 +74,8 @@ class _Emission:
             saved = copy.deepcopy((self.builder.accumulator, self.builder.scratchpad))
             tasks, lives = len(self.builder.tasks), len(self.builder.lives.all)
             try:
-                Walk(self.builder, kernel, self.placement.arrays, plan).run()
+                with failing_at(lambda: kernel.label, (NoSpace,)):
+                    Walk(self.builder, kernel, self.placement.arrays, plan).run()
                 return
             except NoSpace as error:
                 problem = error
@@ -104,10 +105,9 @@ def lower(
         grouper = Grouper(graph, set(graph.results), apart)
         groups = grouper.run()
         updates = {grouper.stored(i): graph.input_names[state] for state, i in graph.updates}
-        kernels = [kernel_of(grouper, group) for group in groups]
+        kernels = [_kernel(grouper, group) for group in groups]
         sequence = ordered(kernels, updates) if choice.early else list(range(len(kernels)))
-        kernels, groups = [kernels[k] for k in sequence], [groups[k] for k in sequence]
-        placement = Placer(grouper, kernels, machine, evicted).run()
+        placement = Placer(grouper, [kernels[k] for k in sequence], machine, evicted).run()
         if placement.end > machine.dram.bytes:
             raise _dram_error(name, machine, placement)
         try:
@@ -116,11 +116,12 @@ def lower(
         except _DoesNotFit as failure:
             at = failure.index
             living = {v for v, lease in placement.resident.items() if lease.first <= at <= lease.last}
-            splits = set(groups[at].members) - {groups[at].product} - apart if at < len(groups) else set()
+            members = placement.kernels[at].nodes
+            splits = {i for i in members if graph.nodes[i].op != "matmul"} - apart
             if living:
                 evicted |= living
-            elif splits and len(groups[at].members) > 1:
-                apart |= {i for i in splits if i is not None}
+            elif splits and len(members) > 1:
+                apart |= splits
             else:
                 raise _error(machine, placement.kernels[at], failure) from None
     entry = -(-placement.end // machine.line_bytes) * machine.line_bytes
@@ -129,6 +130,11 @@ def lower(
         machine, builder.tasks, operators, placement.buffers, placement.data, entry, {"name": name}, choice.window,
         builder.lives.all,
     )  # fmt: skip
+
+
+def _kernel(grouper: Grouper, group: Group) -> Kernel:
+    with failing_at(lambda: label_of(grouper.graph, max(group.members))):
+        return kernel_of(grouper, group)
 
 
 def _dram_error(name: str, machine: Machine, placement: Placement) -> CompileError:

@@ -12,6 +12,10 @@ FULL, ROW, COL, ONE = "full", "row", "col", "one"
 """Roles of values in a kernel's space [rows, cols]: the whole space; one value for each column, the same in every row;
 one value for each row, the same in every column; one value. ROW and COL values lie packed, one after the other."""
 
+BEGIN, STRIP_BEGIN, TILE, STRIP_END, END = range(5)
+"""When a pass of a kernel runs: once at first, once for each strip of columns, for each tile, when a strip's rows are
+all done (sums over rows are then complete), when everything is done."""
+
 STORAGE = {
     "float32": ("accumulator", "word", 4),
     "int32": ("accumulator", "word", 4),

@@ -1,4 +1,8 @@
-"""Placement: where every value that outlives its kernel lives, and which kernels may write over a state in place."""
+"""Placement: where every value that outlives its kernel lives, and which kernels may write over a state in place.
+
+What results need of the old value of a state that changes is moved out before the first kernel, so that only kernels
+have to be asked who reads a state last. `contents.py` then checks the placement without knowing any of this.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,7 @@ import numpy as np
 
 from compiler.targets.accel.arrays import Array, dram_pitch, local_pitch
 from compiler.targets.accel.build import label_of
+from compiler.targets.accel.contents import check_contents, may_overwrite
 from compiler.targets.accel.groups import Grouper
 from compiler.targets.accel.kernel import Kernel
 from compiler.targets.accel.layout import Layout
@@ -16,7 +21,6 @@ from compiler.targets.accel.memory import Arena
 from compiler.targets.accel.micro import FULL, STORAGE, Micro
 from compiler.targets.accel.residency import Lease, Tenant, leases
 from compiler.targets.accel.views import stored
-from framework.graph import Graph
 from isa.machine import Machine
 from isa.program import Buffer
 
@@ -26,24 +30,17 @@ BUFFER_DTYPES = {"bool": "int8"}
 
 @dataclass
 class Placement:
-    """``kernels`` with the copies that state updates need; ``arrays``: where values are;
-    ``resident``: values kept in the scratchpad, and ``names``, what those are called."""
+    """``kernels`` with the copies that states and outputs need; ``arrays``: where values are; ``copies``: values that
+    are copies → of what; ``resident``: values kept in the scratchpad, and ``names``, what those are called."""
 
     kernels: list[Kernel]
     arrays: dict[int, Array] = field(default_factory=dict)
+    copies: dict[int, int] = field(default_factory=dict)
     resident: dict[int, Lease] = field(default_factory=dict)
     names: dict[int, str] = field(default_factory=dict)
     buffers: list[Buffer] = field(default_factory=list)
     data: dict[int, bytes] = field(default_factory=dict)
     end: int = 0
-
-
-def _copy(graph: Graph, source: int, target: int, name: str) -> Kernel:
-    """A kernel that copies a value to the array of value ``target``."""
-    node = graph.nodes[source]
-    leaf = Micro("leaf", "", (), FULL, node.dtype.name, name, value=source)
-    moved = Micro("un", "identity", (0,), FULL, node.dtype.name, name)
-    return Kernel(name, *stored(node.shape), (leaf, moved), {1: target})
 
 
 class Placer:
@@ -55,55 +52,85 @@ class Placer:
         self.scratchpad = Arena("scratchpad", machine)
         self.placement = Placement(list(kernels))
         self.made_in = {value: k for k, kernel in enumerate(kernels) for value in kernel.outputs.values()}
+        self.before: list[Kernel] = []
+        self.after: list[Kernel] = []
 
     def run(self) -> Placement:
-        """The placement of everything."""
+        """The placement of everything, checked. Raises InternalError."""
         p, graph = self.placement, self.graph
         outputs = {name: self.grouper.stored(i) for name, i in graph.outputs}
         updates = {graph.input_names[name]: self.grouper.stored(i) for name, i in graph.updates}
-        read = {v for kernel in p.kernels for v in kernel.values} | set(outputs.values()) | set(updates.values())
+        updates = {state: value for state, value in updates.items() if state != value}
+        read = {v for kernel in p.kernels for v in kernel.values}
+        needed = read | set(outputs.values()) | set(updates.values())
         for i in graph.inputs:
-            if graph.nodes[i].attr("kind") == "state" or i in read:
+            if graph.nodes[i].attr("kind") == "state" or i in needed:
                 p.arrays[i] = self._fixed(i)
-                self._buffer(graph.nodes[i].attr("name"), graph.nodes[i].attr("kind"), i, p.arrays[i])
-        for i in sorted(v for v in read if graph.nodes[v].op == "constant"):
+                self._buffer(self._name(i), graph.nodes[i].attr("kind"), i, p.arrays[i])
+        for i in sorted(v for v in needed if graph.nodes[v].op == "constant"):
             p.arrays[i] = self._constant(i)
-        late: list[Kernel] = []
-        saved: list[Kernel] = []
+        given = list(p.arrays)
         for state, value in updates.items():
-            if value == state:
-                continue
-            if value not in p.arrays and self._in_place(state, value, outputs):
+            if value not in p.arrays and self._in_place(state, value):
                 p.arrays[value] = p.arrays[state]
-                continue
-            name = graph.nodes[state].attr("name")
-            if value in updates and value != state:  # another state's old value, which may be overwritten meanwhile
-                spare = -1 - len(saved)
-                p.arrays[spare] = self._fixed(value)
-                saved.append(_copy(graph, value, spare, f"save for {name}"))
-                late.append(_copy_from(graph, value, spare, state, f"update {name}"))
-            else:
-                late.append(_copy(graph, value, state, f"update {name}"))
-        copied: dict[int, int] = {}
-        for number, (name, value) in enumerate(outputs.items()):
-            if value in updates and updates[value] != value:
-                spare = -1000 - number
-                p.arrays[spare] = self._fixed(value)
-                saved.append(_copy(graph, value, spare, f"output {name}"))
-                value = spare
-            elif value not in p.arrays:
-                p.arrays[value] = self._fixed(value)
-            elif not self.made_in and not updates and value not in copied:
-                # Nothing is computed at all: the outputs are written nevertheless, so that a program has work to do.
-                copied[value] = spare = -1000 - number
-                p.arrays[spare] = self._fixed(value)
-                saved.append(_copy(graph, value, spare, f"output {name}"))
-            value = copied.get(value, value)
-            self._buffer(name, "output", dict(graph.outputs)[name], p.arrays[value])
-        p.kernels += [*saved, *late]
+        wanted = [self._output(name, value, updates) for name, value in outputs.items()]
+        self._exchange({state: value for state, value in updates.items() if value in updates}, read)
+        for state, value in updates.items():
+            if value not in updates and p.arrays.get(value) != p.arrays[state]:
+                self.after.append(self._copy(value, p.arrays[state], f"update {self._name(state)}"))
+            wanted.append((f"state {self._name(state)}", p.arrays[state], value))
+        p.kernels = [*self.before, *p.kernels, *self.after]
         self._between()
         p.end = self.layout.end
+        check_contents(p.kernels, p.arrays, given, wanted, p.copies)
         return p
+
+    def _name(self, index: int) -> str:
+        name: str = self.graph.nodes[index].attr("name")
+        return name
+
+    def _copy(self, source: int, target: Array, name: str) -> Kernel:
+        """A kernel that copies a value, or a copy of one, to ``target``."""
+        p = self.placement
+        copied = -1 - len(p.copies)
+        p.copies[copied], p.arrays[copied] = p.copies.get(source, source), target
+        node = self.graph.nodes[p.copies[copied]]
+        leaf = Micro("leaf", "", (), FULL, node.dtype.name, name, value=source)
+        moved = Micro("un", "identity", (0,), FULL, node.dtype.name, name)
+        return Kernel(name, *stored(node.shape), (leaf, moved), {1: copied})
+
+    def _save(self, value: int, name: str) -> int:
+        """Copy a value to a place of its own before the first kernel; the copy."""
+        self.before.append(self._copy(value, self._fixed(value), name))
+        return next(iter(self.before[-1].outputs.values()))
+
+    def _output(self, name: str, value: int, updates: Mapping[int, int]) -> tuple[str, Array, int]:
+        """Give an output its place: the old value of a changing state is saved there; where nothing at all is computed
+        values are written nevertheless, so that a program has work to do; all else is where it is made."""
+        p = self.placement
+        if value in updates or not (self.made_in or updates):
+            array = p.arrays[self._save(value, f"output {name}")]
+        else:
+            if value not in p.arrays:
+                p.arrays[value] = self._fixed(value)
+            array = p.arrays[value]
+        self._buffer(name, "output", dict(self.graph.outputs)[name], array)
+        return f"output {name}", array, value
+
+    def _exchange(self, moves: Mapping[int, int], read: Collection[int]) -> None:
+        """State ← old value of another state that changes too. A state that no kernel reads is written at once, after
+        all moves that read it; for one in a cycle of moves, or that is still read, the value is saved first."""
+        pending = dict(moves)
+        held = [state for state in pending if state in read]
+        while pending:
+            free = next((s for s in pending if s not in pending.values() and s not in held), None)
+            state = free if free is not None else held.pop() if held else next(iter(pending))
+            value, name = pending.pop(state), self._name(state)
+            if free is not None:
+                self.before.append(self._copy(value, self.placement.arrays[state], f"update {name}"))
+            else:
+                saved = self._save(value, f"save for {name}")
+                self.after.append(self._copy(saved, self.placement.arrays[state], f"update {name}"))
 
     def _sizes(self, value: int) -> tuple[str, int, int, int]:
         node = self.graph.nodes[value]
@@ -136,24 +163,20 @@ class Placer:
         self.placement.data[array.address] = padded.tobytes()
         return array
 
-    def _in_place(self, state: int, value: int, outputs: Mapping[str, int]) -> bool:
-        """Whether the kernel that makes ``value`` may write it over ``state``: nothing reads the old value later, and
-        the kernel reads it, if at all, element by element in the place of the new one."""
-        if value not in self.made_in or state in outputs.values():
+    def _in_place(self, state: int, value: int) -> bool:
+        """Whether the kernel that makes ``value`` may write it over ``state``: no kernel reads the old value later, and
+        this one, if it does, element by element."""
+        if value not in self.made_in:
             return False
         number = self.made_in[value]
         kernels = self.placement.kernels
-        if any(state in kernel.values for kernel in kernels[number + 1 :]):
-            return False
-        kernel = kernels[number]
-        if kernel.product and state in (kernel.product.a, kernel.product.b):
-            return False
-        role = next(kernel.micros[m].role for m, v in kernel.outputs.items() if v == value)
-        return all(m.role == role for m in kernel.micros if m.kind == "leaf" and m.value == state)
+        late = any(state in kernel.values for kernel in kernels[number + 1 :])
+        return not late and may_overwrite(kernels[number], state, value)
 
     def _between(self) -> None:
         """Values from kernel to kernel: narrow whole ones in the scratchpad, all others in scratch DRAM."""
         p = self.placement
+        self.made_in = {value: k for k, kernel in enumerate(p.kernels) for value in kernel.outputs.values()}
         last = {v: k for k, kernel in enumerate(p.kernels) for v in kernel.values}
         between = [v for v in self.made_in if v not in p.arrays]
         products = [k.product for k in p.kernels if k.product]
@@ -178,9 +201,3 @@ class Placer:
                 begin = self.made_in[value]
                 address = self.layout.scratch(rows * pitch, begin, last.get(value, begin))
                 p.arrays[value] = Array(dtype, rows, cols, pitch, address)
-
-
-def _copy_from(graph: Graph, like: int, spare: int, target: int, name: str) -> Kernel:
-    made = _copy(graph, like, target, name)
-    leaf = Micro("leaf", "", (), FULL, graph.nodes[like].dtype.name, name, value=spare)
-    return Kernel(made.label, made.rows, made.cols, (leaf, made.micros[1]), made.outputs)

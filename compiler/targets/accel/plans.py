@@ -10,8 +10,8 @@ import math
 from collections.abc import Iterator, Mapping
 
 from compiler.targets.accel.arrays import Array
-from compiler.targets.accel.kernel import TILE, Kernel
-from compiler.targets.accel.micro import COL, FULL, STORAGE
+from compiler.targets.accel.kernel import Kernel
+from compiler.targets.accel.micro import COL, FULL, STORAGE, TILE
 from compiler.targets.accel.walk import Plan
 from isa.fields import INSTRUCTION_BYTES
 from isa.machine import Machine

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from compiler.errors import InternalError
 from compiler.targets.accel.arrays import Array, local_pitch
 from compiler.targets.accel.emit import Block, Builder, Extent
-from compiler.targets.accel.kernel import BEGIN, END, STRIP_BEGIN, STRIP_END, TILE, Kernel
+from compiler.targets.accel.kernel import Kernel
 from compiler.targets.accel.memory import Space
-from compiler.targets.accel.micro import COL, FULL, ONE, ROW, STORAGE, Pass
+from compiler.targets.accel.micro import BEGIN, COL, END, FULL, ONE, ROW, STORAGE, STRIP_BEGIN, STRIP_END, TILE, Pass
 from compiler.targets.accel.product import Piece, bring, sweep
 from compiler.targets.accel.reduce import elementwise, over_lanes, over_rows
 
@@ -192,7 +193,8 @@ class Walk:
             count = ("iadd", "identity", "first", "none")
             elementwise(self.b, count, {"x": lane, "y": base}, block, value.role, 1, length)
             return block
-        assert value.kind == "leaf", f"{value} is read before it is made"
+        if value.kind != "leaf":
+            raise InternalError(value.label or self.kernel.label, f"{value.op} is read before it is made")
         array = self.arrays[value.value]
         row, rows, col, cols = self._part(value.role, extent)
         if array.local is not None:

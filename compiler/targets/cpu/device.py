@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from compiler.errors import failing_at
 from compiler.passes import pipeline
 from compiler.targets.cpu.executable import CpuExecutable
 from compiler.targets.cpu.threads import ThreadBudget
@@ -34,7 +35,8 @@ class CpuDevice:
 
     def compile(self, graph: Graph) -> CpuExecutable:
         """Machine code for `graph`: nothing is rounded that the graph, or the precision asked for, does not round."""
-        return CpuExecutable(pipeline.run(graph, _PIPELINES[self.precision]), self._budget)
+        with failing_at(lambda: f"graph of {len(graph.nodes)} nodes"):
+            return CpuExecutable(pipeline.run(graph, _PIPELINES[self.precision]), self._budget)
 
     def __repr__(self) -> str:
         return f"cpu(threads={self.threads})"
