@@ -8,14 +8,16 @@ import secrets
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import ml_dtypes
 import numpy as np
 
 from framework.dtypes import DTYPES, DType, bfloat16
 from framework.errors import CheckpointError
+from framework.origin import user_line
 from framework.primitives.base import Array
+from framework.refusals import unknown_name
 from framework.tensor import Tensor
 
 STORED: dict[str, np.dtype[Any]] = {
@@ -33,14 +35,29 @@ PARTIAL = ".partial"
 """How the name of a file ends that is still being written."""
 
 
-def save(path: str | Path, state: Mapping[str, Any], metadata: Mapping[str, str] | None = None) -> None:
+def save(
+    path: str | Path | Mapping[str, Any],
+    state: Mapping[str, Any] | str | Path,
+    metadata: Mapping[str, str] | None = None,
+) -> None:
     """Write named arrays or tensors (and text) to ``path``, all or nothing, on the disk before it is seen.
 
-    A symbolic link stays one; a file that is there keeps its mode. Raises CheckpointError.
+    torch's order, (state, path), is as good. A symbolic link stays one; a file that is there keeps its mode.
+    Raises CheckpointError.
     """
     from safetensors.numpy import save as encode
 
+    if isinstance(path, Mapping) and isinstance(state, str | Path):
+        path, state = state, path
+    if not isinstance(path, str | Path) or not isinstance(state, Mapping):
+        raise CheckpointError(
+            f"{user_line()}: save takes named arrays and a path, as in weft.save(model.state_dict(), "
+            f'"model.safetensors"), not a {type(path).__name__} and a {type(state).__name__}'
+        )
     target = Path(path)
+    wrong = next((name for name in state if not isinstance(name, str)), None)
+    if wrong is not None:
+        raise CheckpointError(f"{user_line()}: arrays are saved under names, which {wrong!r} is not")
     arrays = {name: _storable(target, name, value) for name, value in state.items()}
     content = encode(arrays, dict(metadata) if metadata else None)
     try:
@@ -81,6 +98,8 @@ def load(path: str | Path) -> dict[str, Array]:
     """The named arrays in ``path``. Raises CheckpointError saying what is wrong with the file."""
     from safetensors import SafetensorError, deserialize
 
+    if not isinstance(path, str | Path):
+        raise CheckpointError(f"{user_line()}: load takes a path, not a {type(path).__name__}")
     try:
         raw = Path(path).read_bytes()
     except OSError as error:
@@ -134,6 +153,11 @@ _RANGES = {name: _range(dtype) for name, dtype in DTYPES.items()}
 
 def _storable(path: Path, name: str, value: Any) -> Array:
     """``value`` as it is stored, of the same shape: rows one after the other, in the machine's own order of bytes."""
+    if not isinstance(value, Tensor | np.ndarray | np.generic | bool | int | float | list | tuple):
+        raise CheckpointError(
+            f"{path}: {name!r} is a {type(value).__name__}; what is saved are arrays and tensors, such as "
+            "model.state_dict() holds"
+        )
     array = np.asarray(value.numpy() if isinstance(value, Tensor) else value, order="C")
     array = array.astype(array.dtype.newbyteorder("="), copy=False)
     if array.dtype not in STORED.values():
@@ -145,3 +169,7 @@ def _array(path: str | Path, name: str, entry: Mapping[str, Any]) -> Array:
     if entry["dtype"] not in STORED:
         raise CheckpointError(f"{path}: tensor {name!r} is {entry['dtype']}; what can be loaded is {', '.join(STORED)}")
     return np.frombuffer(bytearray(entry["data"]), STORED[entry["dtype"]]).reshape(entry["shape"])
+
+
+if not TYPE_CHECKING:  # a type checker is to go on reporting unknown names itself
+    __getattr__ = unknown_name("checkpoint", globals())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from framework.errors import FrameworkError, ShapeError
 from framework.origin import user_line
 from framework.primitives.base import Array
 from framework.random import Generator, default_generator
+from framework.refusals import unknown_name
 from framework.tensor import Tensor, stored
 
 
@@ -75,3 +76,7 @@ class DataLoader:
         for batch in range(len(self)):
             chosen = order[batch * self.batch_size : (batch + 1) * self.batch_size]
             yield tuple(Tensor(f) for f in self.dataset.take(chosen))
+
+
+if not TYPE_CHECKING:  # a type checker is to go on reporting unknown names itself
+    __getattr__ = unknown_name("data", globals())

@@ -13,6 +13,10 @@ class ShapeError(FrameworkError, ValueError):
     """Shapes that do not fit together; the message names all of them."""
 
 
+class PlaceError(FrameworkError, IndexError, TypeError):
+    """A place that a list of modules does not have."""
+
+
 class DTypeError(FrameworkError, TypeError):
     """An element type that an operation does not take."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from framework.lazy import Expr, apply, constant, no_grad
 from framework.operators import cast, elementwise, expand
 from framework.origin import user_line
 from framework.primitives.base import Shape
+from framework.refusals import unknown_name
 from framework.tensor import Number, Tensor, tensor
 
 
@@ -185,3 +186,7 @@ __all__ = [
     "minimum", "mse_loss", "one_hot", "ones", "ones_like", "relu", "sigmoid", "softmax", "tensor", "where", "zeros",
     "zeros_like",
 ]
+
+
+if not TYPE_CHECKING:  # a type checker is to go on reporting unknown names itself
+    __getattr__ = unknown_name("weft.functional", globals())

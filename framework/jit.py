@@ -25,6 +25,7 @@ from framework.lazy import grad_enabled
 from framework.origin import user_frame, user_line
 from framework.primitives.base import Array
 from framework.recording import Recording, record
+from framework.refusals import FrameworkObject
 from framework.tensor import Tensor, realize_pending, stored
 from framework.tracing import current_trace
 from framework.tree import leaves, map_leaves
@@ -40,8 +41,10 @@ class RetraceWarning(UserWarning):
     """A jitted function that is traced again and again."""
 
 
-class JitFunction:
+class JitFunction(FrameworkObject):
     """A function compiled once for each combination of shapes, dtypes and specialised arguments."""
+
+    STORED = "its Python source"
 
     def __init__(self, function: Callable[..., Any]) -> None:
         if not isinstance(function, functools.partial):

@@ -1,163 +1,27 @@
-"""Modules: parameters with a name each, and what is computed from them."""
+"""The layers and losses: modules with a forward of their own."""
 
 from __future__ import annotations
 
 import math
+import operator
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Self
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any, Self, overload
 
 import numpy as np
 
 from framework import functional
-from framework.checkpoint import fitted
-from framework.device import Device
-from framework.dtypes import DType
-from framework.errors import CheckpointError, FrameworkError, ShapeError
-from framework.origin import inside, unknown_name, user_line
-from framework.primitives.base import Array
+from framework.errors import FrameworkError, PlaceError, ShapeError
+from framework.module import Module, Parameter
+from framework.origin import user_line
 from framework.random import Generator, default_generator
+from framework.refusals import unknown_name
 from framework.tensor import Tensor
-from framework.tracing import current_trace
 
-
-class Parameter(Tensor):
-    """A tensor that a module trains."""
-
-    def __init__(self, data: Any, requires_grad: bool = True) -> None:
-        super().__init__(data, requires_grad=requires_grad)
-
-
-class Module:
-    """Something with parameters and a ``forward``. Parameters, buffers and modules assigned as attributes are found."""
-
-    def __init__(self) -> None:
-        self._parameters: dict[str, Parameter] = {}
-        self._buffers: dict[str, Tensor] = {}
-        self._modules: dict[str, Module] = {}
-        self._name = ""
-        self.training = True
-
-    @property
-    def training(self) -> bool:
-        """Whether it is being trained. A jitted function that reads it is traced once for each value."""
-        trace = current_trace()
-        if trace is not None:
-            trace.note_mode(self, self._training)
-        return self._training
-
-    @training.setter
-    def training(self, mode: bool) -> None:
-        trace = current_trace()
-        if trace is not None:
-            trace.note_mode(self, None)
-        self._training = mode
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        kind = "_parameters" if isinstance(value, Parameter) else "_modules" if isinstance(value, Module) else None
-        if kind is not None:
-            if "_parameters" not in self.__dict__:
-                raise FrameworkError(f"{user_line()}: call super().__init__() before assigning {name!r} to a module")
-            if isinstance(value, Module) and any(module is self for _, module in value.named_modules()):
-                raise FrameworkError(
-                    f"{user_line()}: a module cannot contain itself, but {type(self).__name__}.{name} would; keep a "
-                    "reference to a module around it in a tuple, which is not searched for modules"
-                )
-            for table in ("_parameters", "_buffers", "_modules"):
-                self.__dict__[table].pop(name, None)
-            self.__dict__[kind][name] = value
-            if isinstance(value, Module):
-                value._name = name
-        object.__setattr__(self, name, value)
-
-    def register_buffer(self, name: str, value: Tensor) -> None:
-        """Keep ``value`` as state that is saved but not trained."""
-        self._buffers[name] = value
-        object.__setattr__(self, name, value)
-
-    def forward(self, *args: Any, **kwargs: Any) -> Any:
-        """What the module computes; subclasses say."""
-        raise NotImplementedError(f"{type(self).__name__} has no forward()")  # torch's way: abc would refuse containers
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        with inside(self._name, type(self).__name__):
-            return self.forward(*args, **kwargs)
-
-    def named_modules(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
-        """This module and all within, by dotted path, outer first."""
-        yield prefix, self
-        for name, module in self._modules.items():
-            yield from module.named_modules(f"{prefix}.{name}" if prefix else name)
-
-    def _named(self, kinds: tuple[str, ...]) -> Iterator[tuple[str, Tensor]]:
-        seen: set[int] = set()
-        for path, module in self.named_modules():
-            for kind in kinds:
-                for name, value in module.__dict__[kind].items():
-                    if id(value) not in seen:
-                        seen.add(id(value))
-                        yield f"{path}.{name}" if path else name, value
-
-    def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
-        """Every parameter by dotted path; a shared one once."""
-        return ((name, p) for name, p in self._named(("_parameters",)) if isinstance(p, Parameter))
-
-    def parameters(self) -> Iterator[Parameter]:
-        """Every parameter."""
-        return (p for _, p in self.named_parameters())
-
-    def named_state(self) -> Iterator[tuple[str, Tensor]]:
-        """Every parameter and buffer by dotted path: what a jitted function may read and write."""
-        return self._named(("_parameters", "_buffers"))
-
-    def state_dict(self) -> dict[str, Array]:
-        """Every parameter and buffer by dotted path, as NumPy arrays."""
-        return {name: value.numpy() for name, value in self.named_state()}
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Set every parameter and buffer, or none. Raises CheckpointError for missing or unknown names, other shapes,
-        and values that the element type in the model cannot hold."""
-        own = dict(self.named_state())
-        missing, unknown = sorted(own.keys() - state.keys()), sorted(state.keys() - own.keys())
-        if missing or unknown:
-            found = (("missing", missing), ("unknown", unknown))
-            parts = [f"{word} {', '.join(names)}" for word, names in found if names]
-            raise CheckpointError(f"the state does not belong to this {type(self).__name__}: {'; '.join(parts)}")
-        arrays = {name: fitted(name, state[name], value) for name, value in own.items()}
-        for name, value in own.items():
-            value.assign(Tensor(arrays[name], dtype=value.dtype))
-
-    def to(self, target: DType | str | Device) -> Self:
-        """Move, or convert, every parameter and buffer in place; their gradients are dropped."""
-        for _, value in self.named_state():
-            moved = Tensor(value).to(target)
-            value._expr = moved._read()
-            if isinstance(value, Parameter):
-                value.grad = None
-                value.requires_grad_()
-        return self
-
-    def train(self, mode: bool = True) -> Self:
-        """Say that the module is being trained (or not)."""
-        for _, module in self.named_modules():
-            module.training = mode
-        return self
-
-    def eval(self) -> Self:
-        """Say that the module is being used, not trained."""
-        return self.train(False)
-
-    def zero_grad(self) -> None:
-        """Forget every gradient."""
-        for parameter in self.parameters():
-            parameter.grad = None
-
-    def __repr__(self) -> str:
-        inner = [f"  ({name}): " + repr(m).replace("\n", "\n  ") for name, m in self._modules.items()]
-        return f"{type(self).__name__}({self._details()}" + ("\n" + "\n".join(inner) + "\n)" if inner else ")")
-
-    def _details(self) -> str:
-        return ""
+__all__ = [
+    "BCEWithLogitsLoss", "CrossEntropyLoss", "Flatten", "Linear", "MSELoss", "Module", "ModuleList", "Parameter",
+    "ReLU", "Sequential", "Sigmoid",
+]
 
 
 class Linear(Module):
@@ -221,13 +85,38 @@ class Flatten(Module):
         return result
 
 
-class Sequential(Module):
+class _Places(Module):
+    """Modules that are reached by their place."""
+
+    def _chosen(self, index: int | slice) -> list[tuple[str, Module]]:
+        """(name, module) at these places. Raises IndexError or TypeError at the user's line."""
+        named = list(self._modules.items())
+        try:
+            return named[index] if isinstance(index, slice) else [named[operator.index(index)]]
+        except TypeError:
+            kind = type(index).__name__
+            raise PlaceError(f"{user_line()}: {type(self).__name__} takes a number or a slice, not a {kind}") from None
+        except IndexError:
+            name = type(self).__name__
+            raise PlaceError(f"{user_line()}: {name} has {len(named)} modules, so there is no [{index}]") from None
+
+    def __len__(self) -> int:
+        return len(self._modules)
+
+    def __iter__(self) -> Iterator[Module]:
+        return iter(self._modules.values())
+
+
+class Sequential(_Places):
     """Modules one after another, named "0", "1", … or as in the OrderedDict given."""
 
     def __init__(self, *modules: Any) -> None:
         super().__init__()
         named = modules[0].items() if len(modules) == 1 and isinstance(modules[0], OrderedDict) else enumerate(modules)
         for name, module in named:
+            if not isinstance(module, Module):
+                kind = type(module).__name__
+                raise FrameworkError(f"{user_line()}: a Sequential takes modules, but {name!r} is of type {kind}")
             setattr(self, str(name), module)
 
     def forward(self, x: Any) -> Any:
@@ -236,11 +125,39 @@ class Sequential(Module):
             x = module(x)
         return x
 
-    def __len__(self) -> int:
-        return len(self._modules)
+    @overload
+    def __getitem__(self, index: int) -> Module: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequential: ...
+    def __getitem__(self, index: int | slice) -> Module:
+        """A module by its place; for a slice a Sequential of the same modules under the same names."""
+        chosen = self._chosen(index)
+        return Sequential(OrderedDict(chosen)) if isinstance(index, slice) else chosen[0][1]
 
-    def __getitem__(self, index: int) -> Module:
-        return list(self._modules.values())[index]
+
+class ModuleList(_Places):
+    """Modules named "0", "1", …, to be called as their owner likes."""
+
+    def __init__(self, modules: Iterable[Module] = ()) -> None:
+        super().__init__()
+        for module in modules:
+            self.append(module)
+
+    def append(self, module: Module) -> Self:
+        """One more at the end."""
+        if not isinstance(module, Module):
+            raise FrameworkError(f"{user_line()}: a ModuleList holds modules, not a {type(module).__name__}")
+        setattr(self, str(len(self)), module)
+        return self
+
+    @overload
+    def __getitem__(self, index: int) -> Module: ...
+    @overload
+    def __getitem__(self, index: slice) -> ModuleList: ...
+    def __getitem__(self, index: int | slice) -> Module:
+        """A module by its place; for a slice a ModuleList of the same modules, counted anew."""
+        chosen = self._chosen(index)
+        return ModuleList(module for _, module in chosen) if isinstance(index, slice) else chosen[0][1]
 
 
 class CrossEntropyLoss(Module):

@@ -8,21 +8,24 @@ from typing import TYPE_CHECKING, Any
 from framework.checkpoint import fitted
 from framework.errors import CheckpointError, FrameworkError, TraceError
 from framework.lazy import is_left_over, no_grad
-from framework.nn import Parameter
-from framework.origin import unknown_name, user_line
+from framework.module import Parameter
+from framework.origin import user_line
 from framework.primitives.base import Array
+from framework.refusals import FrameworkObject, unknown_name
 from framework.tensor import Tensor, realize_pending
 from framework.tracing import current_trace
 
 PLAIN = (bool, int, float, str, tuple, type(None))
 
 
-class Optimizer:
+class Optimizer(FrameworkObject):
     """Holds parameters and a learning rate; ``step`` changes the parameters by their gradients.
 
     The learning rate is state: changing ``lr`` between jitted steps compiles nothing anew. Attributes that are plain
     Python values are fixed in a compiled step: changing one between jitted steps traces it anew.
     """
+
+    STORED = "weft.save(optimizer.state_dict(), path), and optimizer.load_state_dict(weft.load(path)) to read"
 
     def __init__(self, parameters: Iterable[Parameter], lr: float) -> None:
         try:
@@ -100,9 +103,14 @@ class Optimizer:
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Set all state, or none. Raises CheckpointError for other names or shapes, and values that do not fit."""
+        if not isinstance(state, Mapping):
+            raise CheckpointError(
+                f"{user_line()}: load_state_dict takes arrays by name, as state_dict() or weft.load() gives them, "
+                f"not a {type(state).__name__}"
+            )
         own = dict(self.named_state())
         if own.keys() != state.keys():
-            raise CheckpointError(f"the optimiser's state is {', '.join(own)}, not {', '.join(state)}")
+            raise CheckpointError(f"the optimiser's state is {', '.join(own)}, not {', '.join(map(str, state))}")
         arrays = {name: fitted(name, state[name], value) for name, value in own.items()}
         for name, value in own.items():
             value.assign(Tensor(arrays[name], dtype=value.dtype))

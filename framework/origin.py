@@ -5,12 +5,11 @@ from __future__ import annotations
 import copy
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import lru_cache
 from types import FrameType
-from typing import NoReturn
 
 _WITHIN = (os.path.dirname(os.path.abspath(__file__)) + os.sep, copy.__file__)
 _MODULE: ContextVar[tuple[str, str] | None] = ContextVar("module", default=None)
@@ -59,13 +58,3 @@ def inside(path: str, kind: str) -> Iterator[None]:
         yield
     finally:
         _MODULE.reset(token)
-
-
-def unknown_name(module: str, names: Mapping[str, object]) -> Callable[[str], NoReturn]:
-    """A ``__getattr__`` for a module that says what classes of its own it has (``names``: its globals)."""
-
-    def missing(name: str) -> NoReturn:
-        own = [n for n, x in names.items() if isinstance(x, type) and x.__module__ == names["__name__"]]
-        raise AttributeError(f"{user_line()}: {module} has no {name}; there are: {', '.join(sorted(own))}")
-
-    return missing

@@ -165,8 +165,6 @@ def _rebuilt(model: Module, instead: Mapping[int, Module], jitted: bool = True) 
     def build(module: Module) -> Module:
         if id(module) not in made:
             made[id(module)] = twin = copy.copy(module)
-            for table in ("_parameters", "_buffers", "_modules"):
-                twin.__dict__[table] = dict(module.__dict__[table])
             for name in _jitted(module):
                 if not jitted:
                     twin.__dict__[name] = functools.partial(getattr(type(module), name)._function, twin)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from contextvars import ContextVar
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,7 @@ import numpy.typing as npt
 from framework.errors import TraceError
 from framework.origin import user_line
 from framework.primitives.base import Shape
+from framework.refusals import unknown_name
 from framework.tensor import Tensor
 from framework.tracing import current_trace
 
@@ -113,3 +114,7 @@ def rand(*shape: Any, generator: Generator | None = None) -> Tensor:
 def randn(*shape: Any, generator: Generator | None = None) -> Tensor:
     """A float32 tensor of normal numbers, mean 0 and variance 1."""
     return Tensor((generator or default_generator()).normal(_extents(shape)))
+
+
+if not TYPE_CHECKING:  # a type checker is to go on reporting unknown names itself
+    __getattr__ = unknown_name("random", globals())

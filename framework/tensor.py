@@ -32,6 +32,7 @@ from framework.lazy import (
 from framework.operators import Operators
 from framework.origin import user_line
 from framework.primitives.base import Array, Shape
+from framework.refusals import FrameworkObject
 from framework.tracing import current_trace, refuse_value
 
 Number = bool | int | float
@@ -40,12 +41,14 @@ _LIVE: weakref.WeakValueDictionary[int, Tensor] = weakref.WeakValueDictionary()
 """Tensors that may be pending, by id in order of creation: realising one realises all of its device in one graph."""
 
 
-class Tensor(Operators):
+class Tensor(Operators, FrameworkObject):
     """An n-dimensional array of one element type, with an optional gradient.
 
     data: a number, nested sequence, NumPy array or tensor. dtype: element type, else the data's (float64 → float32,
     int64 → int32). device: name of a device or a Device. requires_grad: collect gradients in ``.grad``.
     """
+
+    STORED = 'weft.save({"x": x}, path), and weft.load(path)["x"] to read'
 
     def __init__(
         self,

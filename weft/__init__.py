@@ -16,6 +16,8 @@ from weft.edition import LEFT_OUT as _LEFT_OUT
 from weft.edition import refusal as _refusal
 
 __version__ = "0.1.0"
+__framework__ = True
+"""A user's line is never in here (``framework.origin``)."""
 
 _OTHERS = {
     "digits": "weft.datasets",
@@ -65,7 +67,9 @@ def __getattr__(name: str) -> Any:
     else:
         module = next((m for m, names in EXPORTS.items() if name in names.split()), None)
         if module is None:
-            raise AttributeError(f"module 'weft' has no attribute {name!r}")
+            from framework.refusals import unknown_name
+
+            unknown_name("weft", {"__name__": __name__, "__all__": __dir__()})(name)
         value = getattr(importlib.import_module(f"framework.{module}"), name)
     globals()[name] = value
     return value
