@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import secrets
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import ml_dtypes
 import numpy as np
@@ -33,6 +34,9 @@ STORED: dict[str, np.dtype[Any]] = {
 """safetensors' names of the types that a tensor can be made of."""
 PARTIAL = ".partial"
 """How the name of a file ends that is still being written."""
+
+_MOST_HEADER = 100_000_000  # bytes: safetensors' own limit
+_CHUNK = 1 << 24
 
 
 def save(
@@ -100,20 +104,47 @@ def load(path: str | Path) -> dict[str, Array]:
 
     if not isinstance(path, str | Path):
         raise CheckpointError(f"{user_line()}: load takes a path, not a {type(path).__name__}")
+    untyped: Any = deserialize  # safetensors gives it no types
+    where = _shown(str(path))
     try:
-        raw = Path(path).read_bytes()
+        with Path(path).open("rb") as file:
+            raw = _content(where, file)
+        return {name: _array(where, name, entry) for name, entry in untyped(raw)}
     except OSError as error:
-        raise CheckpointError(f"{path}: cannot read the checkpoint: {error.strerror or error}") from None
-    if len(raw) < 8 or int.from_bytes(raw[:8], "little") > len(raw) - 8:
+        raise CheckpointError(f"{where}: cannot read the checkpoint: {error.strerror or error}") from None
+    except CheckpointError:
+        raise
+    except MemoryError:
+        raise CheckpointError(f"{where}: its tensors need more memory than there is") from None
+    except (SafetensorError, ValueError, OverflowError, LookupError, TypeError, AttributeError) as error:
+        raise CheckpointError(f"{where}: damaged safetensors file: {_shown(str(error))}") from None
+
+
+def _content(where: str, file: BinaryIO) -> bytes:
+    """The bytes of a checkpoint: no more of them than its header says there are, whatever ``file`` is."""
+    length = file.read(8)
+    size = int.from_bytes(length, "little")
+    header = file.read(size) if len(length) == 8 and size <= _MOST_HEADER else b""
+    if len(header) < max(size, 2):
+        count = len(length) + len(header)
         raise CheckpointError(
-            f"{path}: not a safetensors file, or truncated: its {len(raw)} bytes are fewer than its header says"
+            f"{where}: not a safetensors file, or truncated: its {count} bytes are fewer than its header says"
+            if size <= _MOST_HEADER
+            else f"{where}: not a safetensors file, or truncated: its header would be {size:,} bytes"
         )
-    try:
-        untyped: Any = deserialize  # safetensors gives it no types
-        entries = untyped(raw)
-    except (SafetensorError, ValueError) as error:
-        raise CheckpointError(f"{path}: damaged safetensors file: {error}") from None
-    return {name: _array(path, name, entry) for name, entry in entries}
+    wanted, parts = 1, [length, header]  # one byte more than there should be, to see whether anything is left over
+    with contextlib.suppress(ValueError, OverflowError, LookupError, TypeError, AttributeError, RecursionError):
+        entries = [one for name, one in json.loads(header).items() if name != "__metadata__"]
+        wanted += max((int(one["data_offsets"][1]) for one in entries), default=0)
+    while wanted > 0 and (part := file.read(min(wanted, _CHUNK))):
+        parts.append(part)
+        wanted -= len(part)
+    return b"".join(parts)
+
+
+def _shown(text: str) -> str:
+    """A text from a file as messages show it: what does not print is escaped."""
+    return text if text.isprintable() else text.encode("unicode_escape").decode("ascii")
 
 
 def fitted(name: str, value: Any, like: Tensor) -> Array:
@@ -165,10 +196,15 @@ def _storable(path: Path, name: str, value: Any) -> Array:
     return array
 
 
-def _array(path: str | Path, name: str, entry: Mapping[str, Any]) -> Array:
+def _array(path: str, name: str, entry: Mapping[str, Any]) -> Array:
+    if not name.isprintable():
+        raise CheckpointError(f"{path}: the name {name!r} of a tensor must be of characters that print")
     if entry["dtype"] not in STORED:
         raise CheckpointError(f"{path}: tensor {name!r} is {entry['dtype']}; what can be loaded is {', '.join(STORED)}")
-    return np.frombuffer(bytearray(entry["data"]), STORED[entry["dtype"]]).reshape(entry["shape"])
+    array = np.frombuffer(bytearray(entry["data"]), STORED[entry["dtype"]]).reshape(entry["shape"])
+    if array.dtype == np.bool_ and (array.view(np.uint8) > 1).any():
+        raise CheckpointError(f"{path}: tensor {name!r} is BOOL, and holds bytes that are neither 0 nor 1")
+    return array
 
 
 if not TYPE_CHECKING:  # a type checker is to go on reporting unknown names itself

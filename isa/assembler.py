@@ -16,7 +16,6 @@ Fields are ``name=value``; those left out take their defaults. ``;`` and ``#`` b
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -28,6 +27,8 @@ from isa.errors import AssemblyError, WeftError
 from isa.instructions import BY_NAME
 from isa.machine import Machine, from_dict, load
 from isa.program import BUFFER_KINDS, DTYPES, Buffer, Program
+from isa.reading import json_prefix, parse_json, read_text, reading, shown
+from isa.reading import name as printing
 from isa.text import parse_field, parse_integer, suggestion, tokens
 
 
@@ -54,7 +55,11 @@ def parse_instruction(words: list[str], source: str = "") -> Instruction:
 
 
 def _unquote(word: str) -> str:
-    return str(json.loads(word)) if word.startswith('"') else word
+    """The name that a word stands for, in double quotes or without. Raises AssemblyError."""
+    with reading("a text in double quotes is written as in JSON", AssemblyError):
+        text = parse_json(word) if word.startswith('"') else word
+    with reading("a name", AssemblyError):
+        return printing(text, "it")
 
 
 class _Assembly:
@@ -159,13 +164,10 @@ class _Assembly:
             raise AssemblyError(f".data {form}: a value is not one of {form}") from None
 
     def add_meta(self, line: str) -> None:
-        decode = json.JSONDecoder().raw_decode
-        try:
-            key, end = decode(line) if line.startswith('"') else (line.split()[0], len(line.split()[0]))
+        with reading(".meta: needs a key and valid JSON", AssemblyError):
+            key, end = json_prefix(line) if line.startswith('"') else (line.split()[0], len(line.split()[0]))
             rest = line[end:].lstrip()
-            value, end = decode(rest)
-        except (ValueError, IndexError) as error:
-            raise AssemblyError(f".meta: needs a key and valid JSON: {error}") from None
+            value, end = json_prefix(rest)
         if tokens(rest[end:]):
             raise AssemblyError(f".meta: '{rest[end:].strip()}': after the JSON only a comment")
         self.meta[key] = value
@@ -203,11 +205,12 @@ def assemble(text: str, file: str = "program", machine: Machine | None = None) -
     Instructions carry ``file:line`` as their source. Raises AssemblyError ``file:line: message``. The program is
     not validated here (see ``isa.validator``).
     """
-    assembly = _Assembly(machine)
+    assembly, file = _Assembly(machine), shown(file, 4096)
     for number, line in enumerate(text.splitlines(), 1):
         where = f"{file}:{number}"
         try:
-            assembly.line(line, where)
+            with reading("not a line of assembly", AssemblyError):
+                assembly.line(line, where)
         except WeftError as error:
             raise AssemblyError(f"{where}: {error}") from error
     if assembly.machine is None:
@@ -226,9 +229,4 @@ def assemble(text: str, file: str = "program", machine: Machine | None = None) -
 
 def assemble_file(path: Path | str, machine: Machine | None = None) -> Program:
     """The program in an assembly file. Raises AssemblyError."""
-    try:
-        text = Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = f"{error.reason} at byte {error.start}" if isinstance(error, UnicodeDecodeError) else error.strerror
-        raise AssemblyError(f"{path}: cannot be read as text: {reason}") from error
-    return assemble(text, str(path), machine)
+    return assemble(read_text(path, AssemblyError), str(path), machine)

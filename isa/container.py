@@ -19,11 +19,14 @@ from isa.encoding import decode_all
 from isa.errors import EncodingError, MachineError, ProgramError
 from isa.fields import INSTRUCTION_BYTES
 from isa.files import replacing
+from isa.limits import PROGRAM_FILE
 from isa.machine import Machine, from_dict
 from isa.program import BUFFER_KINDS, DTYPES, Buffer, Program
+from isa.reading import name, parse_json, read_bytes, reading, shown, whole
 
 SCHEMA = 1
 FORMAT = "weft program"
+_MOST_SOURCE = 4096  # characters of an instruction's source
 _MOST_HEADER = 1 << 27  # a longer safetensors header is certainly not ours
 
 
@@ -87,67 +90,73 @@ def _metadata(content: bytes, where: str) -> dict[str, Any]:
         raise ProgramError(foreign)
     if 8 + length > len(content):
         raise ProgramError(f"{where}: the file is truncated in its header; write it again")
-    try:
-        described = json.loads(content[8 : 8 + length]).get("__metadata__", {}).get("weft", "{}")
-        metadata = json.loads(described)
-    except (ValueError, TypeError, AttributeError) as error:
-        raise ProgramError(f"{where}: the file's header is corrupted; write it again") from error
+    with reading(f"{where}: the file's header is corrupted", ProgramError, "write it again"):
+        described = parse_json(content[8 : 8 + length]).get("__metadata__", {}).get("weft", "{}")
+        metadata = parse_json(described)
     if not isinstance(metadata, dict) or metadata.get("format") != FORMAT:
         raise ProgramError(foreign)
     if metadata.get("schema") != SCHEMA:
         raise ProgramError(
-            f"{where}: a program file of schema {metadata.get('schema')}; this weft reads schema {SCHEMA}: "
+            f"{where}: a program file of schema {str(metadata.get('schema'))[:40]}; this weft reads schema {SCHEMA}: "
             "write it again with this version"
         )
     return metadata
 
 
 def _buffer(entry: Mapping[str, Any]) -> Buffer:
-    buffer = Buffer(
-        str(entry["name"]), str(entry["kind"]), str(entry["dtype"]), tuple(int(n) for n in entry["shape"]),
-        int(entry["address"]), int(entry["pitch"]),
-    )  # fmt: skip
+    called = name(entry["name"], "the name of a buffer")
+    shape = tuple(whole(n, f"the shape of buffer '{called}'") for n in entry["shape"])
+    address, pitch = (whole(entry[key], f"{key} of buffer '{called}'") for key in ("address", "pitch"))
+    buffer = Buffer(called, str(entry["kind"]), str(entry["dtype"]), shape, address, pitch)
     if buffer.kind not in BUFFER_KINDS or buffer.dtype not in DTYPES:
-        raise ValueError(f"buffer '{buffer.name}' is of an unknown kind or dtype")
+        raise ValueError(f"buffer '{called}' is of an unknown kind or dtype")
     return buffer
 
 
 def from_bytes(content: bytes, where: str = "program") -> Program:
     """The program in a file's contents; ``where`` names it in errors. Raises ProgramError, MachineError."""
     metadata = _metadata(content, where)
-    try:
-        tensors = load_tensors(content)
-    except SafetensorError as error:
-        raise ProgramError(f"{where}: the file is truncated or corrupted ({error}); write it again") from error
+    with reading(f"{where}: the file is truncated or corrupted", ProgramError, "write it again"):
+        try:
+            tensors = load_tensors(content)
+        except SafetensorError as error:
+            raise ValueError(error) from error
     header = str(metadata.get("program"))
     if "code" not in tensors or _checksum(header, tensors) != metadata.get("sha256"):
         raise ProgramError(f"{where}: the file is corrupted (its checksum does not match); write it again")
     try:
-        values = json.loads(header)
-        machine = from_dict(values["machine"], f"{where}: machine")
-        count = int(values["instructions"])
-        decoded = decode_all(tensors["code"].tobytes()[: count * INSTRUCTION_BYTES], where)
-        sources = [str(source) for source in values["sources"]]
-        instructions = tuple(
-            dataclasses.replace(instruction, source=source)
-            for instruction, source in zip(decoded, sources, strict=True)
-        )
-        data = {int(key[len("data.") :], 0): t.tobytes() for key, t in tensors.items() if key != "code"}
-        buffers = tuple(_buffer(entry) for entry in values["buffers"])
-        return Program(machine, instructions, int(values["entry"]), buffers, data, dict(values["meta"]))
+        with reading(f"{where}: the program's description is not valid", ProgramError, "write it again"):
+            return _described(parse_json(header), tensors, where)
     except (EncodingError, MachineError) as error:
         raise ProgramError(f"{error}; write the file again with this version") from error
-    except (KeyError, ValueError, TypeError) as error:
-        raise ProgramError(f"{where}: the program's description is not valid ({error}); write it again") from error
+
+
+def _described(values: Mapping[str, Any], tensors: Mapping[str, npt.NDArray[np.uint8]], where: str) -> Program:
+    """The program of a header's ``values`` and the bytes of the file."""
+    machine = from_dict(values["machine"], f"{where}: machine")
+    count = whole(values["instructions"], "instructions")
+    if not 0 <= count * INSTRUCTION_BYTES <= tensors["code"].nbytes:
+        raise ValueError(f"it says that it has {count} instructions; the code is {tensors['code'].nbytes} bytes")
+    decoded = decode_all(tensors["code"].tobytes()[: count * INSTRUCTION_BYTES], where)
+    sources = [shown(str(source), _MOST_SOURCE) for source in values["sources"]]
+    instructions = tuple(
+        dataclasses.replace(instruction, source=source) for instruction, source in zip(decoded, sources, strict=True)
+    )
+    data = {_address(key): t.tobytes() for key, t in tensors.items() if key != "code"}
+    buffers = tuple(_buffer(entry) for entry in values["buffers"])
+    return Program(machine, instructions, whole(values["entry"], "entry"), buffers, data, dict(values["meta"]))
+
+
+def _address(key: str) -> int:
+    prefix, _, digits = key.partition(".")
+    if prefix != "data" or len(digits) > 18:
+        raise ValueError(f"the section {name(key, 'the name of a section')} is not called data.ADDRESS")
+    return int(digits, 0)
 
 
 def load(path: Path | str) -> Program:
     """Read a program's file. Raises ProgramError naming the file and the remedy."""
-    try:
-        content = Path(path).read_bytes()
-    except OSError as error:
-        raise ProgramError(f"{path}: cannot be read: {error.strerror}") from error
-    return from_bytes(content, str(path))
+    return from_bytes(read_bytes(path, ProgramError, PROGRAM_FILE), str(path))
 
 
 def _differences(a: Mapping[str, Any], b: Mapping[str, Any], prefix: str = "") -> list[str]:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from isa.encoding import Instruction
+from isa.errors import printable
 from isa.machine import Machine, load, presets
 from isa.program import Buffer, Program
 from isa.text import field_text
@@ -54,7 +55,7 @@ def machine_text(machine: Machine) -> str:
 
 
 def _word(name: str) -> str:
-    return name if _PLAIN.fullmatch(name) else json.dumps(name)
+    return name if _PLAIN.fullmatch(name) and name.isprintable() else json.dumps(name)
 
 
 def _buffer_text(buffer: Buffer) -> str:
@@ -69,7 +70,7 @@ def instruction_lines(program: Program) -> Iterator[str]:
     for instruction in program.instructions:
         if instruction.name == "end":
             depth = max(depth - 1, 0)
-        comment = f"  ; {' '.join(instruction.source.split())}" if instruction.source else ""
+        comment = f"  ; {printable(' '.join(instruction.source.split()))}" if instruction.source else ""
         yield f"{'  ' * depth}{instruction_text(instruction)}{comment}"
         if instruction.name == "loop":
             depth += 1

@@ -3,13 +3,29 @@
 from __future__ import annotations
 
 
+def printable(text: str) -> str:
+    """``text`` with every character that does not print (controls, those without width or that turn the direction of
+    writing, halves of characters) as its escape, such as ``\\x1b``; only the line feed stays."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
 class WeftError(Exception):
     """A mistake in what the user gave: the message says what, where, and what would be right.
 
-    ``exit_code`` is what the command line ends with (2: usage or configuration).
+    What does not print in it (it may quote a file) is escaped. ``exit_code`` is what the command line ends with
+    (2: usage or configuration).
     """
 
     exit_code = 2
+
+    def __str__(self) -> str:
+        return printable(super().__str__())
+
+
+class LimitError(WeftError):
+    """A file or a program that asks for more than ``isa.limits`` allows."""
 
 
 class MachineError(WeftError):

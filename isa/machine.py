@@ -13,6 +13,8 @@ from typing import Any
 
 from isa.errors import MachineError
 from isa.fields import INSTRUCTION_BYTES
+from isa.reading import name as printing
+from isa.reading import read_text, reading, shown
 from isa.text import suggestion
 
 PRESETS = Path(__file__).parent / "machines"
@@ -166,7 +168,9 @@ _TOP = ("name", "dim", "types")
 
 def _integer(where: str, key: str, value: object, meta: Mapping[str, Any]) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
-        raise MachineError(f"{where}: {key} = {value!r}: must be an integer")
+        raise MachineError(f"{where}: {key} = {shown(repr(value), 40)}: must be an integer")
+    if value.bit_length() > 64:
+        raise MachineError(f"{where}: {key}: must be from {meta['low']} to {meta['high']}; it is over 64 bits long")
     if not meta["low"] <= value <= meta["high"]:
         raise MachineError(f"{where}: {key} = {value}: must be from {meta['low']} to {meta['high']}")
     if meta["power"] and value & (value - 1):
@@ -177,31 +181,45 @@ def _integer(where: str, key: str, value: object, meta: Mapping[str, Any]) -> in
 
 
 def from_dict(data: Mapping[str, Any], where: str = "machine") -> Machine:
-    """Build a machine from plain data as a TOML file holds it; ``where`` names the source in errors."""
+    """Build a machine from plain data as a TOML file holds it; ``where`` names the source in errors.
+
+    Raises MachineError.
+    """
+    with reading(where, MachineError):
+        return _from_dict(data, where)
+
+
+def _from_dict(data: Mapping[str, Any], where: str) -> Machine:
+    if not isinstance(data, Mapping):
+        raise MachineError(f"{where}: must be a table of keys")
     values: dict[str, Any] = {}
     for key in data:
         if key not in _TOP and key not in _SECTIONS:
             known = (*_TOP, *_SECTIONS)
-            raise MachineError(f"{where}: unknown key '{key}'; known keys: {', '.join(known)}{suggestion(key, known)}")
+            raise MachineError(
+                f"{where}: unknown key '{shown(key)}'; known keys: {', '.join(known)}{suggestion(key, known)}"
+            )
     for key in _TOP:
         if key not in data:
             raise MachineError(f"{where}: missing key '{key}'")
     if not isinstance(data["name"], str):
-        raise MachineError(f"{where}: name = {data['name']!r}: must be a string")
+        raise MachineError(f"{where}: name = {shown(repr(data['name']))}: must be a string")
+    printing(data["name"], "name")
     if not isinstance(data["types"], list | tuple) or not all(isinstance(t, str) for t in data["types"]):
-        raise MachineError(f'{where}: types = {data["types"]!r}: must be a list like ["bf16", "int8"]')
+        raise MachineError(f'{where}: types = {shown(repr(data["types"]))}: must be a list like ["bf16", "int8"]')
     values["name"] = data["name"]
     values["dim"] = _integer(where, "dim", data["dim"], {"low": 2, "high": 128, "power": True})
     values["types"] = tuple(data["types"])
     for section, cls in _SECTIONS.items():
         given = data.get(section, {})
         if not isinstance(given, Mapping):
-            raise MachineError(f"{where}: {section} = {given!r}: must be a table of keys")
+            raise MachineError(f"{where}: {section} = {shown(repr(given))}: must be a table of keys")
         metas = {f.name: f for f in dataclasses.fields(cls)}
         for key in given:
             if key not in metas:
                 raise MachineError(
-                    f"{where}: unknown key '{section}.{key}'; known keys: {', '.join(metas)}{suggestion(key, metas)}"
+                    f"{where}: unknown key '{section}.{shown(key)}'; known keys: {', '.join(metas)}"
+                    f"{suggestion(key, metas)}"
                 )
         for name, f in metas.items():
             if name not in given and f.default is dataclasses.MISSING:
@@ -224,14 +242,16 @@ def load(source: str | Path, overrides: Mapping[str, int] | None = None) -> Mach
     ``{"dram.latency": 37}`` applied. Raises MachineError."""
     name = str(source)
     path = PRESETS / f"{name}.toml" if name in presets() else Path(name)
-    if not path.is_file():
+    with reading(f"no machine '{shown(name)}'", MachineError):
+        there = path.is_file()
+    if not there:
         raise MachineError(
-            f"no machine '{name}': not a file, and the presets are {', '.join(presets())}{suggestion(name, presets())}"
+            f"no machine '{shown(name)}': not a file, and the presets are {', '.join(presets())}"
+            f"{suggestion(name, presets())}"
         )
-    try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise MachineError(f"{path}: not valid TOML: {error}") from error
+    text = read_text(path, MachineError)
+    with reading(f"{path}: not valid TOML", MachineError):
+        data = tomllib.loads(text)
     where = name if path.parent == PRESETS else str(path)
     for key, value in (overrides or {}).items():
         section, _, leaf = key.rpartition(".")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -46,7 +47,7 @@ class Buffer:
     @property
     def rows(self) -> int:
         """Number of rows along the last axis."""
-        return int(np.prod(self.shape[:-1], dtype=np.int64)) if self.shape else 1
+        return math.prod(self.shape[:-1])
 
     @property
     def row_elements(self) -> int:

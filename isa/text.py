@@ -11,6 +11,7 @@ from isa.errors import AssemblyError
 from isa.fields import SEMAPHORES, Field, Kind
 from isa.instructions import ACCUMULATOR_BIT
 
+_MOST_NAME = 100  # characters of a name that may be a misspelt one
 _LOCAL = re.compile(r"(sp|acc)\[([^\]]*)\]")
 _FLOAT = re.compile(r"[+-]?(\d+\.\d*([eE][+-]?\d+)?|\.\d+([eE][+-]?\d+)?|\d+[eE][+-]?\d+|inf|nan)")
 _TOKEN = re.compile(r'(?:"(?:[^"\\]|\\.)*"|[^\s;#"])+')
@@ -43,16 +44,21 @@ def field_text(field: Field, value: int) -> str:
 
 def suggestion(given: str, known: Iterable[str]) -> str:
     """``"; did you mean 'x'?"`` for the closest known name, or nothing."""
+    if len(given) > _MOST_NAME:  # the search takes quadratic time
+        return ""
     close = difflib.get_close_matches(given, list(known), 1)
     return f"; did you mean '{close[0]}'?" if close else ""
 
 
 def parse_integer(text: str, what: str) -> int:
-    """A decimal, ``0x`` or ``0b`` integer, with an optional sign. Raises AssemblyError."""
+    """A decimal, ``0x`` or ``0b`` integer of at most 64 bits, with an optional sign. Raises AssemblyError."""
     try:
-        return int(text, 0)
+        value = int(text, 0) if len(text) <= _MOST_NAME else 1 << 64
     except ValueError:
         raise AssemblyError(f"{what} = {text}: must be an integer such as 16, -4 or 0x40") from None
+    if not -(1 << 63) <= value < 1 << 64:
+        raise AssemblyError(f"{what} = {text[:40]}: must be an integer of at most 64 bits")
+    return value
 
 
 def parse_local(text: str, what: str) -> int:
@@ -71,8 +77,8 @@ def parse_mask(text: str, what: str) -> int:
     mask = 0
     for name in [] if text == "none" else text.split(","):
         number = name[1:]
-        if not (name.startswith("s") and number.isdecimal() and int(number) < SEMAPHORES):
-            raise AssemblyError(f"{what} = {text}: must be semaphores from s0 to s{SEMAPHORES - 1}, such as s1,s3")
+        if not (name.startswith("s") and number.isdecimal() and len(number) < 3 and int(number) < SEMAPHORES):
+            raise AssemblyError(f"{what} = {text[:80]}: must be semaphores from s0 to s{SEMAPHORES - 1}, such as s1,s3")
         mask |= 1 << int(number)
     return mask
 

@@ -9,14 +9,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from isa.errors import ProgramError
 from isa.events import EVENTS
 from isa.instructions import UNITS
 from isa.program import Program
 from isa.timing import matmul_occupancy
 from reports.bandwidth import Bursts, bursts
 from reports.names import shortened
-from sim.operators import read_operators
+from sim.operators import read_operators, useful_macs
 from sim.run import Run
 
 Ints = npt.NDArray[np.int64]
@@ -87,14 +86,6 @@ def covered(starts: Ints, ends: Ints) -> int:
     starts, ends = starts[order], np.maximum.accumulate(ends[order])
     fresh = np.concatenate(([starts[0] - 1], ends[:-1]))
     return int(np.maximum(ends - np.maximum(starts - 1, fresh), 0).sum())
-
-
-def useful_macs(program: Program) -> int:
-    """Useful multiply-accumulates of a program (0: not known). Raises ProgramError if what it says is no number."""
-    macs = program.meta.get("useful_macs", 0)
-    if not isinstance(macs, int) or macs < 0:
-        raise ProgramError(f"the program says useful_macs = {macs!r}, which is no count; compile it again")
-    return macs
 
 
 def profile(program: Program, run: Run) -> Profile:

@@ -15,11 +15,13 @@ from isa.disassembler import instruction_text
 from isa.errors import WeftError
 from isa.events import EVENTS
 from isa.program import Program
+from isa.reading import check_characters, read_text, reading, shown
 from reports import bandwidth, occupancy
 from reports.advice import advise
 from reports.metrics import METRICS
-from reports.profile import Profile, profile, useful_macs
+from reports.profile import Profile, profile
 from reports.schema import KIND, SCHEMA, endless, problems
+from sim.operators import useful_macs
 from sim.run import Run
 
 Result = Mapping[str, Any]
@@ -117,7 +119,7 @@ def build(parts: Parts) -> dict[str, Any]:
     cycles = accelerator["cycles"] if accelerator else None
     hosts = {key: host.to_dict(cycles) for key, host in parts.hosts.items()}
     workload = parts.workload
-    return {
+    result: dict[str, Any] = _printable({
         "schema": SCHEMA,
         "kind": KIND,
         "weft": metadata.version("weft"),
@@ -134,7 +136,8 @@ def build(parts: Parts) -> dict[str, Any]:
         "accelerator": accelerator,
         "cpu": hosts.get("cpu"),
         "gpu": hosts.get("gpu"),
-    }
+    })  # fmt: skip
+    return result
 
 
 def _accelerator(program: Program, run: Run) -> dict[str, Any]:
@@ -190,18 +193,23 @@ def load(path: Path | str) -> dict[str, Any]:
 
     Raises ResultError naming the file, the place in it and what would be right.
     """
-    try:
-        value = _printable(json.loads(Path(path).read_text(encoding="utf-8-sig")))
+    text = read_text(path, ResultError)
+    where = shown(str(path), 4096)
+    with reading(f"{where}: not JSON", ResultError, "`weft report -o DIR` writes DIR/result.json"):
+        value = _printable(json.loads(text))  # a NaN in it has a place, which is found below
+        check_characters(text, value)
         infinite = list(itertools.islice(endless(value), 3))
-    except OSError as error:
-        raise ResultError(f"{path}: cannot be read: {error.strerror}") from error
-    except (ValueError, RecursionError) as error:
-        raise ResultError(f"{path}: not JSON ({error}); `weft report -o DIR` writes DIR/result.json") from error
+    with reading(f"{where}: not a valid report", ResultError, "make it again with `weft report`"):
+        return _checked(where, value, infinite)
+
+
+def _checked(path: str, value: Any, infinite: list[str]) -> dict[str, Any]:
     if not isinstance(value, dict) or value.get("kind") != KIND:
         raise ResultError(f"{path}: not a weft report; `weft report -o DIR` writes DIR/result.json")
     schema = value.get("schema")
     if type(schema) is not int or schema != SCHEMA:
-        raise ResultError(f"{path}: a report of schema {schema}; this weft reads schema {SCHEMA}: make it again")
+        given = shown(repr(schema), 40)
+        raise ResultError(f"{path}: a report of schema {given}; this weft reads schema {SCHEMA}: make it again")
     wrong = list(itertools.islice(problems(value), 3)) or infinite
     if wrong:
         raise ResultError(f"{path}: not a valid report: {'; '.join(wrong)}; make it again with `weft report`")
@@ -211,11 +219,7 @@ def load(path: Path | str) -> dict[str, Any]:
 def _printable(value: Any) -> Any:
     """The value with every character that does not print, in keys too, as its escape."""
     if isinstance(value, str):
-        return value if value.isprintable() else "".join(c if c.isprintable() else _escaped(c) for c in value)
+        return shown(value, len(value))
     if isinstance(value, dict):
         return {_printable(key): _printable(one) for key, one in value.items()}
     return [_printable(one) for one in value] if isinstance(value, list) else value
-
-
-def _escaped(character: str) -> str:
-    return character.encode("unicode_escape").decode("ascii")

@@ -1,4 +1,4 @@
-"""The operators of a compiled program, read from ``Program.meta`` and checked."""
+"""What a compiled program says about itself in ``Program.meta``, read and checked: operators, useful products."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from isa.errors import ProgramError
 from isa.program import Program
+from isa.reading import reading, shown
 
 
 @dataclass(frozen=True)
@@ -22,18 +23,16 @@ class Operator:
 def read_operators(program: Program) -> list[Operator]:
     """The operators in the compiler's order; none of a program that names none. Raises ProgramError if they are not
     what the compiler writes, or own instructions that are not there."""
-    try:
+    with reading("the program's list of operators is not valid", ProgramError, "compile it again"):
         found = [
             Operator(
-                str(entry["name"]),
+                shown(str(entry["name"]), 1 << 16),
                 tuple(int(n) for n in entry.get("nodes", ())),
                 int(entry.get("macs", 0)),
                 tuple((int(first), int(end)) for first, end in entry["instructions"]),
             )
             for entry in program.meta.get("operators", ())
         ]
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise ProgramError(f"the program's list of operators is not valid ({error}); compile it again") from error
     count = len(program.instructions)
     for operator in found:
         for first, end in operator.instructions:
@@ -43,6 +42,15 @@ def read_operators(program: Program) -> list[Operator]:
                     "compile it again"
                 )
     return found
+
+
+def useful_macs(program: Program) -> int:
+    """Useful multiply-accumulates of a program (0: not known). Raises ProgramError if what it says is no count."""
+    macs = program.meta.get("useful_macs", 0)
+    if type(macs) is not int or not 0 <= macs < 1 << 63:
+        told = shown(repr(macs), 40) if type(macs) is not int or abs(macs) < 1 << 64 else "a number over 64 bits"
+        raise ProgramError(f"the program says useful_macs = {told}, which is no count; compile it again")
+    return macs
 
 
 def operator_names(program: Program) -> list[str]:

@@ -15,6 +15,7 @@ from typing import NoReturn
 
 import click
 
+from isa.errors import printable
 from weft import edition
 
 VERBS = {
@@ -98,7 +99,7 @@ def main(arguments: list[str] | None = None) -> None:
         sys.exit(141)
     except OSError as problem:
         place = f"{problem.filename}: " if problem.filename else ""
-        click.echo(f"error: {place}{problem.strerror or problem}", err=True)
+        click.echo(f"error: {printable(f'{place}{problem.strerror or problem}')}", err=True)
         sys.exit(2)
     except ModuleNotFoundError as problem:
         if edition.leaves_out(problem.name or ""):
@@ -115,7 +116,7 @@ def main(arguments: list[str] | None = None) -> None:
         code = getattr(problem, "exit_code", None)
         if not isinstance(code, int):
             raise  # a defect of weft itself: the traceback is the useful message
-        click.echo(f"error: {problem}", err=True)
+        click.echo(f"error: {printable(str(problem))}", err=True)
         sys.exit(code)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from isa.events import EVENTS
 from isa.instructions import UNITS
 from isa.program import Program
+from sim.operators import useful_macs
 from sim.run import Run
 from sim.stalls import WORKING, largest_stall
 
@@ -35,8 +36,11 @@ def _executed(program: Program, run: Run) -> int | None:
 
 
 def figures(program: Program, run: Run) -> dict[str, Any]:
-    """Everything a run says about itself; ``utilisation`` is None when the useful products are not known."""
-    macs = program.meta.get("useful_macs")
+    """Everything a run says about itself; ``utilisation`` is None when the useful products are not known.
+
+    Raises ProgramError if the program says something of them that is no count.
+    """
+    macs = useful_macs(program) or None
     return {
         "schema": SCHEMA,
         "engine": run.engine,
@@ -44,7 +48,7 @@ def figures(program: Program, run: Run) -> dict[str, Any]:
         "cycles": run.cycles,
         "instructions": _executed(program, run),
         "useful_macs": macs,
-        "utilisation": utilisation(int(macs), run.cycles, program.machine.dim) if macs else None,
+        "utilisation": utilisation(macs, run.cycles, program.machine.dim) if macs else None,
         "stalls": stalls(run),
         "events": {e.name: int(run.events[e.index]) for e in EVENTS},
         "read_bytes": run.read_beats * program.machine.bus.bytes,

@@ -135,5 +135,5 @@ def test_a_program_needs_a_machine_and_an_instruction(tmp_path: Path) -> None:
         assemble("halt", "prog.s")
     with pytest.raises(AssemblyError, match="no instruction; a program has at least halt"):
         assemble(".machine edu", "prog.s")
-    with pytest.raises(AssemblyError, match="cannot be read as text"):
+    with pytest.raises(AssemblyError, match="cannot be read: No such file"):
         assemble_file(tmp_path / "absent.s")

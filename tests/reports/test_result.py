@@ -122,7 +122,7 @@ def test_spoilt_files(spoil: Callable[[Any], Any], text: str, result: dict[str, 
     [
         (b"", "not JSON"),
         (b"{", "not JSON"),
-        (b"\xff\xfe", "not JSON"),
+        (b"\xff\xfe", "cannot be read as text: invalid start byte at byte 0"),
         (b"[" * 100_000, "not JSON"),
         (b"[]", "not a weft report"),
         (b"7", "not a weft report"),

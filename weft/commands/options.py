@@ -18,6 +18,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 ENGINES = ("fast", "rtl", "pysim", "interp")
 
+_MOST_DIGITS = 80  # of a number on the command line: 64 bits in any notation, and shown in an error
+
 
 if TYPE_CHECKING:
     _SettingType = click.ParamType[tuple[str, int]]
@@ -33,11 +35,38 @@ class _Setting(_SettingType):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, int]:
         key, equals, number = str(value).partition("=")
         try:
-            if not equals:
+            if not equals or len(number) > _MOST_DIGITS:
                 raise ValueError
             return key.strip(), int(number, 0)
         except ValueError:
-            self.fail(f"'{value}' is not key=integer, such as dram.latency=37", param, ctx)
+            self.fail(f"'{_short(value)}' is not key=integer, such as dram.latency=37", param, ctx)
+
+
+class Whole(click.IntRange):
+    """The type of an option that is an integer from ``least`` to ``most``, both of at most 64 bits."""
+
+    def __init__(self, least: int, most: int) -> None:
+        super().__init__(least, most)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if len(str(value)) > _MOST_DIGITS:
+            self.fail(f"'{_short(value)}' is not an integer from {self.min} to {self.max}", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+CYCLES = Whole(1, (1 << 62) - 1)
+"""The type of ``--max-cycles``: engines count cycles in 64 bits."""
+
+COUNT = Whole(1, (1 << 31) - 1)
+"""The type of an option that says how many."""
+
+SEED = Whole(0, (1 << 63) - 1)
+"""The type of ``--seed``."""
+
+
+def _short(value: Any) -> str:
+    text = str(value)
+    return text if len(text) <= _MOST_DIGITS else f"{text[:_MOST_DIGITS]}…"
 
 
 class _Output(_PathType):
@@ -137,7 +166,7 @@ def engine_option(default: str = "fast") -> Callable[[F], F]:
 
 def seed_option(function: F) -> F:
     """``--seed``."""
-    return click.option("--seed", type=int, default=0, show_default=True, help="Seed of everything random.")(function)
+    return click.option("--seed", type=SEED, default=0, show_default=True, help="Seed of everything random.")(function)
 
 
 def seed_given() -> bool:

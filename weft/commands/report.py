@@ -11,6 +11,7 @@ import click
 from isa.errors import WeftError
 from weft.commands.int8 import calibration_of, int8_options
 from weft.commands.options import (
+    COUNT,
     MODEL_OR_FILE,
     Folder,
     engine_option,
@@ -60,7 +61,7 @@ class _Devices(_Base):
 )  # fmt: skip
 @machine_options(None)
 @engine_option()
-@click.option("--epochs", type=click.IntRange(min=1), default=None, help="Passes over the data for loss curves [3].")
+@click.option("--epochs", type=COUNT, default=None, help="Passes over the data for loss curves [3].")
 @click.option("--inference", is_flag=True, help="Report inference instead of a training step; nothing is trained.")
 @int8_options("Report inference in int8.")
 @click.option("-o", "--output", type=FOLDER, default=None, help=f"The directory to write [default: {FOLDER_NAME}].")

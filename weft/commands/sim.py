@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from weft.commands.options import MACHINE, OUTPUT, engine_option, json_option, keep_apart, print_json
+from weft.commands.options import CYCLES, MACHINE, OUTPUT, engine_option, json_option, keep_apart, print_json
 
 if TYPE_CHECKING:
     from sim.run import Engine
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @click.option(
     "--machine", type=MACHINE, default=None, metavar="NAME|FILE.toml", help="Refuse a program for another one."
 )
-@click.option("--max-cycles", type=click.IntRange(min=1), default=None, help="Give up after so many cycles.")
+@click.option("--max-cycles", type=CYCLES, default=None, help="Give up after so many cycles.")
 @click.option("--show", metavar="BUFFER", multiple=True, help="Also print this buffer as it is at the halt.")
 @click.option("--trace", type=OUTPUT, metavar="FILE.pftrace", help="Write when every instruction ran, for Perfetto.")
 @click.option("--wave", type=OUTPUT, metavar="FILE.vcd", help="Write the signals of the hardware (rtl, pysim).")

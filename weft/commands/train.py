@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from weft.commands.options import (
+    COUNT,
     MODEL,
     OUTPUT,
     engine_option,
@@ -25,7 +26,7 @@ from weft.commands.options import (
 @click.option("--device", type=click.Choice(["accel", "cpu", "numpy"]), default="accel", show_default=True)
 @machine_options()
 @engine_option()
-@click.option("--epochs", type=click.IntRange(min=1), default=None, help="Passes over the data [default: the model's].")
+@click.option("--epochs", type=COUNT, default=None, help="Passes over the data [default: the model's].")
 @click.option("-o", "--output", type=OUTPUT, default=None, help="Save a checkpoint here.")
 @seed_option
 @json_option

@@ -7,6 +7,7 @@ import click
 from sim.run import DEFAULT_MAX_CYCLES
 from weft.commands.int8 import calibration_of, int8_options
 from weft.commands.options import (
+    CYCLES,
     MODEL_OR_FILE,
     engines_of,
     json_option,
@@ -21,7 +22,7 @@ from weft.commands.options import (
 @click.argument("target", type=MODEL_OR_FILE)
 @machine_options(None)
 @click.option("--engines", default="fast,rtl,interp", show_default=True, help="Engines; the first against each.")
-@click.option("--max-cycles", type=click.IntRange(min=1), default=DEFAULT_MAX_CYCLES, help="Give up after so many.")
+@click.option("--max-cycles", type=CYCLES, default=DEFAULT_MAX_CYCLES, help="Give up after so many.")
 @int8_options("Verify the model's inference in int8 instead.")
 @seed_option
 @json_option

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from isa.reading import read_text, reading
 from weft.lab.markers import LabError
 
 FILE = "lock.toml"
@@ -70,14 +71,13 @@ def load_lock(tree: Path) -> Lock | None:
     path = tree / FILE
     if not path.exists():
         return None
-    try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    text = read_text(path, LabError)
+    with reading(f"{path}: not a lock file", LabError, "generate it again with `weft lab lock`"):
+        data = tomllib.loads(text)
         rows = data.get("measure", [])
         if data["schema"] != SCHEMA:
             raise LabError(f"{path}: schema {data['schema']} is not {SCHEMA}; generate it again with `weft lab lock`")
         found = [Reference(r["lab"], r["hole"], r["what"], int(r["reference"]), int(r["bound"])) for r in rows]
-    except (tomllib.TOMLDecodeError, KeyError, TypeError, ValueError) as problem:
-        raise LabError(f"{path}: not a lock file ({problem!r}); generate it again with `weft lab lock`") from problem
     return {(row.lab, row.hole, row.what): row for row in found}
 
 

@@ -10,7 +10,9 @@ import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from isa.reading import parse_json, read_text, reading
 from weft.lab import lock
+from weft.lab.markers import LabError
 from weft.lab.tree import GRADER, Lab
 
 FILE = "manifest.json"
@@ -30,8 +32,9 @@ def changed(lab: Lab) -> tuple[str, ...]:
     if not path.is_file():
         return ()
     try:
-        known = dict(json.loads(path.read_text(encoding="utf-8"))["sha256"])
-    except (ValueError, KeyError, TypeError):
+        with reading(str(path), LabError):
+            known = dict(parse_json(read_text(path, LabError))["sha256"])
+    except LabError:
         return (f"{tree.name}/{FILE} cannot be read, so nobody knows whether the checks are as handed out",)
     return tuple(
         f"{tree.name}/{name} was changed since the hand-out was made"

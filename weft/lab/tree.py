@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from isa.reading import read_text, reading
 from weft.lab.markers import NAME, LabError, spans, unwritten
 
 GRADER = "grade.py"
@@ -176,10 +177,9 @@ class _Reader:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        try:
-            self.data: Mapping[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
-            raise LabError(f"{path}: not valid TOML: {problem}") from problem
+        text = read_text(path, LabError)
+        with reading(f"{path}: not valid TOML", LabError):
+            self.data: Mapping[str, Any] = tomllib.loads(text)
         self.known = {"hole"}
 
     def fail(self, key: str, reason: str) -> None:

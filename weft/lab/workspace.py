@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from isa.reading import parse_json, read_text, reading
 from weft.files import filling
 from weft.lab.links import moved
 from weft.lab.markers import LabError, strip
@@ -101,12 +102,11 @@ def find_workspace(start: Path, lab: str | None = None) -> Workspace | None:
 def read_marker(folder: Path) -> Workspace:
     """The workspace in ``folder``. Raises LabError if its marker cannot be read."""
     path = folder / MARKER
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+    text = read_text(path, LabError)
+    with reading(f"{path}: not readable", LabError, "`weft lab init` in a new folder makes another"):
+        data = parse_json(text)
         tree = Path(data["tree"])
         return Workspace(folder, str(data["lab"]), tree if tree.is_dir() else None)
-    except (ValueError, KeyError, TypeError) as problem:
-        raise LabError(f"{path}: not readable ({problem}); `weft lab init` in a new folder makes another") from problem
 
 
 def _write(folder: Path, files: Mapping[str, str]) -> None:
