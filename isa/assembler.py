@@ -159,7 +159,12 @@ class _Assembly:
         try:
             if dtype.kind == "i":
                 return np.array([parse_integer(v, f".data {form}") for v in values], dtype).tobytes()
-            return np.array([float(v) for v in values], np.float32).astype(dtype).tobytes()
+            numbers = [float(v) for v in values]
+            with np.errstate(over="ignore"):
+                stored = np.array(numbers, np.float32).astype(dtype)
+            if any("inf" not in values[at].lower() for at in np.flatnonzero(np.isinf(stored.astype(np.float32)))):
+                raise OverflowError
+            return stored.tobytes()
         except (ValueError, OverflowError):
             raise AssemblyError(f".data {form}: a value is not one of {form}") from None
 

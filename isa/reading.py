@@ -112,7 +112,7 @@ def _finite(text: str) -> float:
 def whole(value: Any, what: str) -> int:
     """``value`` if it is an integer of at most 64 bits. Raises ValueError that names ``what``."""
     if type(value) is not int or not -(1 << 63) <= value < 1 << 64:
-        raise ValueError(f"{what} is {shown(repr(value), 40) if not isinstance(value, int) else 'too large'}; "
+        raise ValueError(f"{what} is {shown(repr(value), 40) if type(value) is not int else 'too large'}; "
                          "it must be an integer of at most 64 bits")  # fmt: skip
     return value
 

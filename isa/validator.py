@@ -6,10 +6,12 @@ import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
+
 from isa.access import accesses
 from isa.errors import ProgramError
 from isa.fields import LOOP_LEVELS, SEMAPHORES
-from isa.program import Program
+from isa.program import DTYPES, Program
 from isa.rules import RULES, Placed
 
 
@@ -86,6 +88,14 @@ def _layout(program: Program) -> Iterator[Problem]:
     pieces += [(f"buffer '{b.name}'", b.address, b.bytes) for b in program.buffers]
     pieces += [(f"the data at {address:#x}", address, len(content)) for address, content in program.data.items()]
     end = program.entry + len(program.code)
+    for buffer in program.buffers:
+        row = buffer.row_elements * np.dtype(DTYPES[buffer.dtype]).itemsize
+        if any(size < 1 for size in buffer.shape):
+            yield Problem(-1, f"buffer '{buffer.name}': its sizes {list(buffer.shape)} must be at least 1")
+        elif buffer.pitch < row:
+            yield Problem(
+                -1, f"buffer '{buffer.name}': pitch = {buffer.pitch}: must be at least the {row} bytes of a row"
+            )
     for what, address, size in pieces:
         if address < 0:
             yield Problem(-1, f"{what} begins at {address}: must not be below 0")

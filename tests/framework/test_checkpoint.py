@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -39,6 +40,12 @@ def test_round_trip(tmp_path: Path) -> None:
         (lambda raw: raw[:-4], "damaged safetensors file: .*"),
         (lambda raw: raw[:8] + b"#" + raw[9:], "damaged safetensors file: .*header"),
         (lambda raw: raw.replace(b'"F32"', b'"F16"'), "damaged safetensors file: .*"),
+        (lambda raw: raw + b"x", "damaged safetensors file: .*"),
+        (lambda raw: b"\xff" * 8 + raw[8:], "not a safetensors file, or truncated: its header would be"),
+        (lambda raw: _with_header(raw, b"[" * 2000), "damaged safetensors file: .*"),
+        (lambda raw: _with_header(raw, b'{"x": 7}'), "damaged safetensors file: .*"),
+        (lambda raw: _with_header(raw, b'{"x": {"data_offsets": [0, ' + b"9" * 5000 + b"]}}"), "damaged safetensors"),
+        (lambda raw: raw.replace(b"weight", b"\\u001b"), r"the name '\\x1b' of a tensor must be of characters"),
     ],
 )
 def test_damaged_files(tmp_path: Path, damage: Callable[[bytes], bytes], message: str) -> None:
@@ -46,6 +53,34 @@ def test_damaged_files(tmp_path: Path, damage: Callable[[bytes], bytes], message
     save(path, nn.Linear(3, 2).state_dict())
     path.write_bytes(damage(path.read_bytes()))
     with pytest.raises(CheckpointError, match=f"model.safetensors: {message}"):
+        load(path)
+
+
+def _with_header(raw: bytes, header: bytes) -> bytes:
+    """The checkpoint with another header, and a length that is right for it."""
+    end = 8 + int.from_bytes(raw[:8], "little")
+    return len(header).to_bytes(8, "little") + header + raw[end:]
+
+
+def test_no_more_is_read_than_the_header_says(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match="/dev/zero: not a safetensors file"):
+        load("/dev/zero")
+    path = tmp_path / "model.safetensors"
+    save(path, {"x": np.zeros(4, np.float32)})
+    with path.open("r+b") as file:
+        file.truncate(1 << 33)  # 8 GiB that take no place on the disk
+    tracemalloc.start()
+    with pytest.raises(CheckpointError, match="damaged safetensors file"):
+        load(path)
+    assert tracemalloc.get_traced_memory()[1] < 1 << 20
+    tracemalloc.stop()
+
+
+def test_truth_is_one_bit(tmp_path: Path) -> None:
+    path = tmp_path / "model.safetensors"
+    save(path, {"x": np.array([True, False])})
+    path.write_bytes(path.read_bytes()[:-2] + b"\x02\x00")
+    with pytest.raises(CheckpointError, match="tensor 'x' is BOOL, and holds bytes that are neither 0 nor 1"):
         load(path)
 
 

@@ -37,7 +37,7 @@ BODY = "scratchpad = { bytes = 65536 }\naccumulator = { bytes = 32768 }\nbus = {
         (["train", "nope"], ["no model 'nope'; there are: digits-mlp, digits-logistic"]),
         (["train", "digits-mlp", "--device", "tpu"], ["'--device': 'tpu' is not one of 'accel', 'cpu', 'numpy'"]),
         (["train", "digits-mlp", "--engine", "warp"], ["'warp' is not one of 'fast', 'rtl', 'pysim', 'interp'"]),
-        (["train", "digits-mlp", "--epochs", "0"], ["'--epochs': 0 is not in the range x>=1"]),
+        (["train", "digits-mlp", "--epochs", "0"], ["'--epochs': 0 is not in the range 1<=x<=2147483647"]),
         (["train", "digits-mlp", "--machine", "nanno"], ["no machine 'nanno'", "did you mean 'nano'?"]),
         (["train", "digits-mlp", "--set", "dram.latency"], ["is not key=integer, such as dram.latency=37"]),
         (["train", "digits-mlp", "--set", "dram.latency=slow"], ["is not key=integer, such as dram.latency=37"]),
@@ -56,7 +56,7 @@ BODY = "scratchpad = { bytes = 65536 }\naccumulator = { bytes = 32768 }\nbus = {
         (["verify", "digits-mlp", "--engines", "fast,warp"], ["no engine 'warp'; there are: fast, rtl, pysim, interp"]),
         (["verify", "digits-mlp", "--engines", "fast"], ["one engine alone is compared with nothing; give two"]),
         (["fuzz", "--engines", "interp"], ["one engine alone is compared with nothing; give two"]),
-        (["fuzz", "-n", "0"], ["0 is not in the range x>=1"]),
+        (["fuzz", "-n", "0"], ["0 is not in the range 1<=x<=2147483647"]),
         (["sim", "absent.weft"], ["absent.weft: cannot be read: No such file or directory"]),
         (["disasm", "/"], ["/: cannot be read: Is a directory"]),
         (["asm", "absent.s", "-o", "x.weft"], ["absent.s: cannot be read: No such file or directory"]),
@@ -354,3 +354,40 @@ def test_every_error_belongs_to_a_family_that_its_function_names(
     kinds = {kind.__name__ for kind in type(caught.value).__mro__}
     assert kinds & set(re.findall(r"\w+Error", call.__doc__ or "")), "the docstring says what is raised"
     assert f"weft.{family}" in (front.__doc__ or "")
+
+
+@pytest.mark.parametrize("number", ["9" * 20, "-" + "9" * 20, "9" * 5000, "0x" + "f" * 5000, "-1"])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("sim", "p.weft", "--max-cycles"),
+        ("verify", "p.weft", "--max-cycles"),
+        ("verify", "digits-mlp", "--seed"),
+        ("fuzz", "--seed"),
+        ("fuzz", "-n"),
+        ("report", "digits-mlp", "--epochs"),
+        ("train", "digits-mlp", "--epochs"),
+        ("train", "digits-mlp", "--seed"),
+        ("demo", "--epochs"),
+        ("lab", "hint", "-n"),
+    ],
+)
+def test_numbers_on_the_command_line_have_ends(words: tuple[str, ...], number: str, weft: Any) -> None:
+    outcome = weft(*words, number)
+    outcome.refused(2, f"'{words[-1]}'" if words[-1] != "-n" else "'-n' / ")
+    assert len(outcome.err) < 600
+
+
+@pytest.mark.parametrize("number", ["9" * 20, "9" * 5000, "0x" + "f" * 60, "0x" + "f" * 5000])
+def test_settings_on_the_command_line_have_ends(number: str, weft: Any, program: Path) -> None:
+    outcome = weft("verify", program, "--set", f"dram.latency={number}")
+    outcome.refused(2, "dram.latency")
+    assert len(outcome.err) < 600
+
+
+def test_what_does_not_print_is_escaped_in_errors(weft: Any, tmp_path: Path) -> None:
+    source = tmp_path / "\x1b[31m\u202e.s"
+    source.write_text("nope\n", encoding="utf-8")
+    outcome = weft("asm", source, "-o", tmp_path / "p.weft")
+    outcome.refused(2, "\\x1b[31m\\u202e.s:1: no instruction 'nope'")
+    assert outcome.err.replace("\n", "").isprintable()

@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 
+from isa.limits import table
 from weft.commands.options import json_option, print_json
 from weft.edition import is_course
 
@@ -93,6 +94,7 @@ def examine() -> dict[str, Any]:
         "cores": os.cpu_count(),
         "cache": _cache(),
         "parts": parts,
+        "limits": table(),
         "ok": all(part["version"] or not part["required"] for part in parts),
     }
 
