@@ -100,6 +100,11 @@ def _write(path: Path, content: bytes) -> None:
 
 def load(path: str | Path) -> dict[str, Array]:
     """The named arrays in ``path``. Raises CheckpointError saying what is wrong with the file."""
+    return load_with_metadata(path)[0]
+
+
+def load_with_metadata(path: str | Path) -> tuple[dict[str, Array], dict[str, str]]:
+    """The named arrays in ``path``, and the text beside them. Raises CheckpointError as ``load`` does."""
     from safetensors import SafetensorError, deserialize
 
     if not isinstance(path, str | Path):
@@ -109,7 +114,8 @@ def load(path: str | Path) -> dict[str, Array]:
     try:
         with Path(path).open("rb") as file:
             raw = _content(where, file)
-        return {name: _array(where, name, entry) for name, entry in untyped(raw)}
+        arrays = {name: _array(where, name, entry) for name, entry in untyped(raw)}
+        return arrays, json.loads(raw[8 : 8 + int.from_bytes(raw[:8], "little")]).get("__metadata__", {})
     except OSError as error:
         raise CheckpointError(f"{where}: cannot read the checkpoint: {error.strerror or error}") from None
     except CheckpointError:

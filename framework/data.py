@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from framework.errors import FrameworkError, ShapeError
+from framework.errors import CheckpointError, FrameworkError, ShapeError
 from framework.origin import user_line
 from framework.primitives.base import Array
 from framework.random import Generator, default_generator
@@ -49,7 +50,9 @@ class DataLoader:
     """Iterates over a dataset in batches: tuples of tensors, one for each field.
 
     shuffle: a new order at each pass, drawn from ``generator``, or from one of its own seeded with ``seed``, or from
-    the default one. drop_last: leave out a last batch that is smaller.
+    the default one. drop_last: leave out a last batch that is smaller; else it is given as it is, as torch does.
+    ``state_dict`` in the middle of a pass and ``load_state_dict`` make the next pass go on behind the last batch that
+    was given. Of passes at once, the one that was begun last counts.
     """
 
     def __init__(
@@ -65,6 +68,8 @@ class DataLoader:
             raise FrameworkError(f"{user_line()}: batch_size must be at least 1; it is {batch_size}")
         self.dataset, self.batch_size, self.shuffle, self.drop_last = dataset, batch_size, shuffle, drop_last
         self.generator = generator if seed is None else Generator(seed)
+        self._pass = _Pass(None, 0)
+        self._resumed = False
 
     def __len__(self) -> int:
         whole, rest = divmod(len(self.dataset), self.batch_size)
@@ -72,10 +77,63 @@ class DataLoader:
 
     def __iter__(self) -> Iterator[tuple[Tensor, ...]]:
         count = len(self.dataset)
-        order = (self.generator or default_generator()).permutation(count) if self.shuffle else np.arange(count)
-        for batch in range(len(self)):
-            chosen = order[batch * self.batch_size : (batch + 1) * self.batch_size]
+        if not self._resumed:
+            self._pass = _Pass(self._source().get_state() if self.shuffle else None, 0)
+        this, fresh, self._resumed = self._pass, not self._resumed, False
+        order = np.arange(count)
+        if self.shuffle:
+            order = (self._source() if fresh else Generator().set_state(this.order)).permutation(count)
+        while this.given < len(self):
+            chosen = order[this.given * self.batch_size : (this.given + 1) * self.batch_size]
+            this.given += 1
             yield tuple(Tensor(f) for f in self.dataset.take(chosen))
+        if self._pass is this:
+            self._pass = _Pass(None, 0)
+
+    def _source(self) -> Generator:
+        return self.generator or default_generator()
+
+    def state_dict(self) -> dict[str, Array]:
+        """Where the loader stands, as int64 arrays by name: what is given again after ``load_state_dict`` is what
+        would have been given next."""
+        begun = self._pass.order if self._pass.order is not None else self._source().get_state()
+        numbers = {"given": self._pass.given, **self._settings()}
+        state = {name: np.array(number, np.int64) for name, number in numbers.items()}
+        return state | {"order": begun, "generator": self._source().get_state()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Stand where ``state_dict`` was called, the generator too. Raises CheckpointError for the state of a loader of
+        other data or with other settings, saying what differs; nothing is changed then."""
+        expected = {"given", *self._settings(), "order", "generator"}
+        if state.keys() != expected:
+            raise CheckpointError(f"a loader's state is {', '.join(sorted(expected))}, not {', '.join(sorted(state))}")
+        for name, own in self._settings().items():
+            if int(state[name]) != own:
+                raise CheckpointError(f"the loader's {name} is {own}, but {int(state[name])} in the state")
+        given = int(state["given"])
+        if not 0 <= given <= len(self):
+            raise CheckpointError(f"the loader's state is behind batch {given}; a pass has {len(self)}")
+        order = Generator().set_state(state["order"]).get_state()
+        self._source().set_state(state["generator"])
+        self._resumed = given > 0
+        self._pass = _Pass(order if self._resumed and self.shuffle else None, given)
+
+    def _settings(self) -> dict[str, int]:
+        """What must be the same for a state to mean the same."""
+        return {
+            "examples": len(self.dataset),
+            "batch_size": self.batch_size,
+            "shuffle": int(self.shuffle),
+            "drop_last": int(self.drop_last),
+        }
+
+
+@dataclass
+class _Pass:
+    """A pass over the data: the generator's state when its order was drawn, and how many batches have been given."""
+
+    order: Any
+    given: int
 
 
 if not TYPE_CHECKING:  # a type checker is to go on reporting unknown names itself

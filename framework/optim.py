@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from framework.checkpoint import fitted
 from framework.errors import CheckpointError, FrameworkError, TraceError
 from framework.lazy import is_left_over, no_grad
@@ -135,7 +137,7 @@ class SGD(Optimizer):
     def momentum(self, value: float) -> None:
         self._momentum = _not_negative("the momentum", value)
         if value and not self._momenta:
-            self._momenta = [Tensor(p.numpy() * 0) for p in self.parameters]
+            self._momenta = [Tensor(np.zeros_like(p.numpy())) for p in self.parameters]
 
     @property
     def weight_decay(self) -> float:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from framework.errors import TraceError
+from framework.errors import FrameworkError, TraceError
 from framework.origin import user_line
 from framework.primitives.base import Shape
 from framework.refusals import unknown_name
@@ -51,6 +51,19 @@ class Generator:
     def manual_seed(self, seed: int) -> Generator:
         """Start again from ``seed``."""
         self.seed, self.draws = seed & (2**64 - 1), 0
+        return self
+
+    def get_state(self) -> npt.NDArray[np.int64]:
+        """The whole state, int64[2] (the bits of seed and draws), for ``set_state`` and for checkpoints."""
+        return np.array([self.seed, self.draws], np.uint64).view(np.int64)
+
+    def set_state(self, state: Any) -> Generator:
+        """Go on from where ``get_state`` was called. Raises FrameworkError for anything else than its array."""
+        words = np.asarray(state.numpy() if isinstance(state, Tensor) else state)
+        if words.shape != (2,) or words.dtype != np.int64:
+            found = f"{words.dtype}{list(words.shape)}"
+            raise FrameworkError(f"{user_line()}: a generator's state is what get_state() gave, int64[2], not {found}")
+        self.seed, self.draws = (int(word) for word in words.view(np.uint64))
         return self
 
     def bits(self, count: int) -> Words:

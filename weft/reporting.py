@@ -137,8 +137,8 @@ def model_result(
 
     int8: inference of the model (as it starts, untrained) quantised with that calibration.
 
-    Only whole batches are trained, so that one program a device is compiled. Raises WeftError for an unknown model,
-    device, machine or engine, and FrameworkError for a model that cannot be compiled or quantised.
+    Raises WeftError for an unknown model, device, machine or engine, and FrameworkError for a model that cannot be
+    compiled or quantised.
     """
     check_engine(engine)
     chosen = recipe(model)
@@ -238,10 +238,10 @@ def _train(sessions: Mapping[str, Session], epochs: int, progress: Progress | No
     for name, session in sessions.items():
         labels[name] = label_of(session.device)
         if progress is None:
-            losses[name] = session.train(epochs, whole=True)
+            losses[name] = session.train(epochs)
         else:
             with progress(f"training on {session.device}") as bar:
-                losses[name] = session.train(epochs, bar.step, whole=True)
+                losses[name] = session.train(epochs, bar.step)
         accuracy[name] = session.accuracy()
     steps = len(next(iter(losses.values()))) // epochs
     return Training(epochs, steps, labels, losses, accuracy)

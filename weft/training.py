@@ -1,19 +1,26 @@
-"""Training and inference of a named model on any device, and the figures that come with the accelerator."""
+"""Training and inference of a named model on any device, and the figures that come with the accelerator.
+
+Batches are what ``DataLoader`` gives: where the examples do not divide, the last one of a pass is smaller and is
+trained too (a second program, compiled once). Cycles, utilisation and stalls of a step are those of a full batch.
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from framework.data import DataLoader, TensorDataset
 from framework.device import Device, compiled
+from framework.errors import CheckpointError
 from framework.jit import JitFunction, jit
 from framework.nn import Module
 from framework.optim import Optimizer
+from framework.primitives.base import Array
 from framework.random import Generator
 from framework.tensor import Tensor
 from isa.program import Program
@@ -23,6 +30,8 @@ from weft.models import Recipe
 
 Progress = Callable[[int, int, float], None]
 """Called after every step with steps done, steps in all, the batch's loss."""
+After = Callable[[int, int], None]
+"""Called after every step with steps done and steps in all, when all state is as that step left it."""
 
 
 @dataclass
@@ -36,6 +45,8 @@ class Session:
     optimizer: Optimizer = field(init=False)
     step: JitFunction = field(init=False)
     infer: JitFunction = field(init=False)
+    losses: list[float] = field(init=False, default_factory=list)
+    """The loss of every batch that has been trained, in order."""
 
     def __post_init__(self) -> None:
         recipe = self.recipe
@@ -56,20 +67,51 @@ class Session:
 
         self.step, self.infer = jit(step), jit(infer)
 
-    def train(self, epochs: int, progress: Progress | None = None, *, whole: bool = False) -> list[float]:
-        """Train; the loss of every batch in order. ``seed`` draws the batches; the ragged last one is trained too,
-        unless only ``whole`` ones are."""
+    @cached_property
+    def loader(self) -> DataLoader:
+        """The training data in batches, in an order that ``seed`` draws anew at each pass."""
         split = self.recipe.data()
         dataset = TensorDataset(split.train_images, self.recipe.targets(split.train_labels))
-        order = Generator(self.seed + 1)
-        loader = DataLoader(dataset, self.recipe.batch, shuffle=True, drop_last=whole, generator=order)
-        total, losses = epochs * len(loader), []
-        for _ in range(epochs):
-            for images, labels in loader:
-                losses.append(float(self.step(images, labels).item()))
+        return DataLoader(dataset, self.recipe.batch, shuffle=True, generator=Generator(self.seed + 1))
+
+    def train(self, epochs: int, progress: Progress | None = None, after: After | None = None) -> list[float]:
+        """Train until ``epochs`` passes over the data are done, from wherever the training stands; all losses."""
+        total = epochs * len(self.loader)
+        while len(self.losses) < total:
+            for images, labels in self.loader:
+                self.losses.append(float(self.step(images, labels).item()))
                 if progress is not None:
-                    progress(len(losses), total, losses[-1])
-        return losses
+                    progress(len(self.losses), total, self.losses[-1])
+                if after is not None:
+                    after(len(self.losses), total)
+        return self.losses
+
+    def state_dict(self) -> dict[str, Array]:
+        """All that a training goes on from, by name: weights, optimiser, loader with its generator, losses so far."""
+        held = {
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "loader": self.loader.state_dict(),
+        }
+        state = {f"{part}.{name}": value for part, values in held.items() for name, value in values.items()}
+        return state | {"losses": np.array(self.losses, np.float32)}
+
+    def load_state_dict(self, state: Mapping[str, Array]) -> None:
+        """Stand where ``state_dict`` was called. Raises CheckpointError, and changes nothing, for other names, shapes
+        or element types: bits are taken as they are, never converted."""
+        own = self.state_dict()
+        for name in own.keys() ^ state.keys():
+            raise CheckpointError(f"{name} is {'missing in' if name in own else 'unknown to'} the training's state")
+        for name, value in own.items():
+            given = state[name]
+            shape = given.shape if name == "losses" and given.ndim == 1 else value.shape
+            if (given.dtype, given.shape) != (value.dtype, shape):
+                here, there = (f"{array.dtype}{list(array.shape)}" for array in (value, given))
+                raise CheckpointError(f"{name} is {here} here, but {there} in the checkpoint")
+        self.loader.load_state_dict(_part(state, "loader"))
+        self.model.load_state_dict(_part(state, "model"))
+        self.optimizer.load_state_dict(_part(state, "optimizer"))
+        self.losses = [float(loss) for loss in state["losses"]]
 
     def accuracy(self) -> float:
         """Share of the test images that are classified right."""
@@ -94,6 +136,11 @@ class Session:
         return executable.program, executable.image(function.bind(*arguments))
 
 
+def _part(state: Mapping[str, Array], part: str) -> dict[str, Array]:
+    """The state of one part, by the names that it has there."""
+    return {name.removeprefix(f"{part}."): value for name, value in state.items() if name.startswith(f"{part}.")}
+
+
 @dataclass(frozen=True)
 class Outcome:
     """What a training gave. ``step`` and ``run`` are the last full batch's program and run, on the accelerator only."""
@@ -108,13 +155,16 @@ class Outcome:
     @property
     def final_loss(self) -> float:
         """Mean loss over the batches of the last epoch."""
-        return float(np.mean(self.losses[-(len(self.losses) // self.epochs) :]))
+        last = self.losses[-(len(self.losses) // self.epochs) :]
+        return sum(last) / len(last)
 
 
-def train(session: Session, epochs: int, progress: Progress | None = None) -> Outcome:
+def train(
+    session: Session, epochs: int, progress: Progress | None = None, after: After | None = None
+) -> Outcome:
     """Train and test; on the accelerator, also keep one full step for figures."""
     began = time.perf_counter()
-    losses = session.train(epochs, progress)
+    losses = session.train(epochs, progress, after)
     accuracy = session.accuracy()
     seconds = time.perf_counter() - began
     engine = getattr(session.device, "engine", None)

@@ -57,6 +57,28 @@ def test_training(
     assert float(accuracy[1]) >= reached
 
 
+@pytest.mark.parametrize("device", ["cpu", "accel"])
+def test_a_training_in_two_parts_ends_as_one(
+    device: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    one, two = tmp_path / "one", tmp_path / "two"
+    common = ["--device", device, "--every", "4"]
+    whole = run("resumable_training.py", [*common, "--epochs", "2", "--checkpoint", str(one)], monkeypatch, capsys)
+    saves, save = iter(range(1, 100)), weft.save
+
+    def dying(path: object, *arguments: object) -> None:
+        save(path, *arguments)
+        if next(saves) == 7:  # in the middle of the second pass
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(weft, "save", dying)
+    with pytest.raises(KeyboardInterrupt):
+        run("resumable_training.py", [*common, "--epochs", "2", "--checkpoint", str(two)], monkeypatch, capsys)
+    rest = run("resumable_training.py", [*common, "--epochs", "2", "--checkpoint", str(two)], monkeypatch, capsys)
+    assert rest == f"going on after step 28\n{whole}"
+    assert one.read_bytes() == two.read_bytes()
+
+
 def test_both_devices_tell_the_same_story(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     losses = []
     for device in ("cpu", "accel"):

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+from typing import Any
+
 import pytest
 
 from weft.devices import device_of
@@ -39,3 +43,22 @@ def test_logistic_regression_learns_the_same_on_accelerator_and_cpu() -> None:
     _, cpu = trained("digits-logistic", "cpu", 0, 5)
     assert accel.accuracy >= 0.85
     assert accel.final_loss == pytest.approx(cpu.final_loss, rel=0.01)
+
+
+def test_every_verb_that_trains_tells_of_one_training(weft: Any) -> None:
+    """The same epochs and seed: the same steps, final loss and accuracy, whoever asks, on either device."""
+    words = ("digits-logistic", "--epochs", "2", "--seed", "4", "--json")
+    report = json.loads(weft("report", *words).out)
+    assert report["training"]["steps_per_epoch"] == 23
+    for device in ("accel", "cpu"):
+        train, told = json.loads(weft("train", *words, "--device", device).out), report["training"]["devices"][device]
+        assert train["steps"] == len(told["losses"]) == 46
+        assert (train["final_loss"], train["test_accuracy"]) == (told["final_loss"], told["test_accuracy"])
+    assert report["accelerator"]["cycles"] == json.loads(weft("train", *words).out)["cycles_per_step"]
+
+
+def test_the_demo_is_the_same_training(weft: Any, tmp_path: Path) -> None:
+    demo = json.loads(weft("demo", "--machine", "nano", "--epochs", "1", "-o", tmp_path / "page", "--json").out)
+    train = json.loads(weft("train", "digits-mlp", "--machine", "nano", "--epochs", "1", "--json").out)
+    for key in demo["accel"].keys() - {"seconds", "simulated_cycles_per_second"}:
+        assert demo["accel"][key] == train[key], key

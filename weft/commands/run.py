@@ -13,7 +13,10 @@ from weft.commands.options import MODEL, engine_option, json_option, machine_opt
 
 @click.command("run")
 @click.argument("model", type=MODEL)
-@click.option("--checkpoint", type=click.Path(path_type=Path), required=True, help="What `weft train -o` wrote.")
+@click.option(
+    "--checkpoint", type=click.Path(path_type=Path), required=True,
+    help="What `weft train` wrote, with -o or --checkpoint.",
+)  # fmt: skip
 @click.option("--device", type=click.Choice(["accel", "cpu", "numpy"]), default="accel", show_default=True)
 @machine_options()
 @engine_option()
@@ -32,18 +35,18 @@ def command(
     as_json: bool,
 ) -> None:
     """Classify the test images with MODEL from a checkpoint; on the accelerator, with the cycles of a batch."""
-    from framework import checkpoint as files
     from framework.errors import CheckpointError
     from weft.devices import device_of
     from weft.models import recipe
     from weft.quantised import inference_figures, quantised
+    from weft.resuming import weights
     from weft.training import Session
 
     if device != "accel":
         refuse_unused(device)
     how = calibration_of(int8, calibration, percentile)
     session = Session(recipe(model), device_of(device, machine, settings, engine))
-    state = files.load(checkpoint)
+    state = weights(checkpoint)
     try:
         session.model.load_state_dict(state)
     except CheckpointError as problem:

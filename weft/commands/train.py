@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,10 @@ from weft.commands.options import (
 @machine_options()
 @engine_option()
 @click.option("--epochs", type=COUNT, default=None, help="Passes over the data [default: the model's].")
-@click.option("-o", "--output", type=OUTPUT, default=None, help="Save a checkpoint here.")
+@click.option("-o", "--output", type=OUTPUT, default=None, help="Save the trained weights here.")
+@click.option("--checkpoint", type=OUTPUT, default=None, help="Keep the whole training here while it runs.")
+@click.option("--every", type=COUNT, default=None, help="Steps between two checkpoints [default: an epoch's].")
+@click.option("--resume", is_flag=True, help="Go on from the checkpoint; begin afresh if there is none.")
 @seed_option
 @json_option
 def command(
@@ -38,11 +42,23 @@ def command(
     engine: str,
     epochs: int | None,
     output: Path | None,
+    checkpoint: Path | None,
+    every: int | None,
+    resume: bool,
     seed: int,
     as_json: bool,
 ) -> None:
-    """Train MODEL (digits-mlp, digits-logistic). On cpu and accel its products take bf16 and sum in fp32."""
-    from framework import checkpoint
+    """Train MODEL (digits-mlp, digits-logistic). On cpu and accel its products take bf16 and sum in fp32.
+
+    The last batch of an epoch is smaller where the examples do not divide, and is trained too; cycles per step are
+    those of a full batch.
+
+    With --checkpoint the training may be killed at any moment: the same words and --resume go on from the last
+    checkpoint, to the very bits of a training that was never interrupted. Ctrl-C (and SIGTERM) end it after the step
+    that runs, with a checkpoint, and exit with 130 (143).
+    """
+    from framework import checkpoint as files
+    from weft import resuming
     from weft.devices import device_of
     from weft.models import recipe
     from weft.progress import Bar
@@ -50,18 +66,51 @@ def command(
 
     if device != "accel":
         refuse_unused(device)
+    _fitting(checkpoint, every, resume, output)
     keep_apart("--output", output, machine)
+    keep_apart("--checkpoint", checkpoint, machine)
     chosen = recipe(model)
+    passes = epochs or chosen.epochs
     session = Session(chosen, device_of(device, machine, settings, engine), seed)
-    with Bar(f"training on {session.device}") as bar:
-        outcome = train(session, epochs or chosen.epochs, bar.step)
+    keeper = None
+    if checkpoint is not None:
+        resuming.sweep(checkpoint)
+        if checkpoint.exists():
+            steps = resuming.resume(checkpoint, session, passes)
+            click.echo(f"{checkpoint}: going on after step {steps}", err=True)
+        elif resume:
+            click.echo(f"{checkpoint}: not there, so the training begins afresh", err=True)
+        keeper = resuming.Keeper(checkpoint, session, every)
+    try:
+        with Bar(f"training on {session.device}") as bar, keeper.listening() if keeper else nullcontext():
+            outcome = train(session, passes, bar.step, keeper.after if keeper else None)
+    except resuming.Stopped as stopped:
+        click.echo(f"{stopped}; {checkpoint} has it, and the same command with --resume goes on from there", err=True)
+        raise click.exceptions.Exit(stopped.exit_code) from None
     if output is not None:
-        checkpoint.save(output, session.model.state_dict(), {"model": model})
+        files.save(output, session.model.state_dict(), {"model": model})
     result = describe(session, outcome)
     if as_json:
         print_json(result)
     else:
         click.echo(text(result))
+
+
+def _fitting(checkpoint: Path | None, every: int | None, resume: bool, output: Path | None) -> None:
+    """Refuse options about checkpoints that do not fit together. Raises click.UsageError."""
+    from weft.files import same_file
+
+    if checkpoint is None:
+        for option, given in (("--every", every is not None), ("--resume", resume)):
+            if given:
+                raise click.UsageError(f"{option} is about checkpoints; add --checkpoint FILE")
+        return
+    if checkpoint.exists() and not checkpoint.is_file():
+        raise click.UsageError(f"--checkpoint: {checkpoint} is no regular file, and cannot be gone on from")
+    if checkpoint.exists() and not resume:
+        raise click.UsageError(f"--checkpoint: {checkpoint} is there; add --resume to go on from it, or remove it")
+    if output is not None and (output == checkpoint or same_file(output, checkpoint)):
+        raise click.UsageError(f"--output and --checkpoint both name {output}; give two files")
 
 
 def text(result: dict[str, Any]) -> str:

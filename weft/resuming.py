@@ -1,0 +1,175 @@
+"""A training as a file: written now and then while it runs, and gone on from after whatever ended it.
+
+The file is a safetensors checkpoint of weights, optimiser, generator, place in the data and losses. Its metadata say
+which training it is of, and have a checksum over everything. The file is replaced whole, so that a training killed
+at any moment leaves the last one; going on from it gives the bits that an uninterrupted training gives.
+"""
+
+from __future__ import annotations
+
+import glob
+import hashlib
+import json
+import os
+import signal
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from framework import checkpoint
+from framework.errors import CheckpointError
+from framework.primitives.base import Array
+from weft.training import Session
+
+FORMAT, SCHEMA = "weft training", 1
+SIGNALS = ("SIGINT", "SIGTERM")
+"""Signals at which a training ends with its checkpoint written."""
+
+
+class Stopped(Exception):
+    """A training that ended early, at a signal, with its checkpoint written."""
+
+    def __init__(self, number: int, step: int, total: int) -> None:
+        super().__init__(f"stopped by {signal.Signals(number).name} after step {step} of {total}")
+        self.exit_code = 128 + number
+
+
+@dataclass
+class Keeper:
+    """Writes ``path`` after every ``every`` steps (None: after every pass over the data) and after the last one."""
+
+    path: Path
+    session: Session
+    every: int | None = None
+    _signal: int = field(default=0, init=False)
+
+    def after(self, step: int, total: int) -> None:
+        """To be called after each step. Raises Stopped, with the checkpoint written, once a signal has come."""
+        if step % (self.every or len(self.session.loader)) == 0 or step == total or self._signal:
+            save(self.path, self.session)
+        if self._signal and step < total:
+            raise Stopped(self._signal, step, total)
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """Inside, a signal ends the training after the step that runs; a second one ends it at once. A signal that is
+        ignored stays so."""
+        before: dict[int, Any] = {}
+
+        def heard(number: int, frame: FrameType | None) -> None:
+            self._signal = number
+            signal.signal(number, before[number])
+
+        for name in SIGNALS:
+            number = getattr(signal, name)
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                before[number] = signal.signal(number, heard)
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+def save(path: Path, session: Session) -> None:
+    """Write the training's whole state to ``path``, all or nothing. Raises CheckpointError."""
+    state = session.state_dict()
+    about: dict[str, Any] = {"format": FORMAT, "schema": SCHEMA, "training": identity(session)}
+    about["sha256"] = _checksum(about["training"], state)
+    checkpoint.save(path, state, {"weft": json.dumps(about, sort_keys=True, allow_nan=False)})
+
+
+def read(path: Path) -> tuple[dict[str, Any], dict[str, Array]]:
+    """What training the checkpoint at ``path`` is of, and its state. Raises CheckpointError for a damaged one."""
+    state, metadata = checkpoint.load_with_metadata(path)
+    about = description(metadata)
+    if about.get("format") != FORMAT:
+        raise CheckpointError(f"{path}: no checkpoint of a training; `weft train --checkpoint` writes one")
+    if about.get("schema") != SCHEMA:
+        found = about.get("schema")
+        raise CheckpointError(f"{path}: a training's checkpoint of schema {found}; this weft reads schema {SCHEMA}")
+    training = about.get("training")
+    if not isinstance(training, dict) or _checksum(training, state) != about.get("sha256"):
+        raise CheckpointError(f"{path}: damaged: its checksum does not match its {len(state)} tensors; remove it")
+    return training, state
+
+
+def description(metadata: Mapping[str, str]) -> dict[str, Any]:
+    """What weft says of itself in a file's metadata; nothing where that is not to be understood."""
+    with suppress(ValueError, RecursionError):
+        about = json.loads(metadata.get("weft", "{}"))
+        if isinstance(about, dict):
+            return about
+    return {}
+
+
+def resume(path: Path, session: Session, epochs: int) -> int:
+    """Let ``session`` stand where the checkpoint at ``path`` was written; the steps done. Raises CheckpointError, with
+    all that differs, for one of another training, or one that is past ``epochs``."""
+    training, state = read(path)
+    if different := list(_differences(training, identity(session))):
+        raise CheckpointError(f"{path}: a checkpoint of another training: {'; '.join(different)}")
+    steps, total = len(state.get("losses", ())), epochs * len(session.loader)
+    if steps > total:
+        raise CheckpointError(f"{path}: {steps} steps are done, and {epochs} epochs are {total}; give more --epochs")
+    try:
+        session.load_state_dict(state)
+    except CheckpointError as problem:
+        raise CheckpointError(f"{path}: {problem}") from None
+    return steps
+
+
+def sweep(path: Path) -> None:
+    """Remove what processes that were killed while they wrote ``path`` have left beside it."""
+    target = Path(os.path.realpath(path))
+    for left in target.parent.glob(f".{glob.escape(target.name[:40])}.*{checkpoint.PARTIAL}"):
+        left.unlink(missing_ok=True)
+
+
+def weights(path: Path) -> dict[str, Array]:
+    """The model's weights in a checkpoint, be it one of weights alone or of a training. Raises CheckpointError."""
+    state, metadata = checkpoint.load_with_metadata(path)
+    if description(metadata).get("format") != FORMAT:
+        return state
+    _, state = read(path)
+    return {name.removeprefix("model."): value for name, value in state.items() if name.startswith("model.")}
+
+
+def identity(session: Session) -> dict[str, Any]:
+    """What decides the bits of a training: two of the same are the same, step by step."""
+    device = session.device
+    machine = getattr(device, "machine", None)
+    return {
+        "model": session.recipe.name,
+        "seed": session.seed,
+        "batch": session.recipe.batch,
+        "device": device.name,
+        "precision": getattr(device, "precision", None),
+        "machine": None if machine is None else machine.to_dict(),
+        "weights": {name: value.dtype.name for name, value in session.model.named_state()},
+    }
+
+
+def _differences(there: Mapping[str, Any], here: Mapping[str, Any], inside: str = "") -> Iterator[str]:
+    for key in dict.fromkeys((*here, *there)):
+        a, b = there.get(key), here.get(key)
+        if isinstance(a, dict) and isinstance(b, dict):
+            yield from _differences(a, b, f"{inside}{key}.")
+        elif a != b:
+            yield f"{inside}{key} is {_shown(a)} there, {_shown(b)} here"
+
+
+def _shown(value: Any) -> str:
+    return str(value["name"]) if isinstance(value, dict) and "name" in value else json.dumps(value)
+
+
+def _checksum(training: Mapping[str, Any], state: Mapping[str, Array]) -> str:
+    found = hashlib.sha256(json.dumps(training, sort_keys=True).encode())
+    for name in sorted(state):
+        value = state[name]
+        found.update(f"{name} {value.dtype} {list(value.shape)} ".encode())
+        found.update(value.tobytes())
+    return found.hexdigest()
