@@ -6,15 +6,13 @@ of what the value is rounded to (float32: 2**-24, bfloat16: 2**-8) and v = 2**-2
 
 ==================== ================================================================================
 movement, select,    equal. (A number below 2**-126 may have become zero, here and everywhere.)
-max, neg, casts,
+max, neg, abs, casts,
 integers, bools,
 dequantise
 add, sub, mul        u·|r|: rounded once
 sum of n             (n - 1)·v·Σ|x| + u·|r|: n - 1 additions in any order
 matmul over K        2·K·v·Σ|a·b| + u·|r|: K fused products, and at most as many sums of partial sums
-div, reciprocal, log 4·v·|r| + u·|r|: a function within 1 unit in the last place (2·v) and a rounded product
-exp                  (1.5·|x| + 2)·v·|r| + u·|r|: the argument of 2**t is rounded twice, relative to x
-sqrt                 (|log2 x| + 2)·v·|r| + u·|r|: as 2**(log2(x) / 2)
+functions, div       c·v·|r| + u·|r|, with c from `accuracy.ACCEL_UNITS`
 ==================== ================================================================================
 """
 
@@ -26,6 +24,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from compiler.accuracy import ACCEL_UNITS
 from framework.graph import Graph, Node
 from framework.primitives.base import Array
 from framework.reference import reference_node
@@ -68,15 +67,11 @@ def _relative(units: Callable[[Array], Array | float]) -> Callable[[Graph, int, 
 ERRORS: Mapping[str, Callable[[Graph, int, list[Array], Array], Array]] = {
     "sum": _sum,
     "matmul": _matmul,
-    "div": _relative(lambda x: 4.0),
-    "reciprocal": _relative(lambda x: 4.0),
-    "log": _relative(lambda x: 4.0),
-    "exp": _relative(lambda x: 1.5 * np.abs(x) + 2.0),
-    "sqrt": _relative(lambda x: np.abs(np.log2(np.maximum(x, TINY))) + 2.0),
+    **{op: _relative(units.of) for op, units in ACCEL_UNITS.items()},
 }
 """Primitive → absolute error of its arithmetic, before the result is rounded to its dtype."""
 EXACT = (
-    "maximum", "minimum", "neg", "select", "cast", "max", "reshape", "permute", "broadcast_to", "slice", "pad",
+    "maximum", "minimum", "neg", "abs", "select", "cast", "max", "reshape", "permute", "broadcast_to", "slice", "pad",
     "dequantise",
 )  # fmt: skip
 

@@ -162,9 +162,10 @@ def cross_entropy(logits: Tensor, labels: Any, reduction: str = "mean") -> Tenso
 
 
 def binary_cross_entropy_with_logits(logits: Tensor, targets: Tensor, reduction: str = "mean") -> Tensor:
-    """-y log σ(x) - (1-y) log(1 - σ(x)) as max(x, 0) - x·y + log(1 + exp(-|x|)); both float, of one shape."""
+    """-y log σ(x) - (1-y) log(1 - σ(x)), both float, of one shape: y softplus(-x) + (1-y) softplus(x), in which neither
+    value nor gradient cancels."""
     logits, targets = _alike("binary_cross_entropy_with_logits", logits, targets)
-    losses = logits.relu() - logits * targets + (1 + (-logits.abs()).exp()).log()
+    losses = targets * (-logits).softplus() + (1 - targets) * logits.softplus()
     return _reduced(losses, reduction)
 
 

@@ -99,6 +99,12 @@ def _unary(op: str, floats: bool = False) -> Callable[[Any], Any]:
     return method
 
 
+def _one(e: Expr) -> Expr:
+    """x ** 0: 1 whatever x is, NaN too, and with a gradient of 0."""
+    always, one = (expand(constant(value, dtype), e.shape) for value, dtype in ((True, bool_), (1, e.dtype)))
+    return apply("select", always, one, e)
+
+
 class Operators:
     """Everything a tensor can do that is one primitive or a few."""
 
@@ -116,9 +122,11 @@ class Operators:
     __and__, __or__, __invert__ = _binary("and"), _binary("or"), _unary("not")
     __rand__, __ror__ = _reflected("and"), _reflected("or")
     __hash__ = object.__hash__
-    __neg__, exp, log, sqrt = _unary("neg"), _unary("exp", True), _unary("log", True), _unary("sqrt", True)
-    reciprocal, maximum, minimum = _unary("reciprocal", True), _binary("maximum"), _binary("minimum")
-    add, sub, mul, div, neg = __add__, __sub__, __mul__, __truediv__, __neg__
+    __neg__, __abs__, maximum, minimum = _unary("neg"), _unary("abs"), _binary("maximum"), _binary("minimum")
+    exp, expm1, log, log1p = (_unary(name, True) for name in ("exp", "expm1", "log", "log1p"))
+    sqrt, reciprocal, erf = (_unary(name, True) for name in ("sqrt", "reciprocal", "erf"))
+    sigmoid, tanh, softplus = (_unary(name, True) for name in ("sigmoid", "tanh", "softplus"))
+    add, sub, mul, div, neg, abs = __add__, __sub__, __mul__, __truediv__, __neg__, __abs__
 
     def _like(self, other: Any) -> Any:
         """An operand as a number or a tensor. Raises DTypeError for anything else."""
@@ -155,23 +163,11 @@ class Operators:
             result = None if result is None else result * result
             if bit == "1":
                 result = self if result is None else result * self
-        return self * 0 + 1 if result is None else result
-
-    def abs(self) -> Any:
-        """The absolute value."""
-        return self.maximum(-self)
+        return self._of(_one(self._read())) if result is None else result
 
     def relu(self) -> Any:
         """max(x, 0), with derivative 0 at 0."""
         return self.maximum(0)
-
-    def sigmoid(self) -> Any:
-        """1 / (1 + exp(-x))."""
-        return (1 + (-self).exp()).reciprocal()
-
-    def tanh(self) -> Any:
-        """2 sigmoid(2x) - 1."""
-        return 2 * (2 * self).sigmoid() - 1
 
     # Reductions
 

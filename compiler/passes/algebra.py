@@ -75,6 +75,12 @@ def _involution(b: GraphBuilder, node: Node, inputs: tuple[int, ...]) -> int | N
     return inner.inputs[0] if inner.op == node.op else None
 
 
+def _whatever_sign(b: GraphBuilder, node: Node, inputs: tuple[int, ...]) -> int | None:
+    """|-x| = |x|, and ||x|| = |x|."""
+    inner = b[inputs[0]]
+    return b.apply("abs", inner.inputs[0]) if inner.op in ("neg", "abs") else None
+
+
 def _times_minus_one(b: GraphBuilder, node: Node, inputs: tuple[int, ...]) -> int | None:
     side = next((side for side in (0, 1) if _is(b, inputs[side], -1.0)), None)
     return None if side is None else b.apply("neg", inputs[1 - side])
@@ -181,6 +187,7 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
     "and": (_same_operands(0, 1),),
     "or": (_same_operands(0, 1),),
     "neg": (_involution,),
+    "abs": (_whatever_sign,),
     "not": (_involution,),
     "select": (_same_operands(1, 2), _select_constant, _select_not),
     "cast": (_cast_chain,),

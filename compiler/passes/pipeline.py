@@ -8,6 +8,7 @@ from compiler.passes.algebra import algebra
 from compiler.passes.common_subexpressions import common_subexpressions
 from compiler.passes.constant_folding import constant_folding
 from compiler.passes.dead_code import dead_code
+from compiler.passes.machine_functions import machine_functions
 from compiler.passes.precision import precision
 from compiler.passes.quantised_bias import quantised_bias
 from compiler.passes.quantised_products import quantised_products
@@ -25,6 +26,7 @@ PASSES: Mapping[str, Pass] = {
     "quantised_products": quantised_products,
     "quantised_bias": quantised_bias,
     "requantise": requantise,
+    "machine_functions": machine_functions,
     "precision": precision,
 }
 """Every pass by name."""
@@ -39,7 +41,10 @@ PIPELINES: Mapping[str, tuple[str, ...]] = {
     # What is quantised, in the graph, becomes integers on every target: they give the same bits.
     "cpu": (*_CLEAN, *_INTEGERS, "common_subexpressions"),
     # Rounding comes after the clean-up, which sees fewer products, and before a second one, which merges casts.
-    "accel": (*_CLEAN, *_INTEGERS, "precision", "algebra", "common_subexpressions"),
+    # So does what functions are written in: the second one folds and merges the parts that several of them share.
+    "accel": (
+        *_CLEAN, *_INTEGERS, "machine_functions", "precision", "constant_folding", "algebra", "common_subexpressions",
+    ),
 }
 """What each target runs before it lowers a graph."""
 

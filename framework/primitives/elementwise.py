@@ -1,6 +1,6 @@
-"""One result element from one element of each input: arithmetic, functions, comparisons, logic, select, cast.
+"""One result element from one element of each input: arithmetic, comparisons, logic, select, cast.
 
-All inputs have one shape; subnormals and rounding inside a function are the target's affair, within its stated error.
+All inputs have one shape; whether a subnormal becomes zero is the target's affair (docs/arithmetic.md).
 """
 
 from __future__ import annotations
@@ -47,29 +47,33 @@ def _negated(e: Emitter, s: Site, g: int) -> int:
     return e.apply("neg", g)
 
 
-def _where(compare: str, taken: bool) -> GradientRule:
-    """g where ``compare(a, b)`` is ``taken``, else 0: the chosen operand gets the whole cotangent."""
+def _unless(compare: str) -> GradientRule:
+    """0 where ``compare(a, b)``, else g: the chosen operand gets the whole cotangent, and with a NaN both do."""
+    return lambda e, s, g: e.apply("select", e.apply(compare, *s.inputs), e.full(0, like=g), g)
 
-    def rule(e: Emitter, s: Site, g: int) -> int:
-        zero = e.full(0, like=g)
-        chosen = e.apply(compare, *s.inputs)
-        return e.apply("select", chosen, *((g, zero) if taken else (zero, g)))
 
-    return rule
+def _abs_back(e: Emitter, s: Site, g: int) -> int:
+    """g · sign(x): 0 at 0 and NaN at NaN, which is what |x| · 0 is there."""
+    (x,), zero = s.inputs, e.full(0, like=g)
+    middle = e.apply("mul", s.output, zero)
+    falling = e.apply("select", e.apply("lt", x, zero), e.apply("neg", g), middle)
+    return e.apply("select", e.apply("gt", x, zero), g, falling)
+
+
+def _larger(a: Array, b: Array) -> Array:
+    """NumPy's maximum, with -0 < +0."""
+    if a.dtype.kind != "f":
+        return np.maximum(a, b)
+    return np.where(a == b, np.where(np.signbit(a), b, a), np.maximum(a, b))
+
+
+def _smaller(a: Array, b: Array) -> Array:
+    return -_larger(-a, -b) if a.dtype.kind == "f" else np.minimum(a, b)
 
 
 def _div_by(e: Emitter, s: Site, g: int) -> int:
     """d(a/b)/db = -(a/b)/b."""
     return e.apply("neg", e.apply("div", e.apply("mul", g, s.output), s.inputs[1]))
-
-
-def _reciprocal(e: Emitter, s: Site, g: int) -> int:
-    return e.apply("neg", e.apply("mul", g, e.apply("mul", s.output, s.output)))
-
-
-def _sqrt(e: Emitter, s: Site, g: int) -> int:
-    """d sqrt(x)/dx = 0.5/sqrt(x)."""
-    return e.apply("div", e.apply("mul", g, e.full(0.5, like=g)), s.output)
 
 
 def _selected(position: int) -> GradientRule:
@@ -119,18 +123,16 @@ PRIMITIVES = (
         "div", "a / b, floats only.", "float", np.divide, (lambda e, s, g: e.apply("div", g, s.inputs[1]), _div_by)
     ),
     _arithmetic(
-        "maximum", "The larger of a and b; NaN if either is. At a tie the gradient goes to b, so that relu'(0) = 0.",
-        "int float", np.maximum, (_where("gt", True), _where("gt", False)),
+        "maximum",
+        "The larger of a and b, -0 < +0; NaN if either is. At a tie the gradient goes to b, so that relu'(0) = 0.",
+        "int float", _larger, (_unless("le"), _unless("gt")),
     ),
     _arithmetic(
-        "minimum", "The smaller of a and b; NaN if either is. At a tie the gradient goes to b.",
-        "int float", np.minimum, (_where("lt", True), _where("lt", False)),
+        "minimum", "The smaller of a and b, -0 < +0; NaN if either is. At a tie the gradient goes to b.",
+        "int float", _smaller, (_unless("ge"), _unless("lt")),
     ),
     _arithmetic("neg", "-x.", "int float", np.negative, (_negated,)),
-    _arithmetic("exp", "e to the x.", "float", np.exp, (lambda e, s, g: e.apply("mul", g, s.output),)),
-    _arithmetic("log", "Natural logarithm.", "float", np.log, (lambda e, s, g: e.apply("div", g, s.inputs[0]),)),
-    _arithmetic("sqrt", "Square root.", "float", np.sqrt, (_sqrt,)),
-    _arithmetic("reciprocal", "1 / x.", "float", lambda x: np.divide(x.dtype.type(1), x), (_reciprocal,)),
+    _arithmetic("abs", "The absolute value, with gradient 0 at 0; ints wrap.", "int float", np.abs, (_abs_back,)),
     _comparison("lt", "a < b, as bool; false with NaN.", "int float", np.less),
     _comparison("le", "a <= b, as bool; false with NaN.", "int float", np.less_equal),
     _comparison("gt", "a > b, as bool; false with NaN.", "int float", np.greater),

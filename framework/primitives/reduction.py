@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -50,13 +51,13 @@ def _expanded(e: Emitter, s: Site, reduced: int) -> int:
 
 
 def _max_gradient(e: Emitter, s: Site, g: int) -> int:
-    """Equal maxima share the cotangent equally, as torch's amax does."""
-    x = s.inputs[0]
-    hits = e.apply("eq", x, _expanded(e, s, s.output))
-    ones = e.apply("select", hits, e.full(1, like=x), e.full(0, like=x))
+    """Equal maxima share the cotangent equally, as torch's amax does; where there is a NaN, all get NaN."""
+    x, zero, like = s.inputs[0], e.full(0, like=s.inputs[0]), s.output
+    below = e.apply("lt", x, _expanded(e, s, like))
+    ones = e.apply("select", below, zero, e.full(1, like=x))
     count = e.apply("sum", ones, axes=s.attrs["axes"], keepdims=s.attrs["keepdims"])
-    share = _expanded(e, s, e.apply("div", g, count))
-    return e.apply("select", hits, share, e.full(0, like=x))
+    share = e.apply("select", e.apply("eq", like, like), e.apply("div", g, count), e.full(math.nan, like=g))
+    return e.apply("select", below, zero, _expanded(e, s, share))
 
 
 def _sum(inputs: Sequence[Array], attrs: Attrs, real: np.dtype[Any]) -> Array:
@@ -65,7 +66,13 @@ def _sum(inputs: Sequence[Array], attrs: Attrs, real: np.dtype[Any]) -> Array:
 
 
 def _max(inputs: Sequence[Array], attrs: Attrs, real: np.dtype[Any]) -> Array:
-    return np.asarray(np.max(inputs[0], axis=attrs["axes"], keepdims=attrs["keepdims"]))
+    """NumPy's, with -0 < +0."""
+    (x,), over = inputs, {"axis": attrs["axes"], "keepdims": attrs["keepdims"]}
+    largest = np.asarray(np.max(x, **over))
+    if x.dtype.kind != "f":
+        return largest
+    positive = np.any((x == 0) & ~np.signbit(x), **over)
+    return np.where(largest == 0, np.where(positive, 0.0, -0.0), largest).astype(x.dtype)
 
 
 def _argmax(inputs: Sequence[Array], attrs: Attrs, real: np.dtype[Any]) -> Array:
@@ -80,7 +87,7 @@ PRIMITIVES = (
         "reduction", 1, _reduce_shape, same_dtype("int float"), _sum, (_expanded,), _ATTRIBUTES,
     ),
     Primitive(
-        "max", "Largest element over ``axes``; NaN if there is one.",
+        "max", "Largest element over ``axes``, -0 < +0; NaN if there is one.",
         "reduction", 1, _extremum_shape, same_dtype("int float"), _max, (_max_gradient,), _ATTRIBUTES,
     ),
     Primitive(

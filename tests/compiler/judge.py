@@ -7,6 +7,7 @@ from math import prod
 
 import numpy as np
 
+from compiler.accuracy import CPU_ULP
 from framework.graph import Graph
 from framework.primitives import PRIMITIVES
 from framework.primitives.base import Array
@@ -14,11 +15,15 @@ from framework.reference import reference_node
 
 UNIT = {"float32": 2.0**-24, "bfloat16": 2.0**-8}
 """Half a unit in the last place, relative: what one rounding may cost."""
-FUNCTION_ULP = {"exp": 1.25, "log": 1.25}
-"""Stated errors of functions that are not correctly rounded, in units in the last place of float32."""
-
-EXACT = {"cast", "select", "neg", "maximum", "minimum", "max", "constant"}
+EXACT = {"cast", "select", "neg", "abs", "maximum", "minimum", "max", "constant"}
 """Primitives that choose, or round as they are told to: nothing may differ. So may nothing of a movement."""
+
+
+def bits(value: Array) -> bytes:
+    """The bytes of a value, every NaN made the same: a processor's own has another sign than a compiler's."""
+    if value.dtype.kind in "bi":
+        return value.tobytes()
+    return np.where(np.isnan(value.astype(np.float32)), np.nan, value.astype(np.float32)).tobytes()
 
 
 def observed(graph: Graph) -> Graph:
@@ -67,9 +72,9 @@ def _error(graph: Graph, i: int, inputs: list[Array], wanted: Array) -> Array:
         return np.zeros(node.shape)
     rounding = UNIT[node.dtype.name] * np.abs(wanted) + (tiny if node.dtype.name == "float32" else 2.0**-132)
     wide = [np.abs(x.astype(np.float64)) for x in inputs]
-    if node.op in FUNCTION_ULP:
+    if node.op in CPU_ULP:
         # A unit in the last place is at most 2^-23 of the value.
-        return rounding + FUNCTION_ULP[node.op] * 2.0**-23 * np.abs(wanted)
+        return rounding + CPU_ULP[node.op] * 2.0**-23 * np.abs(wanted)
     if node.op == "sum":
         terms = prod(inputs[0].shape[axis] for axis in node.attr("axes"))
         magnitude = np.sum(wide[0], axis=node.attr("axes"), keepdims=node.attr("keepdims"))

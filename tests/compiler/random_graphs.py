@@ -8,14 +8,14 @@ import numpy as np
 
 from framework.builder import GraphBuilder
 from framework.graph import Graph
-from framework.primitives import PRIMITIVES
+from framework.primitives import PRIMITIVES, functions
 from framework.primitives.base import Array
 from framework.primitives.contraction import ACCUMULATION
 
 DTYPES = ("float32", "bfloat16", "int8", "int32", "bool")
 _WEIGHTS = (6, 3, 1, 2, 1)
 _KINDS = {  # what kinds of value an elementwise primitive takes
-    **dict.fromkeys(("div", "exp", "log", "sqrt", "reciprocal"), ("float",)),
+    **dict.fromkeys(("div", *(p.name for p in functions.PRIMITIVES)), ("float",)),
     **dict.fromkeys(("and", "or", "not"), ("bool",)),
     **dict.fromkeys(("eq", "ne", "select", "cast"), ("bool", "int", "float")),
 }

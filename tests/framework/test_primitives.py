@@ -39,9 +39,8 @@ def matmul(ta: bool, tb: bool, batch: tuple[int, ...] = ()) -> Case:
 CASES = [
     *(Case(op, ((2, 3), (2, 3))) for op in ("add", "sub", "mul", "maximum", "minimum")),
     Case("div", ((2, 3), (2, 3)), positive=True),
-    Case("neg", ((4,),)),
-    Case("exp", ((4,),)),
-    *(Case(op, ((4,),), positive=True) for op in ("log", "sqrt", "reciprocal")),
+    *(Case(op, ((4,),)) for op in ("neg", "abs", "exp", "expm1", "sigmoid", "tanh", "softplus", "erf")),
+    *(Case(op, ((4,),), positive=True) for op in ("log", "log1p", "sqrt", "reciprocal")),
     Case("cast", ((3,),), (("dtype", "float32"),)),
     Case("sum", ((2, 3, 4),), (("axes", (0, 2)), ("keepdims", False))),
     Case("sum", ((2, 3, 4),), (("axes", (1,)), ("keepdims", True))),

@@ -94,6 +94,15 @@ def _select(w: Writer, a: tuple[int, ...], d: str) -> int:
     return w.bin("or", w.bin("and", condition, taken), w.bin("andn", condition, other), d)
 
 
+def _sqrt(w: Writer, a: tuple[int, ...], d: str) -> int:
+    """2^(log2(x)/2), then one step of Newton's; where that is no number, 0 and infinity are their own roots."""
+    (x,) = a
+    near = w.un("exp2", w.bin("fmul", w.un("log2", x), w.f(0.5)))
+    root = w.bin("fmul", w.bin("fadd", w.bin("fmul", w.un("reciprocal", near), x), near), w.f(0.5))
+    number = w.bin("feq", root, root)
+    return w.bin("or", w.bin("and", number, root), w.bin("andn", number, w.bin("fmin", near, x)), d)
+
+
 LOG2_E, LN_2 = math.log2(math.e), math.log(2)
 
 ELEMENTWISE: Mapping[tuple[str, str], Expansion] = {
@@ -103,10 +112,12 @@ ELEMENTWISE: Mapping[tuple[str, str], Expansion] = {
     ("maximum", "f"): _maximum, ("minimum", "f"): _plain("fmin"),
     ("maximum", "i"): _plain("imax"), ("minimum", "i"): _plain("imin"),
     ("neg", "f"): lambda w, a, d: w.un("fneg", a[0], d),
+    ("abs", "f"): lambda w, a, d: w.un("fabs", a[0], d),
+    ("abs", "i"): lambda w, a, d: w.bin("imax", a[0], w.bin("isub", w.imm(0), a[0]), d),
     ("neg", "i"): lambda w, a, d: w.bin("isub", w.imm(0), a[0], d),
     ("exp", "f"): lambda w, a, d: w.un("exp2", w.bin("fmul", a[0], w.f(LOG2_E)), d),
     ("log", "f"): lambda w, a, d: w.bin("fmul", w.un("log2", a[0]), w.f(LN_2), d),
-    ("sqrt", "f"): lambda w, a, d: w.un("exp2", w.bin("fmul", w.un("log2", a[0]), w.f(0.5)), d),
+    ("sqrt", "f"): _sqrt,
     ("reciprocal", "f"): lambda w, a, d: w.un("reciprocal", a[0], d),
     ("lt", "f"): _plain("flt"), ("le", "f"): _plain("fle"), ("gt", "f"): _swapped("flt"), ("ge", "f"): _swapped("fle"),
     ("lt", "i"): _plain("ilt"), ("le", "i"): _plain("ile"), ("gt", "i"): _swapped("ilt"), ("ge", "i"): _swapped("ile"),

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from llvmlite import ir
 
+from compiler.targets.cpu.doubles import FUNCTIONS
 from compiler.targets.cpu.functions import F32, I32, constant, exp, intrinsic, log
 from compiler.targets.cpu.loops import Combine, Scalar
 from framework.dtypes import DTYPES
@@ -150,6 +151,17 @@ def _dequantise(b: ir.IRBuilder, args: Sequence[ir.Value], op: Scalar) -> ir.Val
     return b.fmul(b.sitofp(args[0], F32), args[1])
 
 
+def _abs(b: ir.IRBuilder, args: Sequence[ir.Value], op: Scalar) -> ir.Value:
+    (x,) = args
+    if _is_float(op.dtype):
+        return intrinsic(b, "llvm.fabs", x)
+    return b.select(b.icmp_signed("<", x, literal(op.dtype, 0)), b.neg(x), x)
+
+
+def _function(name: str) -> Operation:
+    return lambda b, args, op: FUNCTIONS[name](b, args[0])
+
+
 def _reciprocal(b: ir.IRBuilder, args: Sequence[ir.Value], op: Scalar) -> ir.Value:
     return b.fdiv(constant(1.0), args[0])
 
@@ -161,12 +173,14 @@ OPERATIONS: dict[str, Operation] = {
     "mul": _arithmetic("fmul", "mul"),
     "div": _arithmetic("fdiv", "fdiv"),
     "neg": _arithmetic("fneg", "neg"),
+    "abs": _abs,
     "maximum": _larger(">"),
     "minimum": _larger("<"),
     "exp": lambda b, args, op: exp(b, args[0]),
     "log": lambda b, args, op: log(b, args[0]),
     "sqrt": lambda b, args, op: intrinsic(b, "llvm.sqrt", args[0]),
     "reciprocal": _reciprocal,
+    **{name: _function(name) for name in FUNCTIONS},
     "lt": _compare("<"),
     "le": _compare("<="),
     "gt": _compare(">"),
@@ -188,5 +202,5 @@ def compute(b: ir.IRBuilder, op: Scalar, args: Sequence[ir.Value]) -> ir.Value:
     """The result of one operation, rounded to its type."""
     value = OPERATIONS[op.op](b, args, op)
     # Choosing among values and moving them cannot leave the type; everything that computes can.
-    exact = op.op in ("constant", "select", "neg", "maximum", "minimum")
+    exact = op.op in ("constant", "select", "neg", "abs", "maximum", "minimum")
     return round_bfloat16(b, value) if op.dtype == "bfloat16" and not exact else value
