@@ -11,7 +11,7 @@ import inspect
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib import metadata
 from typing import Any, Protocol, runtime_checkable
@@ -20,6 +20,7 @@ from framework import reference
 from framework.errors import DeviceError
 from framework.graph import Graph
 from framework.primitives.base import Array
+from framework.recent import Recent
 
 GROUP = "weft.devices"
 """The entry-point group that devices register in."""
@@ -34,7 +35,7 @@ class Result:
 
 
 class Executable(Protocol):
-    """A compiled graph."""
+    """A compiled graph. One that holds much memory says so in an attribute ``nbytes``."""
 
     def __call__(self, inputs: Mapping[str, Array]) -> Result:
         """Run once. ``inputs`` has an array for every input and state of the graph (more are ignored), not written to.
@@ -146,20 +147,12 @@ def use_device(device: str | Device) -> Iterator[Device]:
         _DEFAULT.reset(token)
 
 
-@dataclass(frozen=True)
-class _Program:
-    """A graph as a key: equal if the digests are, whatever the origins."""
-
-    digest: str
-    graph: Graph = field(compare=False)
-
-
 def compiled(device: Device, graph: Graph) -> Executable:
-    """The executable of ``graph`` on ``device``, compiled once for all equal graphs (the 256 last used are kept)."""
-    return _compiled(device, _Program(graph.digest(), graph))
+    """The executable of ``graph`` on ``device``, compiled once for all equal graphs while it is among those kept."""
+    return _EXECUTABLES.get((device, graph.digest()), lambda: device.compile(graph))
 
 
-@lru_cache(maxsize=256)
-def _compiled(device: Any, program: _Program) -> Executable:
-    executable: Executable = device.compile(program.graph)
-    return executable
+_EXECUTABLES: Recent[tuple[Device, str], Executable] = Recent(
+    256, 2**30, lambda executable: getattr(executable, "nbytes", 0)
+)
+"""The executables used last: at most 256, and of those that say their ``nbytes`` at most a gibibyte (and one more)."""

@@ -23,10 +23,11 @@ from framework.graph import Graph
 from framework.labels import check_labels
 from framework.lazy import grad_enabled
 from framework.origin import user_frame, user_line
+from framework.pending import realize_pending
 from framework.primitives.base import Array
 from framework.recording import Recording, record
 from framework.refusals import FrameworkObject
-from framework.tensor import Tensor, realize_pending, stored
+from framework.tensor import Tensor, stored
 from framework.tracing import current_trace
 from framework.tree import leaves, map_leaves
 

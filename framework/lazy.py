@@ -2,7 +2,8 @@
 
 An expression is a node that is not yet in any graph. Realising collects the expressions behind the wanted ones into a
 ``Graph``, hands it to the device, and stores the values. An expression whose history no gradient can need forgets it
-then, so a loop runs in constant memory.
+then, so a loop runs in constant memory. Numbers are inputs of that graph and not part of it (see ``constant``), and so
+are slices of known values: a loop whose numbers and indices change compiles once.
 """
 
 from __future__ import annotations
@@ -16,12 +17,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from framework.autodiff import gradients
-from framework.builder import GraphBuilder, infer, plain_attributes
+from framework.builder import GraphBuilder, constant_value, infer, plain_attributes
 from framework.device import Device, compiled, default_device
 from framework.dtypes import DType
-from framework.errors import DeviceError, TraceError
+from framework.errors import DeviceError, GradientError, TraceError
 from framework.graph import Attributes, Graph, Node
 from framework.origin import origin, user_line
+from framework.primitives import PRIMITIVES
 from framework.primitives.base import Array, Shape
 
 if TYPE_CHECKING:
@@ -31,6 +33,20 @@ LEAF = "leaf"
 """An expression that is just its value."""
 ALIAS = "alias"
 """An expression with the value of its input, but not its history: where gradients stop or start."""
+
+
+FIXED = frozenset({0, 1, -1})
+"""The numbers that algebraic rules look for: they stay in the graph, and all others are given to it."""
+
+
+class Clock:
+    """How much was asked for since the start: ``now`` counts operations, and 64 KiB of new data like one."""
+
+    now = 0
+
+
+CLOCK = Clock()
+"""The clock by which ``pending.py`` tells how long an expression has waited."""
 
 
 class Tracing(Protocol):
@@ -46,12 +62,13 @@ class Expr:
     op, inputs, attrs: as in a ``Node``; op may also be LEAF or ALIAS. shape, dtype: of the value.
     value: the array, once it is known. device: where it was put, or None: then it goes wherever it is needed.
     requires_grad: whether a gradient flows through. owner: the tensor whose ``.grad`` collects what arrives here.
-    trace: the trace that it exists in, if any.
+    trace: the trace that it exists in, if any. freed: whether a ``backward()`` has ended its history.
+    born: when the oldest of the operations that it waits for was asked for, on ``CLOCK``.
     """
 
     __slots__ = (
-        "__weakref__", "attrs", "device", "dtype", "inputs", "op", "origin", "owner", "requires_grad", "shape",
-        "trace", "value",
+        "__weakref__", "attrs", "born", "device", "dtype", "freed", "inputs", "op", "origin", "owner", "requires_grad",
+        "shape", "trace", "value",
     )
 
     def __init__(
@@ -71,17 +88,30 @@ class Expr:
     ) -> None:
         self.op, self.inputs, self.attrs, self.shape, self.dtype = op, inputs, attrs, shape, dtype
         self.value, self.device, self.requires_grad, self.owner = value, device, requires_grad, owner
-        self.trace, self.origin = trace, origin
+        self.trace, self.origin, self.freed = trace, origin, False
+        self.born: int = min((e.born for e in inputs if e.value is None), default=CLOCK.now)
+
+    @property
+    def has_history(self) -> bool:
+        """Whether a gradient may go through to what it was computed from."""
+        return self.requires_grad and self.owner is None and not self.freed
 
     def settle(self, value: Array) -> None:
         """Store the value, and forget the history unless a gradient may still need it."""
         self.value = value
-        if not self.requires_grad or self.owner is not None:
+        if not self.has_history:
             self.op, self.inputs, self.attrs = LEAF, (), ()
+
+    def free(self) -> None:
+        """End the history: no gradient goes through again."""
+        self.freed = True
+        if self.value is not None:
+            self.settle(self.value)
 
 
 def leaf(value: Array, dtype: DType, device: Device | None = None) -> Expr:
     """An expression that is ``value``, already of ``dtype``."""
+    CLOCK.now += value.nbytes >> 16
     return Expr(LEAF, (), (), value.shape, dtype, value=value, device=device)
 
 
@@ -116,10 +146,16 @@ def no_grad() -> Iterator[None]:
 
 
 def constant(value: float, dtype: DType) -> Expr:
-    """A scalar fixed in the graph."""
-    raw = np.asarray(value, dtype.numpy).tobytes()
-    attrs = plain_attributes({"value": raw, "shape": (), "dtype": dtype.name})
-    return Expr("constant", (), attrs, (), dtype, trace=ACTIVE.get())
+    """A scalar. In a trace, and if it is one of ``FIXED``, it is fixed in the graph, else given to it as an input."""
+    return _scalar(np.asarray(value, dtype.numpy), dtype)
+
+
+def _scalar(value: Array, dtype: DType) -> Expr:
+    trace = ACTIVE.get()
+    if trace is None and value.item() not in FIXED:
+        return leaf(value, dtype)
+    attrs = plain_attributes({"value": value.tobytes(), "shape": (), "dtype": dtype.name})
+    return Expr("constant", (), attrs, (), dtype, trace=trace)
 
 
 def apply(op: str, *inputs: Expr, **attrs: Any) -> Expr:
@@ -127,10 +163,23 @@ def apply(op: str, *inputs: Expr, **attrs: Any) -> Expr:
     where, named = origin(), plain_attributes(attrs)
     shape, dtype = infer(op, inputs, named, where)
     requires_grad = dtype.is_float and grad_enabled() and any(e.requires_grad for e in inputs)
-    return Expr(
+    CLOCK.now += 1
+    made = Expr(
         op, inputs, named, shape, dtype, device=_common_device(op, inputs), requires_grad=requires_grad,
         trace=_common_trace(inputs), origin=where,
     )
+    if op in _SEEN_AT_ONCE and made.trace is None and inputs[0].value is not None:
+        made.settle(_seen(made, inputs[0].value))
+    return made
+
+
+_SEEN_AT_ONCE = frozenset({"slice", "reshape"})
+"""Moves of a known value that need no device, so that a loop over its rows or batches compiles one graph."""
+
+
+def _seen(e: Expr, value: Array) -> Array:
+    """The part of a known value that ``e`` is, without a copy where its elements lie in a row."""
+    return np.ascontiguousarray(PRIMITIVES[e.op].reference([value], dict(e.attrs), np.dtype(np.float32)))
 
 
 def _common_device(op: str, inputs: Sequence[Expr]) -> Device | None:
@@ -203,24 +252,39 @@ def collect(wanted: Sequence[Expr], given: Sequence[Expr] = ()) -> tuple[list[No
     return nodes, index, known
 
 
-def realize(wanted: Iterable[Expr]) -> None:
-    """Compute the values of expressions that have none, in one graph for each device."""
+def realize(wanted: Iterable[Expr], is_held: Callable[[Expr], bool] = lambda e: False) -> None:
+    """Compute the values of expressions that have none, in one graph for each device.
+
+    is_held: tells of what lies on the way whether somebody can still ask for it: then its value is kept too.
+    """
     by_device: dict[Device, list[Expr]] = {}
     for e in {id(e): e for e in wanted if e.value is None}.values():
         by_device.setdefault(e.device or default_device(), []).append(e)
     for device, expressions in by_device.items():
-        nodes, index, known = collect(expressions)
-        outputs = tuple((f"y{k}", index[id(e)]) for k, e in enumerate(expressions))
+        behind = topological(expressions, lambda e: () if e.value is not None else e.inputs)
+        on_the_way = [e for e in behind if e.value is None and (e.device or default_device()) is device and is_held(e)]
+        results = list({id(e): e for e in (*expressions, *on_the_way)}.values())
+        nodes, index, known = collect(results)
+        outputs = tuple((f"y{k}", index[id(e)]) for k, e in enumerate(results))
         result = compiled(device, Graph(tuple(nodes), outputs))(
             {f"v{k}": e.value for k, e in enumerate(known) if e.value is not None}
         )
-        for k, e in enumerate(expressions):
+        for k, e in enumerate(results):
             e.settle(result.outputs[f"y{k}"])
 
 
-def backward(loss: Expr, seed: Expr | None = None) -> list[tuple[Expr, Expr]]:
-    """(expression with an owner, its gradient) for all that ``loss`` was computed from. Raises GradientError."""
+def backward(loss: Expr, seed: Expr | None = None, retain_graph: bool = False) -> list[tuple[Expr, Expr]]:
+    """(expression with an owner, its gradient) for all that ``loss`` was computed from.
+
+    The history of ``loss`` ends with this unless ``retain_graph``. Raises GradientError.
+    """
     order = topological([loss], lambda e: e.inputs if e.requires_grad and e.owner is None else ())
+    history = [e for e in order if e.requires_grad and e.owner is None]
+    if any(e.freed for e in history):
+        raise GradientError(
+            f"{user_line()}: trying to backward through the graph a second time: the first backward() has freed its "
+            "history; give the first one retain_graph=True, or compute the tensor anew"
+        )
     index = {id(e): i for i, e in enumerate(order)}
     nodes: list[Node] = []
     for i, e in enumerate(order):
@@ -237,8 +301,15 @@ def backward(loss: Expr, seed: Expr | None = None) -> list[tuple[Expr, Expr]]:
     found = gradients(builder, index[id(loss)], [index[id(e)] for e in owned], None if seed is None else start - 1)
     for node in builder.nodes[start:]:
         operands = tuple(order[i] for i in node.inputs)
+        if node.op == "constant" and not node.shape:
+            order.append(_scalar(constant_value(node), node.dtype))
+            continue
         order.append(Expr(
             node.op, operands, node.attrs, node.shape, node.dtype, device=_common_device(node.op, operands),
             trace=_common_trace(operands), origin=node.origin,
         ))
+    CLOCK.now += len(builder) - start
+    if not retain_graph:
+        for e in history:
+            e.free()
     return [(e, order[i]) for e, i in zip(owned, found, strict=True)]

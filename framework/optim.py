@@ -12,9 +12,10 @@ from framework.errors import CheckpointError, FrameworkError, TraceError
 from framework.lazy import is_left_over, no_grad
 from framework.module import Parameter
 from framework.origin import user_line
+from framework.pending import realize_all
 from framework.primitives.base import Array
 from framework.refusals import FrameworkObject, unknown_name
-from framework.tensor import Tensor, realize_pending
+from framework.tensor import Tensor
 from framework.tracing import current_trace
 
 PLAIN = (bool, int, float, str, tuple, type(None))
@@ -85,7 +86,7 @@ class Optimizer(FrameworkObject):
                     self.update(i, parameter, parameter.grad)
         if trace is None:
             gradients = [p.grad for p in self.parameters if p.grad is not None]
-            realize_pending(*self.parameters, *gradients, *(t for _, t in self.named_state()))
+            realize_all(*self.parameters, *gradients, *(t for _, t in self.named_state()))
 
     def _settings(self) -> dict[str, Any]:
         """What a compiled step takes as fixed."""

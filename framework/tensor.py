@@ -27,18 +27,15 @@ from framework.lazy import (
     is_left_over,
     leaf,
     no_grad,
-    realize,
 )
 from framework.operators import Operators
 from framework.origin import user_line
+from framework.pending import realize_all, realize_pending, relieve, wait
 from framework.primitives.base import Array, Shape
 from framework.refusals import FrameworkObject
 from framework.tracing import current_trace, refuse_value
 
 Number = bool | int | float
-
-_LIVE: weakref.WeakValueDictionary[int, Tensor] = weakref.WeakValueDictionary()
-"""Tensors that may be pending, by id in order of creation: realising one realises all of its device in one graph."""
 
 
 class Tensor(Operators, FrameworkObject):
@@ -74,10 +71,17 @@ class Tensor(Operators, FrameworkObject):
     def _start(self) -> None:
         self.grad: Tensor | None = None
         self._is_view = False
-        self._await()
+        wait(self)
 
     @classmethod
     def _of(cls, expression: Expr) -> Tensor:
+        tensor = cls._holding(expression)
+        relieve(tensor)
+        return tensor
+
+    @staticmethod
+    def _holding(expression: Expr) -> Tensor:
+        """A tensor of ``expression``, made without computing anything that waits."""
         tensor = Tensor.__new__(Tensor)
         tensor._expr = expression
         tensor._start()
@@ -154,7 +158,7 @@ class Tensor(Operators, FrameworkObject):
     def realize(self) -> Self:
         """Compute it now, together with everything else that is pending on its device."""
         refuse_value("realising a tensor")
-        realize_pending(self)
+        realize_all(self)
         return self
 
     def numpy(self) -> Array:
@@ -213,10 +217,11 @@ class Tensor(Operators, FrameworkObject):
         """The same value, without history."""
         return Tensor._of(alias(self._read()))
 
-    def backward(self, gradient: Tensor | None = None) -> None:
+    def backward(self, gradient: Tensor | None = None, retain_graph: bool = False) -> None:
         """Add the derivative of this scalar to ``.grad`` of every tensor that it was computed from.
 
-        gradient: the cotangent, if this is no scalar. Raises GradientError.
+        gradient: the cotangent, if this is no scalar. retain_graph: keep the history of this tensor, so that a gradient
+        can go through it again; else it ends here, and with it what it holds in memory. Raises GradientError.
         """
         expression = self._read()
         if not expression.requires_grad:
@@ -228,7 +233,9 @@ class Tensor(Operators, FrameworkObject):
             )
         if gradient is not None and (gradient.shape, gradient.dtype) != (self.shape, self.dtype):
             raise GradientError(f"{user_line()}: the gradient must be {self.dtype}{list(self.shape)}, as the tensor is")
-        for source, value in backward(expression, None if gradient is None else gradient._read()):
+        for source, value in backward(
+            expression, None if gradient is None else gradient._read(), retain_graph
+        ):
             owner = source.owner() if source.owner is not None else None
             if owner is not None:
                 owner._accumulate(value)
@@ -236,17 +243,18 @@ class Tensor(Operators, FrameworkObject):
     def _accumulate(self, value: Expr) -> None:
         trace = current_trace()
         if self.grad is None or is_left_over(self.grad._expr):
-            self.grad = Tensor._of(value)
+            self.grad = Tensor._holding(value)
             if trace is not None:
                 trace.gradients.append(self)
         else:
             with no_grad():
                 self.grad._expr = apply("add", self.grad._read(), value)
-                self.grad._await()
+                wait(self.grad)
 
     def _await(self) -> None:
-        if self._expr.value is None and self._expr.trace is None:
-            _LIVE[id(self)] = self
+        """Its expression is another from here on."""
+        wait(self)
+        relieve(self)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         """A tensor of its own with this value, device and gradient. Raises GradientError for one with history."""
@@ -357,20 +365,6 @@ def stored(data: Any, dtype: DType | None) -> Array:
         if low < limits.min or high > limits.max:
             raise DTypeError(f"{user_line()}: values {low}..{high} do not fit into {dtype}")
     return np.array(array, dtype=dtype.numpy, order="C")
-
-
-def realize_pending(*wanted: Tensor) -> None:
-    """Realise ``wanted``, and every live pending tensor on the same devices."""
-    missing = [t for t in wanted if t._expr.value is None]
-    if not missing:
-        return
-    for t in missing:
-        check_alive(t._expr)
-    devices = {id(t.device) for t in missing}
-    pending = [t for t in list(_LIVE.values()) if t._expr.value is None and t._expr.trace is None]
-    realize([t._expr for t in (*missing, *(t for t in pending if id(t.device) in devices))])
-    for key in [key for key, t in list(_LIVE.items()) if t._expr.value is not None]:
-        _LIVE.pop(key, None)
 
 
 def tensor(
