@@ -35,8 +35,8 @@ def wait(tensor: Tensor) -> None:
 def relieve(newest: Tensor) -> None:
     """Compute what has waited too long.
 
-    If that is ``newest`` (which a chain of operations leads to), everything that is pending is, since it may share
-    much with it: gradients do. Of the others one or two are looked at, and each is computed by itself, with a graph that
+    If that is ``newest`` (a chain of operations leads to it), so is everything that is pending, since it may share much
+    with it: gradients do. Of the others one or two are looked at, and each is computed by itself, with a graph that
     does not depend on the moment: in a loop it is compiled once.
     """
     if ACTIVE.get() is not None:
