@@ -46,18 +46,17 @@ def _checksum(header: str, tensors: Mapping[str, npt.NDArray[np.uint8]]) -> str:
 
 
 def to_bytes(program: Program) -> bytes:
-    """The contents of the program's file."""
-    header = json.dumps(
-        {
-            "machine": program.machine.to_dict(),
-            "entry": program.entry,
-            "instructions": len(program.instructions),
-            "buffers": [dataclasses.asdict(buffer) for buffer in program.buffers],
-            "meta": dict(program.meta),
-            "sources": [instruction.source for instruction in program.instructions],
-        },
-        sort_keys=True,
-    )
+    """The contents of the program's file. Raises ProgramError for a ``meta`` that JSON cannot hold, NaN among it."""
+    values = {
+        "machine": program.machine.to_dict(),
+        "entry": program.entry,
+        "instructions": len(program.instructions),
+        "buffers": [dataclasses.asdict(buffer) for buffer in program.buffers],
+        "meta": dict(program.meta),
+        "sources": [instruction.source for instruction in program.instructions],
+    }
+    with reading("the program cannot be written: its meta is no JSON", ProgramError):
+        header = json.dumps(values, sort_keys=True, allow_nan=False)
     tensors = _tensors(program)
     described = {
         "format": FORMAT,
@@ -66,7 +65,7 @@ def to_bytes(program: Program) -> bytes:
         "program": header,
     }
     # One key only: the order of several is not defined, and equal programs have equal files.
-    return bytes(save_tensors(tensors, {"weft": json.dumps(described)}))
+    return bytes(save_tensors(tensors, {"weft": json.dumps(described, allow_nan=False)}))
 
 
 def save(program: Program, path: Path | str) -> None:

@@ -55,7 +55,7 @@ def machine_text(machine: Machine) -> str:
 
 
 def _word(name: str) -> str:
-    return name if _PLAIN.fullmatch(name) and name.isprintable() else json.dumps(name)
+    return name if _PLAIN.fullmatch(name) and name.isprintable() else json.dumps(name, allow_nan=False)
 
 
 def _buffer_text(buffer: Buffer) -> str:
@@ -87,6 +87,7 @@ def disassemble(program: Program) -> str:
         for at in range(0, max(len(content), 1), _DATA_BYTES):
             lines.append(f".data {where} hex {content[at : at + _DATA_BYTES].hex()}".rstrip())
             where = "+"
-    lines += [f".meta {_word(key)} {json.dumps(value, sort_keys=True)}" for key, value in program.meta.items()]
+    meta = ((key, json.dumps(value, sort_keys=True, allow_nan=False)) for key, value in program.meta.items())
+    lines += [f".meta {_word(key)} {text}" for key, text in meta]
     lines += instruction_lines(program)
     return "\n".join(lines) + "\n"

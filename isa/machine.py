@@ -118,14 +118,14 @@ class Machine:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, as in the TOML file."""
-        data: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(self)))
+        data: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(self), allow_nan=False))
         return data
 
     def digest(self) -> str:
         """A stable hash of everything but the name."""
         data = self.to_dict()
         del data["name"]
-        return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()[:16]
+        return hashlib.sha256(json.dumps(data, sort_keys=True, allow_nan=False).encode()).hexdigest()[:16]
 
     def check(self, where: str = "machine") -> None:
         """Raise MachineError if parts do not fit together."""

@@ -40,7 +40,7 @@ def packed(result: Mapping[str, Any]) -> str:
         "memories": {name: _memory(memory) for name, memory in accelerator["memories"].items()},
         "dram": accelerator["dram"],
     }
-    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+    text = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     return base64.b64encode(zlib.compress(text.encode(), 9)).decode()
 
 

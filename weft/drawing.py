@@ -46,7 +46,7 @@ def work() -> None:
             page.write_pictures(directory, result)
         except OSError as problem:
             answer = [problem.errno, problem.strerror]
-    print(json.dumps(answer), flush=True)
+    print(json.dumps(answer, allow_nan=False), flush=True)
 
 
 def _end(action: Callable[[], None]) -> NoReturn:
@@ -74,7 +74,7 @@ class Drawing:
     def draw(self, directory: Path, result: Mapping[str, Any]) -> None:
         """Write every file of the report into ``directory``. Raises OSError."""
         try:
-            drawn, problem = self._asked(json.dumps([str(directory.absolute()), result]))
+            drawn, problem = self._asked(json.dumps([str(directory.absolute()), result], allow_nan=False))
         except BaseException:  # Ctrl-C: nothing may go on writing where the caller cleans up
             self._stop()
             raise

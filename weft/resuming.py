@@ -22,6 +22,7 @@ from typing import Any
 from framework import checkpoint
 from framework.errors import CheckpointError
 from framework.primitives.base import Array
+from isa.reading import parse_json
 from weft.training import Session
 
 FORMAT, SCHEMA = "weft training", 1
@@ -100,7 +101,7 @@ def read(path: Path) -> tuple[dict[str, Any], dict[str, Array]]:
 def description(metadata: Mapping[str, str]) -> dict[str, Any]:
     """What weft says of itself in a file's metadata; nothing where that is not to be understood."""
     with suppress(ValueError, RecursionError):
-        about = json.loads(metadata.get("weft", "{}"))
+        about = parse_json(metadata.get("weft", "{}"))
         if isinstance(about, dict):
             return about
     return {}
@@ -112,13 +113,13 @@ def resume(path: Path, session: Session, epochs: int) -> int:
     training, state = read(path)
     if different := list(_differences(training, identity(session))):
         raise CheckpointError(f"{path}: a checkpoint of another training: {'; '.join(different)}")
-    steps, total = len(state.get("losses", ())), epochs * len(session.loader)
-    if steps > total:
-        raise CheckpointError(f"{path}: {steps} steps are done, and {epochs} epochs are {total}; give more --epochs")
     try:
         session.load_state_dict(state)
     except CheckpointError as problem:
         raise CheckpointError(f"{path}: {problem}") from None
+    steps, total = len(session.losses), epochs * len(session.loader)
+    if steps > total:
+        raise CheckpointError(f"{path}: {steps} steps are done, and {epochs} epochs are {total}; give more --epochs")
     return steps
 
 
@@ -163,11 +164,11 @@ def _differences(there: Mapping[str, Any], here: Mapping[str, Any], inside: str 
 
 
 def _shown(value: Any) -> str:
-    return str(value["name"]) if isinstance(value, dict) and "name" in value else json.dumps(value)
+    return str(value["name"]) if isinstance(value, dict) and "name" in value else json.dumps(value, allow_nan=False)
 
 
 def _checksum(training: Mapping[str, Any], state: Mapping[str, Array]) -> str:
-    found = hashlib.sha256(json.dumps(training, sort_keys=True).encode())
+    found = hashlib.sha256(json.dumps(training, sort_keys=True, allow_nan=False).encode())
     for name in sorted(state):
         value = state[name]
         found.update(f"{name} {value.dtype} {list(value.shape)} ".encode())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -201,8 +202,26 @@ def refuse_unused(device: str) -> None:
 
 
 def print_json(value: Any) -> None:
-    """One JSON object on stdout."""
-    click.echo(json.dumps(value, indent=2, sort_keys=False))
+    """One JSON object on stdout. A figure that is no finite number is null: JSON has no NaN and no infinity."""
+    click.echo(json.dumps(_finite(value), indent=2, allow_nan=False))
+
+
+def elements(values: Any) -> Any:
+    """Nested lists of numbers as ``print_json`` shows what is in a memory, where null would not do: those that JSON
+    has not are the texts "NaN", "Infinity" and "-Infinity", which ``float`` of Python reads."""
+    if isinstance(values, list):
+        return [elements(value) for value in values]
+    if isinstance(values, float) and not math.isfinite(values):
+        return "NaN" if math.isnan(values) else "Infinity" if values > 0 else "-Infinity"
+    return values
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(one) for one in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def engine_of(name: str) -> Engine:

@@ -47,7 +47,7 @@ def command(
     from isa.validator import validate
     from sim.engines import TIMED, WAVES
     from sim.run import DEFAULT_MAX_CYCLES
-    from weft.commands.options import machine_of
+    from weft.commands.options import elements, machine_of
     from weft.figures import describe, figures
     from weft.files import same_file
 
@@ -76,7 +76,7 @@ def command(
     written = {name: str(path) for name, path in (("trace", trace), ("wave", wave)) if path is not None}
     if as_json:
         if show:
-            result["buffers"] = {buffer.name: buffer.read(run.dram).tolist() for buffer in shown}
+            result["buffers"] = {buffer.name: elements(buffer.read(run.dram).tolist()) for buffer in shown}
         print_json(result | written)
         return
     click.echo(describe(result))

@@ -22,7 +22,8 @@ SCHEMA = 1
 def dump(tree: Path, labs: Sequence[Lab]) -> str:
     """The text of the manifest of these labs of ``tree``."""
     names = sorted({name for lab in labs for name in _graded_with(lab)})
-    return json.dumps({"schema": SCHEMA, "sha256": {name: _digest(tree / name) for name in names}}, indent=2) + "\n"
+    hashes = {name: _digest(tree / name) for name in names}
+    return json.dumps({"schema": SCHEMA, "sha256": hashes}, indent=2, allow_nan=False) + "\n"
 
 
 def changed(lab: Lab) -> tuple[str, ...]:

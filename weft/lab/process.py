@@ -96,7 +96,7 @@ def execute(runs: Sequence[Run], seconds: float, unwanted: Callable[[], bool] | 
     with tempfile.TemporaryDirectory(prefix="weft-lab-") as scratch:
         while not all(run.complete for run in runs):
             job = Path(scratch, "job.json")
-            job.write_text(json.dumps([run.job() for run in runs]), encoding="utf-8")
+            job.write_text(json.dumps([run.job() for run in runs], allow_nan=False), encoding="utf-8")
             with open(Path(scratch, "stderr"), "w+b") as errors, _process(job, errors) as process:
                 _follow(process, errors, runs, seconds, unwanted or (lambda: False))
 

@@ -56,7 +56,7 @@ class Channel:
 
     def send(self, **message: Any) -> None:
         with self._lock:
-            self._stream.write(json.dumps(message) + "\n")
+            self._stream.write(json.dumps(message, allow_nan=False) + "\n")
             self._stream.flush()
 
 

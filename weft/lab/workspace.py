@@ -60,7 +60,7 @@ def init(lab: Lab, folder: Path) -> list[str]:
         folder.absolute().parent.mkdir(parents=True, exist_ok=True)
         at = folder
         with filling(folder) as new:
-            _write(new, files | {MARKER: json.dumps(marker, indent=2) + "\n"})
+            _write(new, files | {MARKER: json.dumps(marker, indent=2, allow_nan=False) + "\n"})
     except (FileExistsError, FileNotFoundError, NotADirectoryError, PermissionError) as problem:
         if not new_folder:
             raise
