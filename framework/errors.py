@@ -13,6 +13,10 @@ class ShapeError(FrameworkError, ValueError):
     """Shapes that do not fit together; the message names all of them."""
 
 
+class AxisError(ShapeError, IndexError):
+    """An axis or an index outside what a tensor has."""
+
+
 class PlaceError(FrameworkError, IndexError, TypeError):
     """A place that a list of modules does not have."""
 

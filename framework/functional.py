@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from framework.axes import axis, sizes
 from framework.device import Device, get_device
 from framework.dtypes import DType, as_dtype, bool_, float32, int32
 from framework.errors import DTypeError, FrameworkError, ShapeError
@@ -14,7 +15,6 @@ from framework.labels import expect_labels
 from framework.lazy import Expr, apply, constant, no_grad
 from framework.operators import cast, elementwise, expand
 from framework.origin import user_line
-from framework.primitives.base import Shape
 from framework.refusals import unknown_name
 from framework.tensor import Number, Tensor, tensor
 
@@ -23,23 +23,19 @@ def full(
     shape: Sequence[int], value: Number, dtype: DType | str = float32, device: str | Device | None = None
 ) -> Tensor:
     """A tensor of one value."""
-    made: Expr = expand(constant(value, as_dtype(dtype)), tuple(shape))
+    made: Expr = expand(constant(value, as_dtype(dtype)), sizes((shape,)))
     made.device = None if device is None else get_device(device)
     return Tensor._of(made)
 
 
-def _extents(shape: tuple[Any, ...]) -> Shape:
-    return tuple(shape[0]) if len(shape) == 1 and not isinstance(shape[0], int) else shape
-
-
 def zeros(*shape: Any, dtype: DType | str = float32, device: str | Device | None = None) -> Tensor:
     """A tensor of zeros: zeros(2, 3) or zeros((2, 3))."""
-    return full(_extents(shape), 0, dtype, device)
+    return full(sizes(shape), 0, dtype, device)
 
 
 def ones(*shape: Any, dtype: DType | str = float32, device: str | Device | None = None) -> Tensor:
     """A tensor of ones."""
-    return full(_extents(shape), 1, dtype, device)
+    return full(sizes(shape), 1, dtype, device)
 
 
 def zeros_like(like: Tensor) -> Tensor:
@@ -54,7 +50,7 @@ def ones_like(like: Tensor) -> Tensor:
 
 def arange(stop: int) -> Tensor:
     """int32 [stop]: 0, 1, …"""
-    return Tensor._of(apply("iota", shape=(stop,), axis=0))
+    return Tensor._of(apply("iota", shape=sizes((stop,), "range"), axis=0))
 
 
 def operand(function: str, value: Any) -> Tensor:
@@ -100,6 +96,9 @@ def sigmoid(x: Tensor) -> Tensor:
 def log_softmax(x: Tensor, dim: int = -1) -> Tensor:
     """x - log Σ exp(x) along ``dim``, shifted by the largest element so that nothing overflows."""
     x = operand("log_softmax", x)
+    dim = axis(dim, x.shape)
+    if not x.numel():
+        return x * 1.0
     with no_grad():
         largest = x.amax(dim, keepdim=True)  # the result does not depend on the shift, so neither does the gradient
     shifted = x - largest
@@ -110,6 +109,9 @@ def log_softmax(x: Tensor, dim: int = -1) -> Tensor:
 def softmax(x: Tensor, dim: int = -1) -> Tensor:
     """exp(x) / Σ exp(x) along ``dim``."""
     x = operand("softmax", x)
+    dim = axis(dim, x.shape)
+    if not x.numel():
+        return x * 1.0
     with no_grad():
         largest = x.amax(dim, keepdim=True)
     grown = (x - largest).exp()

@@ -163,7 +163,7 @@ class Module(FrameworkObject):
         """Move, or convert, every parameter and buffer in place; their gradients are dropped."""
         for _, value in self.named_state():
             moved = Tensor(value).to(target)
-            value._expr = moved._read()
+            value._storage.expr = moved._read()
             if isinstance(value, Parameter):
                 value.grad = None
                 value.requires_grad_()

@@ -8,19 +8,18 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from framework.axes import Dims, axes, axis
 from framework.dtypes import DType, Rank, bool_, float32, int32, python_dtype, result_type
 from framework.errors import DTypeError, FrameworkError, ShapeError
-from framework.indexing import indexed
 from framework.lazy import Expr, apply, constant
+from framework.movement import Movement
 from framework.origin import user_line
 from framework.primitives.base import Shape
 from framework.primitives.contraction import ACCUMULATION
+from framework.writing import Writing
 
 if TYPE_CHECKING:
     from framework.tensor import Tensor
-
-Dims = int | Sequence[int] | None
-
 
 class Extremum(NamedTuple):
     """The largest elements along an axis, and their int32 indices (the lowest where several are equal)."""
@@ -85,13 +84,6 @@ def _reflected(op: str, floats: bool = False) -> Callable[[Any, Any], Any]:
     return method
 
 
-def _in_place(op: str, floats: bool = False) -> Callable[[Any, Any], Any]:
-    def method(self: Any, other: Any) -> Any:
-        return self._in_place(elementwise(op, self, self, other, floats=floats))
-
-    return method
-
-
 def _unary(op: str, floats: bool = False) -> Callable[[Any], Any]:
     def method(self: Any) -> Any:
         return elementwise(op, self, self, floats=floats)
@@ -105,7 +97,7 @@ def _one(e: Expr) -> Expr:
     return apply("select", always, one, e)
 
 
-class Operators:
+class Operators(Movement, Writing):
     """Everything a tensor can do that is one primitive or a few."""
 
     shape: Any
@@ -113,10 +105,10 @@ class Operators:
     _read: Callable[[], Expr]
     _of: Callable[[Expr], Tensor]
 
-    __add__, __radd__, __iadd__ = _binary("add"), _reflected("add"), _in_place("add")
-    __sub__, __rsub__, __isub__ = _binary("sub"), _reflected("sub"), _in_place("sub")
-    __mul__, __rmul__, __imul__ = _binary("mul"), _reflected("mul"), _in_place("mul")
-    __truediv__, __rtruediv__, __itruediv__ = _binary("div", True), _reflected("div", True), _in_place("div", True)
+    __add__, __radd__ = _binary("add"), _reflected("add")
+    __sub__, __rsub__ = _binary("sub"), _reflected("sub")
+    __mul__, __rmul__ = _binary("mul"), _reflected("mul")
+    __truediv__, __rtruediv__ = _binary("div", True), _reflected("div", True)
     __lt__, __le__, __gt__, __ge__ = _binary("lt"), _binary("le"), _binary("gt"), _binary("ge")
     __eq__, __ne__ = _binary("eq"), _binary("ne")
     __and__, __or__, __invert__ = _binary("and"), _binary("or"), _unary("not")
@@ -145,11 +137,6 @@ class Operators:
     def _apply(self, op: str, **attrs: Any) -> Any:
         return self._of(apply(op, self._read(), **attrs))
 
-    def _view(self, op: str, **attrs: Any) -> Any:
-        seen = self._apply(op, **attrs)
-        seen._is_view = True
-        return seen
-
     def __pow__(self, exponent: int | float) -> Any:
         """Powers by whole numbers (products) and by 0.5 (square root)."""
         if exponent == 0.5:
@@ -172,12 +159,7 @@ class Operators:
     # Reductions
 
     def _axes(self, dim: Dims) -> tuple[int, ...]:
-        rank = len(self.shape)
-        dims = range(rank) if dim is None else [dim] if isinstance(dim, int) else dim
-        for d in dims:
-            if not -rank <= d < rank:
-                raise ShapeError(f"{user_line()}: axis {d} is outside shape {list(self.shape)}")
-        return tuple(sorted({d % rank for d in dims}))
+        return axes(dim, self.shape)
 
     def sum(self, dim: Dims = None, keepdim: bool = False) -> Any:
         """Sum over axes (all by default); bools and int8 are summed as int32."""
@@ -197,69 +179,18 @@ class Operators:
 
     def max(self, dim: int | None = None, keepdim: bool = False) -> Any:
         """Largest element of all, or along one axis (values, indices)."""
-        return self.amax() if dim is None else Extremum(self.amax(dim, keepdim), self.argmax(dim, keepdim))
+        if dim is None:
+            return self.amax()
+        dim = axis(dim, self.shape)
+        return Extremum(self.amax(dim, keepdim), self.argmax(dim, keepdim))
 
     def argmax(self, dim: int | None = None, keepdim: bool = False) -> Any:
         """int32 index of the largest element along an axis, or in the flattened tensor; the lowest wins."""
         if dim is None:
             return self.flatten().argmax(0)
-        return self._apply("argmax", axis=self._axes(dim)[0], keepdims=keepdim)
-
-    # Movement
-
-    def reshape(self, *shape: Any) -> Any:
-        """The same elements under another shape; one extent may be -1."""
-        wanted = list(shape[0] if len(shape) == 1 and not isinstance(shape[0], int) else shape)
-        if wanted.count(-1) == 1:
-            rest = -math.prod(wanted)
-            wanted[wanted.index(-1)] = math.prod(self.shape) // rest if rest else 0
-        return self._view("reshape", shape=tuple(wanted))
-
-    view = reshape
-
-    def flatten(self, start_dim: int = 0) -> Any:
-        """Axes from ``start_dim`` on as one."""
-        kept = self.shape[:start_dim]
-        return self.reshape(*kept, math.prod(self.shape[start_dim:]))
-
-    def permute(self, *order: Any) -> Any:
-        """Axes in another order."""
-        wanted = order[0] if len(order) == 1 and not isinstance(order[0], int) else order
-        return self._view("permute", order=tuple(d % len(self.shape) for d in wanted))
-
-    def transpose(self, dim0: int, dim1: int) -> Any:
-        """Two axes exchanged."""
-        order, (a, b) = list(range(len(self.shape))), (self._axes(dim0)[0], self._axes(dim1)[0])
-        order[a], order[b] = b, a
-        return self.permute(order)
-
-    @property
-    def T(self) -> Any:
-        """All axes reversed."""
-        return self.permute(tuple(reversed(range(len(self.shape)))))
-
-    def expand(self, *shape: Any) -> Any:
-        """Repeated to a shape, by broadcasting; -1 keeps an extent."""
-        wanted = shape[0] if len(shape) == 1 and not isinstance(shape[0], int) else shape
-        new = len(wanted) - len(self.shape)
-        full = tuple(self.shape[d - new] if extent == -1 else extent for d, extent in enumerate(wanted))
-        return self._view("broadcast_to", shape=full)
-
-    def unsqueeze(self, dim: int) -> Any:
-        """An axis of extent 1 put in front of axis ``dim``."""
-        at = dim % (len(self.shape) + 1)
-        return self.reshape(*self.shape[:at], 1, *self.shape[at:])
-
-    def squeeze(self, dim: int | None = None) -> Any:
-        """Without axes of extent 1 (all, or one)."""
-        axes = self._axes(dim)
-        return self.reshape(tuple(n for d, n in enumerate(self.shape) if n != 1 or d not in axes))
-
-    def __getitem__(self, key: Any) -> Any:
-        """Numbers, slices with positive step, ``...`` and None."""
-        seen = self._of(indexed(self._read(), key))
-        seen._is_view = True
-        return seen
+        if not self.shape:
+            return self.reshape(1).argmax(axis(dim, ())).reshape(())
+        return self._apply("argmax", axis=axis(dim, self.shape), keepdims=keepdim)
 
     # Products
 

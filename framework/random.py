@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from framework.axes import sizes
 from framework.errors import FrameworkError, TraceError
 from framework.origin import user_line
 from framework.primitives.base import Shape
@@ -115,18 +116,14 @@ def manual_seed(seed: int) -> Generator:
     return default_generator().manual_seed(seed)
 
 
-def _extents(shape: tuple[Any, ...]) -> Shape:
-    return tuple(shape[0]) if len(shape) == 1 and not isinstance(shape[0], int) else shape
-
-
 def rand(*shape: Any, generator: Generator | None = None) -> Tensor:
     """A float32 tensor of numbers in [0, 1)."""
-    return Tensor((generator or default_generator()).uniform(_extents(shape)))
+    return Tensor((generator or default_generator()).uniform(sizes(shape)))
 
 
 def randn(*shape: Any, generator: Generator | None = None) -> Tensor:
     """A float32 tensor of normal numbers, mean 0 and variance 1."""
-    return Tensor((generator or default_generator()).normal(_extents(shape)))
+    return Tensor((generator or default_generator()).normal(sizes(shape)))
 
 
 if not TYPE_CHECKING:  # a type checker is to go on reporting unknown names itself

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +23,7 @@ from framework.tree import leaves, map_leaves
 if TYPE_CHECKING:
     from framework.nn import Module
 
-TensorType = tuple[Shape, DType, Device | None]
+TensorType = tuple[Shape, DType, Device | None, bool]
 
 
 @dataclass(frozen=True)
@@ -58,8 +58,8 @@ class Recording:
     _default: Device
 
     def still_fits(self) -> bool:
-        """Whether the state has the shapes, dtypes and devices, and settings and the modules' ``training`` flags the
-        values, that it was traced with."""
+        """Whether the state has the shapes, dtypes, devices and gradients, and settings and the modules' ``training``
+        flags the values, that it was traced with."""
         same = all(_type(t) == kind for (_, t), kind in zip(self.states, self._state_types, strict=True))
         same = same and all(read() == value for read, value in self._settings)
         same = same and all(module.training == mode for module, mode in self._modes)
@@ -83,7 +83,8 @@ class Recording:
 
 
 def _type(t: Tensor) -> TensorType:
-    return t.shape, t.dtype, t._expr.device
+    e = t._expr
+    return e.shape, e.dtype, e.device, e.requires_grad
 
 
 def record(
@@ -95,7 +96,8 @@ def record(
     several devices.
     """
     with tracing(name) as trace:
-        bound.arguments.update(map_leaves(arguments, functools.partial(_placeholder, trace)))
+        numbers = {path for path, part in leaves(dict(bound.arguments)) if isinstance(part, float)}
+        bound.arguments.update(map_leaves(arguments, functools.partial(_placeholder, trace, numbers)))
         returned = function(*bound.args, **bound.kwargs)
         outputs = {path: (t, t._read()) for path, t in leaves(returned, "output") if isinstance(t, Tensor)}
         left = tuple((t, t.grad) for t in trace.gradients if t.grad is not None and t.grad._expr.trace is trace)
@@ -136,10 +138,12 @@ def record(
     )
 
 
-def _placeholder(trace: Trace, path: str, part: Any) -> Any:
+def _placeholder(trace: Trace, numbers: Set[str], path: str, part: Any) -> Any:
     if not isinstance(part, Tensor):
         return part
     made = Tensor._of(trace.argument(path, part._expr))
+    if path not in numbers:
+        trace.protect(made)
     return made.requires_grad_() if part.requires_grad else made
 
 

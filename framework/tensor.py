@@ -15,15 +15,15 @@ import numpy as np
 
 from framework.device import Device, default_device, get_device
 from framework.dtypes import DTYPES, DType, as_dtype, float32, int32, python_dtype
-from framework.errors import DTypeError, FrameworkError, GradientError, ShapeError, TraceError
+from framework.errors import DTypeError, GradientError, ShapeError, TraceError
 from framework.lazy import (
+    ALIAS,
     Expr,
     alias,
     apply,
     backward,
     check_alive,
     constant,
-    grad_enabled,
     is_left_over,
     leaf,
     no_grad,
@@ -34,6 +34,7 @@ from framework.pending import realize_all, realize_pending, relieve, wait
 from framework.primitives.base import Array, Shape
 from framework.refusals import FrameworkObject
 from framework.tracing import current_trace, refuse_value
+from framework.views import Storage, View, stepped
 
 Number = bool | int | float
 
@@ -45,6 +46,7 @@ class Tensor(Operators, FrameworkObject):
     int64 → int32). device: name of a device or a Device. requires_grad: collect gradients in ``.grad``.
     """
 
+    _seen_as: View | None
     STORED = 'weft.save({"x": x}, path), and weft.load(path)["x"] to read'
 
     def __init__(
@@ -56,22 +58,29 @@ class Tensor(Operators, FrameworkObject):
     ) -> None:
         if isinstance(data, Tensor):
             source = data.detach() if dtype is None else data.detach().to(dtype)
-            self._expr = source._read()
+            made = alias(source._read())
         else:
             array = stored(data, None if dtype is None else as_dtype(dtype))
             kind = as_dtype(array.dtype)
             fixed = not array.shape and current_trace() is not None
-            self._expr = constant(array.item(), kind) if fixed else leaf(array, kind)
-        self._start()
+            made = constant(array.item(), kind) if fixed else leaf(array, kind)
+        self._start(made)
         if device is not None:
-            self._expr = self.to(device)._expr
+            self._storage.expr = self.to(device)._expr
         if requires_grad:
             self.requires_grad_()
 
-    def _start(self) -> None:
+    def _start(self, expression: Expr) -> None:
         self.grad: Tensor | None = None
-        self._is_view = False
+        self._storage, self._seen_as = Storage(expression), None
+        self._storage.root = weakref.ref(self)
         wait(self)
+
+    @property
+    def _expr(self) -> Expr:
+        """What it is now: the value of its storage, as the view sees it if it is one."""
+        value, view = self._storage.expr, self._seen_as
+        return value if view is None else view.of(value)
 
     @classmethod
     def _of(cls, expression: Expr) -> Tensor:
@@ -83,17 +92,38 @@ class Tensor(Operators, FrameworkObject):
     def _holding(expression: Expr) -> Tensor:
         """A tensor of ``expression``, made without computing anything that waits."""
         tensor = Tensor.__new__(Tensor)
-        tensor._expr = expression
-        tensor._start()
+        tensor._start(expression)
         return tensor
+
+    @classmethod
+    def _as_operand(cls, value: Any, dtype: DType | None = None) -> Tensor:
+        """``value``, or a tensor of it."""
+        return value if isinstance(value, Tensor) else Tensor(value, dtype)
+
+    def _view(self, op: str, **attrs: Any) -> Tensor:
+        """This tensor moved by ``op``, of the same storage."""
+        self._read()  # captured, if a trace runs
+        seen = Tensor.__new__(Tensor)
+        seen.grad, seen._storage = None, self._storage
+        seen._seen_as = stepped(self._seen_as, self._storage, op, attrs)
+        seen._await()
+        return seen
 
     def _read(self) -> Expr:
         """The expression to compute with; inside a trace, a tensor from outside becomes state of the graph."""
-        check_alive(self._expr)
+        check_alive(self._storage.expr)
         trace = current_trace()
-        if trace is None or self._expr.trace is trace:
-            return self._expr
-        return trace.capture(self)
+        if trace is not None and self._storage.expr.trace is not trace:
+            root = self._storage.root() if self._storage.root is not None else None
+            trace.capture(self._rooted() if root is None else root)
+        return self._expr
+
+    def _rooted(self) -> Tensor:
+        """A tensor that is no view, for a storage that only views are left of."""
+        root = Tensor.__new__(Tensor)
+        root.grad, root._storage, root._seen_as = None, self._storage, None
+        root._storage.root = weakref.ref(root)
+        return root
 
     # What it is
 
@@ -121,10 +151,6 @@ class Tensor(Operators, FrameworkObject):
     def requires_grad(self) -> bool:
         """Whether gradients flow through it."""
         return self._expr.requires_grad
-
-    def size(self, dim: int | None = None) -> Any:
-        """The shape, or the extent of one axis."""
-        return self.shape if dim is None else self.shape[dim]
 
     def numel(self) -> int:
         """Number of elements."""
@@ -205,7 +231,12 @@ class Tensor(Operators, FrameworkObject):
             raise GradientError(f"{user_line()}: only floats have gradients; this is {self.dtype}{list(self.shape)}")
         if requires_grad and self.requires_grad:
             return self
-        self._expr = alias(self._read(), requires_grad, weakref.ref(self) if requires_grad else None)
+        owner: weakref.ref[Tensor] | None = weakref.ref(self) if requires_grad else None
+        if self._seen_as is not None:
+            self._read()
+            self._seen_as.collect_gradients(owner)
+        else:
+            self._storage.expr = alias(self._read(), requires_grad, owner)
         return self
 
     @property
@@ -214,8 +245,8 @@ class Tensor(Operators, FrameworkObject):
         return self._expr.owner is not None or not self.requires_grad
 
     def detach(self) -> Tensor:
-        """The same value, without history."""
-        return Tensor._of(alias(self._read()))
+        """A view of the same value, without history."""
+        return self._view(ALIAS)
 
     def backward(self, gradient: Tensor | None = None, retain_graph: bool = False) -> None:
         """Add the derivative of this scalar to ``.grad`` of every tensor that it was computed from.
@@ -248,7 +279,7 @@ class Tensor(Operators, FrameworkObject):
                 trace.gradients.append(self)
         else:
             with no_grad():
-                self.grad._expr = apply("add", self.grad._read(), value)
+                self.grad._storage.expr = apply("add", self.grad._read(), value)
                 wait(self.grad)
 
     def _await(self) -> None:
@@ -256,56 +287,25 @@ class Tensor(Operators, FrameworkObject):
         wait(self)
         relieve(self)
 
+    def __copy__(self) -> Self:
+        """Another tensor of the same storage."""
+        twin = super().__copy__()
+        twin._seen_as = copy.copy(self._seen_as)
+        return twin
+
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         """A tensor of its own with this value, device and gradient. Raises GradientError for one with history."""
         if not self.is_leaf:
             raise GradientError(f"{user_line()}: a tensor that was computed has history, so copy it with .detach()")
         twin = type(self).__new__(type(self))
         twin.__dict__.update(self.__dict__)
-        twin._expr = alias(self._read())
-        twin._start()
+        twin._start(alias(self._read()))
         memo[id(self)] = twin
         if self.requires_grad:
             twin.requires_grad_()
         if self.grad is not None and not is_left_over(self.grad._expr):
             twin.grad = copy.deepcopy(self.grad, memo)
         return twin
-
-    # Changing it
-
-    def assign(self, value: Tensor | Number | Array) -> Self:
-        """Give this tensor another value of its shape and dtype; inside a jitted function this updates state.
-
-        Raises ShapeError or DTypeError for a value that does not fit.
-        """
-        new = (value if isinstance(value, Tensor) else Tensor(value, dtype=self.dtype))._read()
-        if new.shape != self.shape:
-            raise ShapeError(f"{user_line()}: cannot assign {list(new.shape)} to a tensor of shape {list(self.shape)}")
-        if new.dtype != self.dtype:
-            raise DTypeError(f"{user_line()}: cannot assign {new.dtype} to a tensor of {self.dtype}; use .to()")
-        old = self._read()
-        self._expr = alias(new, old.requires_grad, weakref.ref(self) if old.requires_grad else None)
-        self._expr.device = new.device or old.device
-        self._await()
-        return self
-
-    copy_ = assign
-
-    def _in_place(self, result: Tensor) -> Self:
-        if self._is_view:
-            raise FrameworkError(f"{user_line()}: writing through a view is not supported; write to the tensor itself")
-        if self._expr.owner is not None and grad_enabled():
-            raise GradientError(f"{user_line()}: in-place change of a tensor that requires a gradient; use no_grad()")
-        if result.shape != self.shape:
-            raise ShapeError(
-                f"{user_line()}: the result has shape {list(result.shape)}, which does not fit into {list(self.shape)}"
-            )
-        if self._expr.owner is not None:
-            return self.assign(result.to(self.dtype))
-        self._read()
-        self._expr = result.to(self.dtype)._read()
-        self._await()
-        return self
 
     # Element type and place
 
@@ -343,11 +343,6 @@ class Tensor(Operators, FrameworkObject):
         return (self[i] for i in range(len(self)))
 
     __array_ufunc__ = None  # array + tensor is the tensor's affair
-
-    def __setitem__(self, key: Any, value: Any) -> None:
-        raise FrameworkError(f"{user_line()}: writing to elements is not supported; build the tensor with where()")
-
-    __hash__ = object.__hash__
 
 
 def stored(data: Any, dtype: DType | None) -> Array:

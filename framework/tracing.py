@@ -15,6 +15,7 @@ from framework.origin import user_line
 if TYPE_CHECKING:
     from framework.nn import Module
     from framework.tensor import Tensor
+    from framework.views import Storage
 
 
 class Trace:
@@ -38,12 +39,21 @@ class Trace:
         self.labels: list[tuple[Expr, int, str]] = []
         self.modes: dict[int, tuple[Module, bool | None]] = {}
         self._before: list[Expr] = []
+        self._arguments: dict[int, Storage] = {}
 
     def argument(self, name: str, like: Expr) -> Expr:
         """A placeholder for an argument with ``like``'s shape, dtype and device."""
         placeholder = self._placeholder(like)
         self.arguments.append((name, placeholder))
         return placeholder
+
+    def protect(self, tensor: Tensor) -> None:
+        """``tensor`` stands for one that the caller has, so that a change of it would be lost."""
+        self._arguments[id(tensor._storage)] = tensor._storage
+
+    def is_argument(self, storage: Storage) -> bool:
+        """Whether ``storage`` is that of a protected tensor."""
+        return id(storage) in self._arguments
 
     def capture(self, tensor: Tensor) -> Expr:
         """From here on ``tensor`` stands for a state of the graph."""
@@ -53,7 +63,7 @@ class Trace:
         placeholder.owner = weakref.ref(tensor) if before.requires_grad else None
         self.states.append((tensor, placeholder))
         self._before.append(before)
-        tensor._expr = placeholder
+        tensor._storage.expr = placeholder
         return placeholder
 
     def depend(self, read: Callable[[], Any]) -> None:
@@ -72,7 +82,7 @@ class Trace:
         self.active = False
         written = [(i, t._expr) for i, (t, placeholder) in enumerate(self.states) if t._expr is not placeholder]
         for (tensor, _), before in zip(self.states, self._before, strict=True):
-            tensor._expr = before
+            tensor._storage.expr = before
         return written
 
 

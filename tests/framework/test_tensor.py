@@ -169,13 +169,13 @@ def test_in_place_changes() -> None:
     x += 1
     assert same.tolist() == [3, 5]
     view = x[0]
-    with pytest.raises(FrameworkError, match="writing through a view is not supported"):
-        view += 1
+    view += 1
+    assert same.tolist() == [4, 5]
     w = tensor([1.0], requires_grad=True)
     with pytest.raises(GradientError, match="in-place change of a tensor that requires a gradient; use no_grad"):
         w += 1
-    with pytest.raises(FrameworkError, match="writing to elements is not supported"):
-        x[0] = 1
+    x[0] = 1
+    assert x.tolist() == [1, 5]
     with pytest.raises(ShapeError, match=r"cannot assign \[3\] to a tensor of shape \[2\]"):
         x.assign(tensor([1, 2, 3]))
 
