@@ -98,7 +98,7 @@ def log_softmax(x: Tensor, dim: int = -1) -> Tensor:
     x = operand("log_softmax", x)
     dim = axis(dim, x.shape)
     if not x.numel():
-        return x * 1.0
+        return ones_like(x)
     with no_grad():
         largest = x.amax(dim, keepdim=True)  # the result does not depend on the shift, so neither does the gradient
     shifted = x - largest
@@ -111,7 +111,7 @@ def softmax(x: Tensor, dim: int = -1) -> Tensor:
     x = operand("softmax", x)
     dim = axis(dim, x.shape)
     if not x.numel():
-        return x * 1.0
+        return ones_like(x)
     with no_grad():
         largest = x.amax(dim, keepdim=True)
     grown = (x - largest).exp()

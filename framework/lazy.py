@@ -179,7 +179,8 @@ _SEEN_AT_ONCE = frozenset({"slice", "reshape"})
 
 def _seen(e: Expr, value: Array) -> Array:
     """The part of a known value that ``e`` is, without a copy where its elements lie in a row."""
-    return np.ascontiguousarray(PRIMITIVES[e.op].reference([value], dict(e.attrs), np.dtype(np.float32)))
+    seen = PRIMITIVES[e.op].reference([value], dict(e.attrs), np.dtype(np.float32))
+    return np.ascontiguousarray(seen).reshape(e.shape)  # NumPy makes one axis of none
 
 
 def _common_device(op: str, inputs: Sequence[Expr]) -> Device | None:
