@@ -5,7 +5,7 @@ A function that stands in neither table is rounded correctly: within half a unit
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -46,3 +46,22 @@ ACCEL_UNITS: Mapping[str, Units] = {
 
 An operand or a result below 2**-126 counts as zero there. The slope is that of 2**t, whose argument is rounded.
 """
+
+GRADIENT_ULP = 3.0
+"""Largest error of a gradient on the CPU and in NumPy, in units in the last place."""
+
+_GRADIENT_ARGUMENT: Mapping[str, Callable[[Array], Array]] = {
+    **dict.fromkeys(("exp", "expm1", "sigmoid", "softplus"), np.abs),
+    "tanh": lambda x: 2 * np.abs(x),
+    "erf": np.square,
+}
+"""What a gradient takes an exponential of."""
+
+
+def gradient_units(op: str, x: Array) -> Array:
+    """How much larger the error of ``op``'s gradient may be on the accelerator, in units of 2**-24 of it.
+
+    A gradient below 2**-124 may be zero there.
+    """
+    argument = _GRADIENT_ARGUMENT.get(op)
+    return np.zeros(x.shape) if argument is None else 8 + 1.5 * argument(x)

@@ -88,13 +88,13 @@ def _softplus(e: Emitter, x: int, g: int) -> int:
 
 
 def _erf(e: Emitter, x: int, g: int) -> int:
-    """2/sqrt(pi) · exp(-x²), with x² = h² + (x-h)·(x+h) where h has so few bits that h² is exact."""
+    """2/sqrt(pi) · exp(-h²) · exp((h-x)·(h+x)), where h is x with so few bits that h² is exact."""
     near = e.apply("cast", e.apply("cast", x, dtype="bfloat16"), dtype="float32")
     finite = e.apply("lt", e.apply("abs", x), e.full(16.0, like=x))
     high = e.apply("select", finite, near, x)
-    low = e.apply("select", finite, e.apply("sub", x, near), e.full(0.0, like=x))
-    tail = e.apply("exp", e.apply("neg", e.apply("mul", low, e.apply("add", x, high))))
-    bell = e.apply("mul", e.apply("exp", e.apply("neg", e.apply("mul", high, high))), tail)
+    rest = e.apply("mul", e.apply("sub", near, x), e.apply("add", near, x))
+    tail = e.apply("exp", e.apply("select", finite, rest, e.full(0.0, like=x)))
+    bell = e.apply("mul", e.apply("exp", e.apply("mul", high, e.apply("neg", high))), tail)
     return e.apply("mul", g, e.apply("mul", bell, e.full(2 / math.sqrt(math.pi), like=bell)))
 
 
