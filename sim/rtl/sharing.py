@@ -117,12 +117,13 @@ def _ordered(body: _Body) -> list[_Statement] | None:
     for index, statement in enumerate(body.statements):
         for name in statement.targets:
             definitions.setdefault(name, []).append(index)
-    graph: dict[int, set[int]] = {}
+    graph: dict[int, list[int]] = {}
     wanted = list(definitions.get(body.outputs[0], ()))
     while wanted:
         index = wanted.pop()
         if index not in graph:
-            needs = {i for name in body.statements[index].needs() for i in definitions.get(name, ())}
+            # Sorted: a set's order changes from process to process, and equal designs have equal bytes.
+            needs = sorted({i for name in body.statements[index].needs() for i in definitions.get(name, ())})
             graph[index] = needs
             wanted += needs
     try:
