@@ -62,18 +62,9 @@ def fragment(result: Result) -> str:
 
 
 def write(path: Path, content: str | bytes) -> None:
-    """Put a file where it belongs, whole or not at all."""
-    data = content.encode() if isinstance(content, str) else content
+    """Write a file of the report; what makes the report whole or not at all is the folder (``weft.files.filling``)."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    if path.exists() and not path.is_file():  # a device or a pipe is written to, never replaced
-        path.write_bytes(data)
-        return
-    partial = path.with_name(path.name + ".part")
-    try:
-        partial.write_bytes(data)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
 
 
 def _render(result: Result, elements: Mapping[str, str]) -> str:

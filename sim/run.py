@@ -33,6 +33,7 @@ class Run:
 
     ``cycles``: total cycles (0 for the untimed interpreter). ``dram``, ``scratchpad``, ``accumulator``: contents at
     halt, as bytes. ``events``: one count per ``isa.events.EVENTS``. ``trace``: None if the engine was told not to.
+    ``design``: of an engine that runs the hardware, which: the SHA-256 of the Verilog that ``weft rtl verilog`` writes.
     """
 
     engine: str
@@ -45,6 +46,7 @@ class Run:
     write_beats: int
     trace: Trace | None
     wall_seconds: float
+    design: str | None = None
 
 
 class Engine(Protocol):

@@ -31,8 +31,9 @@ VERBS = {
     "rtl": "Export the hardware as Verilog.",
     "bench": "Measure speed and utilisation, side by side.",
     "report": "Show where the cycles of a step go: page, figures, JSON.",
-    "compare": "Compare two reports of a workload, with a limit for getting worse.",
+    "compare": "Compare two reports, with a limit for getting worse.",
     "lab": "Graded exercises: begin one, check it, hand them out.",
+    "cache": "Show or clear what is kept from run to run.",
     "doctor": "Say what is installed and what is missing.",
     "completion": "Print what makes bash, zsh or fish complete weft's words.",
 }
@@ -92,7 +93,9 @@ def main(arguments: list[str] | None = None) -> None:
     except click.ClickException as problem:
         problem.show()
         sys.exit(2)
-    except (click.Abort, KeyboardInterrupt):
+    except (click.Abort, KeyboardInterrupt) as problem:
+        if isinstance(problem.__cause__, EOFError):  # click takes the end of any file for Ctrl-D at a prompt
+            raise problem.__cause__ from None
         _interrupted()
     except BrokenPipeError:
         sys.stderr.close()

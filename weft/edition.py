@@ -13,7 +13,7 @@ LEFT_OUT: tuple[str, ...] = ()
 PARTS = ("framework", "compiler", "rtl", "reports", "sim.rtl", "sim.pysim")
 """Packages and modules that the course edition leaves out."""
 
-VERBS = ("asm", "disasm", "sim", "lab", "doctor", "completion")
+VERBS = ("asm", "disasm", "sim", "lab", "cache", "doctor", "completion")
 """Verbs that the course edition has."""
 
 MARK = "(not in the course edition)"

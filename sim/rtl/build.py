@@ -4,25 +4,27 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Sequence
+import tempfile
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib import metadata, resources
 from pathlib import Path
 
-from isa.errors import MissingToolError
+from isa.errors import MissingToolError, WeftError
 from isa.machine import Machine
-from sim.rtl.cache import exclusive, intact, keep
-from sim.rtl.sharing import share
-from sim.rtl.toolchain import Toolchain, cache_directory, compile_all, find_toolchain, run, verilate
+from sim.cache.keeper import Keeper, digest, keeper, keepers, own
+from sim.rtl import sharing
+from sim.rtl.toolchain import Toolchain, compile_all, find_toolchain, link, verilate
 
 PREFIX = "Vweft"
 VERILATOR_FLAGS = (
     "--cc", "-O3", "--x-assign", "fast", "--x-initial", "fast", "--no-assert", "--threads", "1",
     "--output-split", "20000", "-Wno-fatal", "-Wno-lint", "-Wno-style", "--prefix", PREFIX,
 )  # fmt: skip
-_CXX = ("-std=c++14", "-fPIC", "-DVL_NO_LEGACY", "-DVERILATOR=1")
-"""C++14, the least that Verilator asks for: the headers of later standards take twice as long to compile."""
+_CXX = ("-std=c++14", "-faligned-new", "-fPIC", "-DVL_NO_LEGACY", "-DVERILATOR=1")
+"""C++14, the least that Verilator asks for: the headers of later standards take twice as long to compile. Of C++17 it
+needs ``new`` to heed alignment: a model is aligned to a cache line, which compilers rely on."""
 HOT = "-O1"
 """For code that runs every cycle; more makes it no faster. What runs once is compiled without optimisation."""
 _SMALL = 300_000
@@ -32,7 +34,6 @@ _PUBLIC = '`verilator_config\npublic_flat_rd -module "weft_scratchpad" -var "ban
     'public_flat_rd -module "weft_accumulator" -var "bank*"\n'
 )
 """Makes the on-chip memories readable by name at the halt."""
-
 
 
 @dataclass(frozen=True)
@@ -65,18 +66,22 @@ WAVE = Variant(
 """A model that can write its waveform; the contents of its memories, as large as they are, are no part of it."""
 
 
-def _digest(parts: Iterable[object]) -> str:
-    h = hashlib.sha256()
-    for part in parts:
-        h.update(part if isinstance(part, bytes) else str(part).encode())
-        h.update(b"\0")
-    return h.hexdigest()[:24]
+@dataclass(frozen=True)
+class Built:
+    """A model's shared library, and the design in it: the SHA-256 of the Verilog that ``weft rtl verilog`` writes."""
+
+    library: Path
+    design: str
 
 
-def _key(tools: Toolchain, verilog: str, bus_bytes: int, variant: Variant) -> str:
+KIND = "models"
+
+
+def _key(tools: Toolchain, design: str, bus_bytes: int, variant: Variant) -> str:
     """Names everything that the library is made from."""
     options = (variant.verilator, variant.compiler, HOT, _SMALL, bus_bytes)
-    return _digest((verilog, *variant.texts(), _PUBLIC, options, tools.versions))
+    shared = Path(sharing.__file__).read_bytes()
+    return digest(design, shared, *variant.texts(), _PUBLIC, options, tools.versions)
 
 
 def _version(package: str) -> str:
@@ -97,43 +102,60 @@ def _source_key(tools: Toolchain, machine: Machine, variant: Variant) -> str:
         for path in sorted(Path(str(resources.files(package))).rglob("*.*"))
         if path.suffix in (".py", ".cpp")
     ]
-    return _digest((sorted(shape.items()), versions, tools.versions, variant, *sources))
+    return digest(sorted(shape.items()), versions, tools.versions, variant, *sources)
 
 
-def _known(models: Path, source_key: str) -> Path | None:
-    """The library that was built from these sources, if it is there and unharmed."""
-    try:
-        library = models / (models / f"{source_key}.key").read_text(encoding="utf-8")
-    except OSError:
+def _known(kept: Keeper, tools: Toolchain, machine: Machine, variant: Variant) -> Built | None:
+    """The model that was built from these sources, if it is kept there."""
+    entry = kept.find(KIND, f"{_source_key(tools, machine, variant)}.key")
+    if entry is None:
         return None
-    return library if intact(library) else None
+    design = entry.content.decode("ascii", "replace")
+    library = kept.find(KIND, f"{_key(tools, design, machine.bus.bytes, variant)}.so")
+    return None if library is None else Built(library.path, design)
 
 
-def build(machine: Machine, variant: Variant = PLAIN) -> Path:
-    """The shared library of ``machine``'s model, built if the cache has none.
+def build(machine: Machine, variant: Variant = PLAIN) -> Built:
+    """The model of ``machine``, built if the cache has none.
 
-    Builders of the same model wait for the first of them. Raises MissingToolError, and WeftError if the cache cannot
-    be written.
+    Builders of the same model wait for the first of them. Where nothing can be kept, the model lasts as long as this
+    process. Raises MissingToolError, and WeftError where there is no room to build in.
     """
     tools = find_toolchain()
-    models = cache_directory() / "models"
     source_key = _source_key(tools, machine, variant)
-    if library := _known(models, source_key):
-        return library
-    with exclusive(models, source_key) as work:
-        if library := _known(models, source_key):
-            return library
-        # The runtime is compiled while the design is elaborated, which keeps one core busy.
-        with ThreadPoolExecutor(1) as pool:
-            runtime = pool.submit(_runtime, tools, models, variant)
-            verilog = _verilog(machine)
-            objects = runtime.result()
-        library = models / f"{_key(tools, verilog, machine.bus.bytes, variant)}.so"
-        if not intact(library):
-            keep(_compile(tools, machine, variant, verilog, work, objects), library)
-        (work / "known").write_text(library.name, encoding="utf-8")
-        (work / "known").replace(models / f"{source_key}.key")
-    return library
+    if found := _known(keeper(), tools, machine, variant):
+        return found
+    with keeper().alone(KIND, source_key):
+        try:
+            for kept in keepers():
+                if found := _known(kept, tools, machine, variant):
+                    return found
+            with tempfile.TemporaryDirectory(prefix="weft-build-") as folder:
+                design, content = _made(tools, machine, variant, Path(folder))
+            for keep in (keeper, own):
+                kept = keep()
+                library = kept.put(KIND, f"{_key(tools, design, machine.bus.bytes, variant)}.so", content)
+                if library is not None and kept.put(KIND, f"{source_key}.key", design.encode()) is not None:
+                    return Built(library.path, design)
+        except OSError as problem:
+            place = f"{problem.filename}: " if problem.filename else ""
+            why = f"{place}{problem.strerror or problem}; TMPDIR names the folder for it"
+            raise WeftError(f"no room to build the model in: {why}") from problem
+    raise WeftError(f"no room for the model in {own().folder}; TMPDIR names the folder for it")
+
+
+def _made(tools: Toolchain, machine: Machine, variant: Variant, work: Path) -> tuple[str, bytes]:
+    """The design's digest and the library's content, built in the empty folder ``work``."""
+    # The runtime is compiled while the design is elaborated, which keeps one core busy.
+    with ThreadPoolExecutor(1) as pool:
+        runtime = pool.submit(_runtime, tools, variant, work)
+        verilog = _verilog(machine)
+        objects = runtime.result()
+    design = hashlib.sha256(verilog.encode()).hexdigest()
+    library = f"{_key(tools, design, machine.bus.bytes, variant)}.so"
+    if (known := keeper().find(KIND, library)) is not None:  # another machine's, of equal Verilog
+        return design, known.content
+    return design, _compile(tools, machine, variant, sharing.share(verilog), work, objects).read_bytes()
 
 
 def _verilog(machine: Machine) -> str:
@@ -143,7 +165,7 @@ def _verilog(machine: Machine) -> str:
         if (missing.name or "").split(".")[0] != "amaranth":
             raise
         raise MissingToolError("the RTL engine needs Amaranth: pip install 'weft[rtl]'") from None
-    return share(export(machine))
+    return export(machine)
 
 
 _UNNAMED = re.compile(r"^  (?:wire|reg) (?:\[\d+:0\] )?\\\$[^;]*;$", re.MULTILINE)
@@ -159,18 +181,22 @@ def _includes(tools: Toolchain) -> list[str]:
     return [f"-I{include}", f"-I{include / 'vltstd'}"]
 
 
-def _runtime(tools: Toolchain, models: Path, variant: Variant) -> list[Path]:
-    """The objects of Verilator's own library, which all models of a kind share."""
-    key = "runtime-" + _digest((tools.versions, variant.compiler, HOT))
-    kept = [models / f"{key}-{Path(name).stem}.o" for name in variant.runtime]
-    if not all(map(intact, kept)):
-        with exclusive(models, key) as work:
-            if not all(map(intact, kept)):
-                flags = [*variant.compiler, *_includes(tools), HOT]
-                built = compile_all(tools, [(tools.root / "include" / name, flags) for name in variant.runtime], work)
-                for path, place in zip(built, kept, strict=True):
-                    keep(path, place)
-    return kept
+def _runtime(tools: Toolchain, variant: Variant, work: Path) -> list[Path]:
+    """The objects of Verilator's own library, which all models of a kind share, in ``work``."""
+    places = [work / f"{Path(name).stem}.o" for name in variant.runtime]
+    names = [f"{digest(tools.versions, variant.compiler, HOT, name)}.o" for name in variant.runtime]
+    with keeper().alone(KIND, names[0].removesuffix(".o")):
+        missing = []
+        for source, name, place in zip(variant.runtime, names, places, strict=True):
+            if (entry := keeper().find(KIND, name)) is not None:
+                place.write_bytes(entry.content)
+            else:
+                missing.append((source, name, place))
+        flags = [*variant.compiler, *_includes(tools), HOT]
+        compile_all(tools, [(tools.root / "include" / source, flags) for source, _, _ in missing], work)
+        for _, name, place in missing:
+            keeper().put(KIND, name, place.read_bytes())
+    return places
 
 
 def _together(sources: Sequence[Path], into: Path) -> Path:
@@ -196,9 +222,8 @@ def _compile(
     sources = [(path, HOT) for path in hot if path not in small]
     sources.append((_together([*small, work / variant.sources[-1]], work / "small.cpp"), HOT))
     sources.append((_together(once, work / "once.cpp"), "-O0"))
-    flags = [*variant.compiler, f"-I{work}", *_includes(tools)]
+    flags = [*variant.compiler, "-I.", *_includes(tools)]
     objects = compile_all(tools, [(path, [*flags, level]) for path, level in sources], work)
     library = work / "model.so"
-    parts = [str(path) for path in (*objects, *runtime)]
-    run([tools.compiler, "-shared", "-o", str(library), *parts, "-pthread"], "linking", cwd=work)
+    link(tools, [*objects, *runtime], library)
     return library

@@ -56,7 +56,9 @@ class Model:
 
     def __init__(self, machine: Machine, variant: Variant = PLAIN) -> None:
         self.machine = machine
-        self.library = ctypes.CDLL(str(build(machine, variant)))
+        built = build(machine, variant)
+        self.design = built.design
+        self.library = ctypes.CDLL(str(built.library))
         pointer, word = ctypes.c_void_p, ctypes.c_uint32
         for name, result, arguments in (
             ("weft_new", pointer, ()),
@@ -237,6 +239,7 @@ class RtlEngine:
             counter(BUS_COUNTERS[1]),
             self._trace(program, call, cycles, pcs) if call.counts[0] <= capacity else None,
             wall,
+            model.design,
         )
         return run, int(call.counts[0])
 

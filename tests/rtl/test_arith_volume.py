@@ -19,7 +19,7 @@ from amaranth.lib.wiring import In, Out
 from isa.vector_ops import BINARY, UNARY, index_of
 from rtl.arith import Bf16Fma, Binary, Unary
 from sim.fast import scalar
-from sim.rtl.toolchain import compile_all, find_toolchain, run, verilate
+from sim.rtl.toolchain import compile_all, find_toolchain, link, verilate
 
 pytestmark = pytest.mark.rtl
 njit: Any = numba.njit
@@ -77,7 +77,7 @@ def evaluate(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., tuple[Wo
     sources = [*folder.glob("*.cpp"), include / "verilated.cpp", include / "verilated_threads.cpp"]
     objects = compile_all(tools, [(source, options) for source in sources], folder)
     library = folder / "arith.so"
-    run([tools.compiler, "-shared", "-pthread", *map(str, objects), "-o", str(library)], "linking", cwd=folder)
+    link(tools, objects, library)
     batch = ctypes.CDLL(str(library)).evaluate
 
     def call(binary: int, unary: int, a: Words, b: Words, c: Words) -> tuple[Words, Words, Words]:

@@ -1,22 +1,29 @@
-"""The cache of RTL models: built once however many ask, never half-written, damage noticed, clear when unwritable."""
+"""RTL models in the cache: built once however many ask, again where damaged, and also where nothing can be kept."""
 
 from __future__ import annotations
 
+import dataclasses
+import errno
+import hashlib
+import os
+import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 
 from isa.errors import MissingToolError, WeftError
 from isa.machine import Machine, load
+from tests.faults import Disk
 from tests.sim.rtl_tools import need_rtl
 
 need_rtl()
 
+
+from sim.cache import keeper as keepers  # noqa: E402
 from sim.rtl import build as builder  # noqa: E402  (needs the tools)
-from sim.rtl.cache import exclusive, intact, keep  # noqa: E402
 from sim.rtl.toolchain import Toolchain  # noqa: E402
 
 pytestmark = pytest.mark.rtl
@@ -30,12 +37,13 @@ class Compiler:
         self.builds = 0
         self.exports = 0
         self.error: BaseException | None = None
+        self.works: list[Path] = []
 
     def verilog(self, machine: Machine) -> str:
         self.exports += 1
         return f"module dim{machine.dim}"
 
-    def runtime(self, tools: Toolchain, models: Path, variant: builder.Variant) -> list[Path]:
+    def runtime(self, tools: Toolchain, variant: builder.Variant, work: Path) -> list[Path]:
         return []
 
     def compile(
@@ -48,6 +56,7 @@ class Compiler:
         runtime: Sequence[Path],
     ) -> Path:
         self.builds += 1
+        self.works.append(work)
         (work / "half.o").write_text("half")
         if self.error:
             raise self.error
@@ -58,6 +67,7 @@ class Compiler:
 @pytest.fixture
 def compiler(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Compiler:
     fake = Compiler()
+    keepers._own_folder.cache_clear()  # what other tests have built for this process alone
     monkeypatch.setenv("WEFT_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(builder, "_compile", fake.compile)
     monkeypatch.setattr(builder, "_runtime", fake.runtime)
@@ -65,10 +75,9 @@ def compiler(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Compiler:
     return fake
 
 
-def left_over(tmp_path: Path) -> list[str]:
-    return [
-        path.name for path in (tmp_path / "cache" / "models").glob("*") if path.suffix not in (".lock", ".so", ".key")
-    ]
+def models(tmp_path: Path) -> list[Path]:
+    """What lies in the cache."""
+    return sorted((tmp_path / "cache" / "models").iterdir())
 
 
 def test_a_model_is_built_once(compiler: Compiler, tmp_path: Path) -> None:
@@ -77,7 +86,12 @@ def test_a_model_is_built_once(compiler: Compiler, tmp_path: Path) -> None:
     assert (compiler.builds, compiler.exports) == (1, 1)
     assert builder.build(load("nano", {"pipeline.mac": 2, "dim": 8})) != first
     assert compiler.builds == 2
-    assert left_over(tmp_path) == []
+    assert {path.suffix for path in models(tmp_path)} == {".so", ".key"}
+
+
+def test_a_model_names_its_design(compiler: Compiler) -> None:
+    assert builder.build(NANO).design == hashlib.sha256(b"module dim4").hexdigest()
+    assert builder.build(NANO).design == builder.build(NANO, builder.WAVE).design
 
 
 def test_the_dram_model_is_no_part_of_it(compiler: Compiler) -> None:
@@ -98,16 +112,44 @@ def test_a_model_with_waves_is_another(compiler: Compiler) -> None:
     assert compiler.builds == 2
 
 
-@pytest.mark.parametrize("damage", [b"", b"module dim4 2", b"short"])
-def test_a_damaged_library_is_built_again(compiler: Compiler, damage: bytes) -> None:
-    library = builder.build(NANO)
-    sound = library.read_bytes()
-    library.write_bytes(damage + sound[len(damage) : -1])
-    assert builder.build(NANO) == library
+def test_another_compiler_makes_another_model(compiler: Compiler, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = builder.build(NANO)
+    other = dataclasses.replace(builder.find_toolchain(), versions="Verilator 5; g++ 99")
+    monkeypatch.setattr(builder, "find_toolchain", lambda: other)
+    assert builder.build(NANO) != first
     assert compiler.builds == 2
-    assert library.read_bytes().startswith(b"module dim4 2")
-    assert builder.build(NANO) == library
-    assert compiler.builds == 2
+
+
+DAMAGE: dict[str, Callable[[Path], object]] = {
+    "emptied": lambda path: path.write_bytes(b""),
+    "another": lambda path: path.write_bytes(b"module dim4 2" + path.read_bytes()[13:]),
+    "truncated": lambda path: path.write_bytes(path.read_bytes()[:-1]),
+    "no text": lambda path: path.write_bytes(b"\xff\xfe"),
+    "a path": lambda path: path.write_text("../../elsewhere.so"),
+    "a folder": lambda path: (path.unlink(), path.mkdir(), (path / "inner").touch()),
+}
+
+
+@pytest.mark.parametrize("suffix", [".so", ".key"])
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_a_damaged_file_heals(damage: str, suffix: str, compiler: Compiler, tmp_path: Path) -> None:
+    built = builder.build(NANO)
+    [path] = [path for path in models(tmp_path) if path.suffix == suffix]
+    DAMAGE[damage](path)
+    assert builder.build(NANO) == built
+    exports, builds = compiler.exports, compiler.builds
+    assert (exports, builds) == (2, 2 if suffix == ".so" else 1)
+    assert built.library.read_bytes().startswith(f"module dim4 {builds}".encode())
+    assert builder.build(NANO) == built
+    assert (compiler.exports, compiler.builds) == (exports, builds)
+
+
+@pytest.mark.parametrize("content", [b"", b"../../../tmp/evil", b"\xff" * 64, b"0" * 10_000])
+def test_an_intact_key_of_another_content_leads_nowhere(content: bytes, compiler: Compiler, tmp_path: Path) -> None:
+    built = builder.build(NANO)
+    [key] = [path for path in models(tmp_path) if path.suffix == ".key"]
+    assert keepers.keeper().put(builder.KIND, key.name, content) is not None
+    assert builder.build(NANO) == built
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), MissingToolError("compiling x.cpp failed (exit 1)")])
@@ -115,50 +157,105 @@ def test_a_build_that_ends_early_leaves_nothing(compiler: Compiler, tmp_path: Pa
     compiler.error = error
     with pytest.raises(type(error)):
         builder.build(NANO)
-    assert [path.suffix for path in (tmp_path / "cache" / "models").iterdir()] == [".lock"]
+    assert models(tmp_path) == []
+    assert not compiler.works[0].exists()
     compiler.error = None
-    assert builder.build(NANO).exists()
+    assert builder.build(NANO).library.exists()
 
 
-def test_a_cache_that_cannot_be_written(compiler: Compiler, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    monkeypatch.setenv("WEFT_CACHE", str(tmp_path / "file"))
-    wanted = r"^cannot keep a built model in .*/file/models: Not a directory; set WEFT_CACHE to a folder that can be"
-    with pytest.raises(WeftError, match=wanted) as caught:
+@pytest.mark.parametrize("folder", ["/dev/null/cache", "/proc/weft"])
+def test_a_cache_that_cannot_be_written(
+    folder: str, compiler: Compiler, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("WEFT_CACHE", folder)
+    built = builder.build(NANO)
+    assert built.library.read_bytes().startswith(b"module dim4 1")
+    assert builder.build(NANO) == built  # kept for this process
+    assert compiler.builds == 1
+    [record] = caplog.records
+    assert record.getMessage().startswith("weft: nothing is kept: /")
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO])
+def test_a_disk_that_fails_at_any_step(
+    number: int, compiler: Compiler, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, disk: Disk
+) -> None:
+    """The model is there, or it is said that there is no room; the next process has it."""
+    outcomes: list[bool | str] = []
+    for step in range(1, 200):
+        monkeypatch.setenv("WEFT_CACHE", str(tmp_path / f"cache{step}"))
+        keepers._own_folder.cache_clear()
+        keepers._keeper.cache_clear()
+        disk.fail(step, number)
+        try:
+            library = builder.build(NANO).library
+            outcomes.append(library.is_relative_to(tmp_path))
+        except WeftError as problem:
+            outcomes.append(str(problem))
+        well = disk.well()
+        keepers._keeper.cache_clear()
+        assert builder.build(NANO).library.read_bytes().startswith(b"module dim4")
+        if well:
+            break
+    assert outcomes[-1] is True
+    assert False in outcomes  # kept for the process alone
+    told = [outcome for outcome in outcomes if isinstance(outcome, str)]
+    assert told
+    for text in told:
+        assert text.startswith("no room ")
+        assert text.endswith("TMPDIR names the folder for it")
+
+
+def test_no_folder_to_build_in(compiler: Compiler, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", "/proc/weft")
+    with pytest.raises(WeftError, match=r"no room to build the model in: .*; TMPDIR names the folder for it"):
         builder.build(NANO)
-    assert caught.value.exit_code == 2
 
 
-def test_a_killed_builders_folder_is_cleared(tmp_path: Path) -> None:
-    (tmp_path / "build-key").mkdir()
-    (tmp_path / "build-key" / "half.o").write_text("half")
-    with exclusive(tmp_path, "key") as work:
-        assert list(work.iterdir()) == []
-    assert not work.exists()
+SCRIPT = """
+import sys, time
+from pathlib import Path
+from isa.machine import load
+from sim.rtl import build as builder
+counted = Path(sys.argv[1])
+def compiled(tools, machine, variant, verilog, work, runtime):
+    with counted.open("a") as file:
+        file.write("x")
+    print("building", flush=True)
+    time.sleep(float(sys.argv[2]))
+    (work / "model.so").write_text("model")
+    return work / "model.so"
+builder._compile, builder._runtime, builder._verilog = compiled, lambda *_: [], lambda machine: "module"
+print(builder.build(load("nano")).library.read_bytes()[:5])
+"""
 
 
-def test_builders_of_the_same_model_wait_for_each_other(tmp_path: Path) -> None:
-    script = (
-        "import sys, time\nfrom pathlib import Path\nfrom sim.rtl.cache import exclusive\n"
-        "folder = Path(sys.argv[1])\n"
-        "with exclusive(folder, 'key') as work:\n"
-        "    inside = folder / 'inside'\n"
-        "    inside.open('x').close()\n"  # fails if another is inside
-        "    time.sleep(0.2)\n"
-        "    inside.unlink()\n"
-    )
-    root = Path(__file__).parents[2]
-    started = [subprocess.Popen([sys.executable, "-c", script, str(tmp_path)], cwd=root) for _ in range(3)]
-    assert [process.wait(timeout=60) for process in started] == [0, 0, 0]
+def builders(tmp_path: Path, count: int, seconds: float) -> list[subprocess.Popen[str]]:
+    """Processes that build the same model, which takes so long."""
+    environment = os.environ | {"WEFT_CACHE": str(tmp_path / "cache"), "PYTHONPATH": str(Path(__file__).parents[2])}
+    command = [sys.executable, "-c", SCRIPT, str(tmp_path / "counted"), str(seconds)]
+    return [
+        subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        for _ in range(count)
+    ]
 
 
-def test_what_is_kept_can_be_told_from_what_was_changed(tmp_path: Path) -> None:
-    built, place = tmp_path / "built", tmp_path / "place"
-    built.write_bytes(b"content")
-    keep(built, place)
-    assert not built.exists()
-    assert intact(place)
-    assert place.read_bytes().startswith(b"content")
-    place.write_bytes(place.read_bytes().replace(b"content", b"kontent"))
-    assert not intact(place)
-    assert not intact(tmp_path / "absent")
+def test_of_processes_that_need_a_model_one_builds_it(tmp_path: Path) -> None:
+    processes = builders(tmp_path, 3, 0.5)
+    outputs = [process.communicate() for process in processes]
+    assert [process.returncode for process in processes] == [0, 0, 0], outputs
+    assert all("b'model'" in out for out, _ in outputs)
+    assert (tmp_path / "counted").read_text() == "x"
+
+
+def test_a_killed_builder_is_no_obstacle(tmp_path: Path) -> None:
+    [first] = builders(tmp_path, 1, 600)
+    assert first.stdout is not None
+    assert first.stdout.readline() == "building\n"
+    first.send_signal(signal.SIGKILL)
+    first.communicate()
+    [second] = builders(tmp_path, 1, 0)
+    out, err = second.communicate(timeout=300)
+    assert (second.returncode, err) == (0, "")
+    assert "b'model'" in out
+    assert {path.suffix for path in models(tmp_path)} == {".so", ".key"}

@@ -5,14 +5,17 @@ from __future__ import annotations
 import importlib.util
 import os
 import platform
-import shutil
+import shlex
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib import metadata
 from typing import Any
 
 import click
 
+from isa.errors import MissingToolError
 from isa.limits import table
+from sim.cache.place import folder
 from weft.commands.options import json_option, print_json
 from weft.edition import is_course
 
@@ -38,12 +41,30 @@ class Part:
         except metadata.PackageNotFoundError:
             return "found"
 
+    def way(self) -> str:
+        """How to get it, where it is missing."""
+        return self.remedy
+
 
 class Compiler(Part):
     """A program instead of a package: its place instead of a version."""
 
     def found(self) -> str | None:
-        return os.environ.get("CXX") or shutil.which("g++") or shutil.which("clang++")
+        from sim.rtl.toolchain import compiler_command
+
+        with suppress(MissingToolError):
+            command = compiler_command()
+            return shlex.join(command) if command else None
+        return None
+
+    def way(self) -> str:
+        from sim.rtl.toolchain import compiler_command
+
+        try:
+            compiler_command()
+        except MissingToolError as problem:  # there may be one, which CXX keeps from being used
+            return str(problem)
+        return self.remedy
 
 
 _RTL, _DEV, _SLOW = "pip install 'weft[rtl]'", "pip install 'weft[dev]'", "pysim runs the same design, slowly"
@@ -71,11 +92,8 @@ COURSE_PARTS = (
 
 
 def _cache() -> str | None:
-    if is_course():
-        return None  # only the hardware is cached
-    from sim.rtl.toolchain import cache_directory
-
-    return str(cache_directory())
+    place = folder()
+    return None if place is None else str(place)
 
 
 def examine() -> dict[str, Any]:
@@ -84,7 +102,7 @@ def examine() -> dict[str, Any]:
     for part in COURSE_PARTS if is_course() else PARTS:
         version = part.found()
         row: dict[str, Any] = {"name": part.name, "purpose": part.purpose, "version": version}
-        row |= {"required": part.required, "without": part.without, "remedy": None if version else part.remedy}
+        row |= {"required": part.required, "without": part.without, "remedy": None if version else part.way()}
         parts.append(row)
 
     return {
