@@ -93,6 +93,24 @@ def sigmoid(x: Tensor) -> Tensor:
     return result
 
 
+def tanh(x: Tensor) -> Tensor:
+    """Hyperbolic tangent."""
+    result: Tensor = operand("tanh", x).tanh()
+    return result
+
+
+def softplus(x: Tensor) -> Tensor:
+    """log(1 + exp(x))."""
+    result: Tensor = operand("softplus", x).softplus()
+    return result
+
+
+def logsigmoid(x: Tensor) -> Tensor:
+    """log σ(x), as -softplus(-x)."""
+    result: Tensor = -(-operand("logsigmoid", x)).softplus()
+    return result
+
+
 def log_softmax(x: Tensor, dim: int = -1) -> Tensor:
     """x - log Σ exp(x) along ``dim``, shifted by the largest element so that nothing overflows."""
     x = operand("log_softmax", x)
@@ -185,9 +203,9 @@ def _alike(name: str, first: Any, second: Any) -> tuple[Tensor, Tensor]:
 
 
 __all__ = [
-    "arange", "binary_cross_entropy_with_logits", "cross_entropy", "full", "is_class", "log_softmax", "maximum",
-    "minimum", "mse_loss", "one_hot", "ones", "ones_like", "relu", "sigmoid", "softmax", "tensor", "where", "zeros",
-    "zeros_like",
+    "arange", "binary_cross_entropy_with_logits", "cross_entropy", "full", "is_class", "log_softmax", "logsigmoid",
+    "maximum", "minimum", "mse_loss", "one_hot", "ones", "ones_like", "relu", "sigmoid", "softmax", "softplus", "tanh",
+    "tensor", "where", "zeros", "zeros_like",
 ]
 
 

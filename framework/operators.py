@@ -177,6 +177,14 @@ class Operators(Movement, Writing):
         """Largest element over axes; equal maxima share the gradient."""
         return self._apply("max", axes=self._axes(dim), keepdims=keepdim)
 
+    def amin(self, dim: Dims = None, keepdim: bool = False) -> Any:
+        """Smallest element over axes; equal minima share the gradient."""
+        def turned(x: Any) -> Any:
+            """The order reversed without leaving the type: -x, and of integers -1 - x."""
+            return -x if x.dtype.is_float else -1 - x
+
+        return turned(turned(self).amax(dim, keepdim))
+
     def max(self, dim: int | None = None, keepdim: bool = False) -> Any:
         """Largest element of all, or along one axis (values, indices)."""
         if dim is None:

@@ -53,9 +53,9 @@ def _unless(compare: str) -> GradientRule:
 
 
 def _abs_back(e: Emitter, s: Site, g: int) -> int:
-    """g · sign(x): 0 at 0 and NaN at NaN, which is what |x| · 0 is there."""
+    """g · sign(x): 0 at 0 and NaN at NaN, which is what g · |x| is there."""
     (x,), zero = s.inputs, e.full(0, like=g)
-    middle = e.apply("mul", s.output, zero)
+    middle = e.apply("mul", g, s.output)
     falling = e.apply("select", e.apply("lt", x, zero), e.apply("neg", g), middle)
     return e.apply("select", e.apply("gt", x, zero), g, falling)
 
