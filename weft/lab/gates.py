@@ -89,7 +89,7 @@ def _mistake_problems(name: str, text: str, hole: str, report: Report) -> list[s
     if kind == "error" and outcome.failure.what.removeprefix(UNUSABLE).partition(":")[0] not in first:
         told = "fails by accident, not at a check (meant so? name the exception in the first line)"
         return [f"{name}: {told}: {outcome.failure.what}"]
-    if kind in ("no answer", "crash"):
+    if kind in ("no answer", "over", "crash"):
         return [f"{name}: {outcome.failure.what}; plant a mistake that a check sees quickly"]
     return []
 

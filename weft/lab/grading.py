@@ -23,7 +23,8 @@ UNUSABLE = "the check could not use what your code gave: "
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a hole fails. ``kind`` is difference, error, no answer, crash or too slow; the place is the student's."""
+    """Why a hole fails. ``kind`` is difference, error, no answer, over a limit, crash or too slow; the place is the
+    student's."""
 
     kind: str
     what: str
@@ -235,6 +236,8 @@ def _failure(value: Mapping[str, Any]) -> Failure:
     if value["kind"] == "no answer":
         what = f"no answer after {value['seconds']:g} s: a loop without end, or too slow?"
         return Failure("no answer", what, **place)
+    if value["kind"] == "over":
+        return Failure("over a limit", value["text"], **place)
     if value["kind"] == "crash":
         what = f"Python itself died (exit code {value['exit']}) {value['text']}".strip()
         return Failure("crash", what, **place)

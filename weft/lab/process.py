@@ -1,4 +1,4 @@
-"""Runs checks in a process of its own, with a time limit for each: a loop without end is killed and named.
+"""Runs checks in a process of its own, with limits for each: a loop without end is killed and named.
 
 After a kill or a crash the process is started again for the checks that are left.
 """
@@ -9,6 +9,7 @@ import contextlib
 import json
 import os
 import queue
+import secrets
 import signal
 import subprocess
 import sys
@@ -20,7 +21,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
+from isa.limits import Limit
 from weft.lab import dump
+from weft.lab.limits import CPU, OUTPUT, told
+from weft.lab.warden import MARK, Warden
 
 LOADING = 120
 """Seconds that loading the checks may take at least (compiled kernels are built on the first use)."""
@@ -28,6 +32,8 @@ LOOKING = 0.3
 """Seconds between two looks whether the answer is still wanted."""
 STUDENTS = ("start", "import")
 """Messages after which the student's code runs, and the time limit of a check holds."""
+MESSAGES = (*STUDENTS, "load", "checks", "print", "result", "broken", "end")
+"""All that the runner says."""
 
 
 class Abandoned(Exception):
@@ -68,8 +74,8 @@ class Run:
 
     @property
     def hanging(self) -> set[str]:
-        """Holes of which a check gave no answer."""
-        return {result.hole for result in self.results if result.value["kind"] == "no answer"}
+        """Holes of which a check gave no answer, or was stopped at a limit."""
+        return {result.hole for result in self.results if result.value["kind"] in ("no answer", "over")}
 
     def hopeless(self, hole: str) -> bool:
         """True if the hole builds on one that gave no answer, so that its checks would hang as well."""
@@ -97,15 +103,17 @@ def execute(runs: Sequence[Run], seconds: float, unwanted: Callable[[], bool] | 
         while not all(run.complete for run in runs):
             job = Path(scratch, "job.json")
             job.write_text(json.dumps([run.job() for run in runs], allow_nan=False), encoding="utf-8")
-            with open(Path(scratch, "stderr"), "w+b") as errors, _process(job, errors) as process:
-                _follow(process, errors, runs, seconds, unwanted or (lambda: False))
+            with open(Path(scratch, "stderr"), "w+b") as errors, _process(job, errors) as (process, warden):
+                _follow(process, warden, errors, runs, seconds, unwanted or (lambda: False))
 
 
 @contextlib.contextmanager
-def _process(job: Path, errors: IO[bytes]) -> Iterator[subprocess.Popen[bytes]]:
+def _process(job: Path, errors: IO[bytes]) -> Iterator[tuple[subprocess.Popen[bytes], Warden]]:
+    mark = secrets.token_hex(16)
     package_root = str(Path(__file__).parents[2])
     inherited = [os.environ["PYTHONPATH"]] if os.environ.get("PYTHONPATH") else []
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([package_root, *inherited]), "PYTHONHASHSEED": "0"}
+    environment |= {MARK: mark, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}  # each thread takes memory
     process = subprocess.Popen(
         [sys.executable, "-P", "-X", "faulthandler", "-m", "weft.lab.runner", str(job)],
         stdin=subprocess.DEVNULL,
@@ -116,14 +124,12 @@ def _process(job: Path, errors: IO[bytes]) -> Iterator[subprocess.Popen[bytes]]:
         env=environment,
         start_new_session=True,
     )
+    warden = Warden(process.pid, mark)
     try:
-        yield process
+        yield process, warden
     finally:
-        if hasattr(os, "killpg"):  # the group: what student code started goes too
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(process.pid, signal.SIGKILL)
-        else:
-            process.kill()
+        warden.end()  # what student code started goes too
+        process.kill()
         process.wait()
         if process.stdout is not None:
             process.stdout.close()
@@ -131,19 +137,27 @@ def _process(job: Path, errors: IO[bytes]) -> Iterator[subprocess.Popen[bytes]]:
 
 def _follow(
     process: subprocess.Popen[bytes],
+    warden: Warden,
     errors: IO[bytes],
     runs: Sequence[Run],
     seconds: float,
     unwanted: Callable[[], bool],
 ) -> None:
     """Take messages until the process is through, dies, or gives no answer in time."""
-    lines: queue.Queue[bytes | None] = queue.Queue()  # no limit: a reader that waits for room never ends
+    lines: queue.Queue[bytes | Limit | None] = queue.Queue()  # no limit: a reader that waits for room never ends
     threading.Thread(target=_read, args=(process, lines), daemon=True).start()
     run: Run | None = None
     waiting: Result | None = None
     limit = max(seconds, LOADING)
     deadline = time.monotonic() + limit
+    look = time.monotonic() + LOOKING
     while True:
+        over: Limit | None = None
+        if time.monotonic() >= look:
+            over, look = warden.over(), time.monotonic() + LOOKING
+        if over is not None:
+            _stop(run, waiting, _over(over, process, errors, run))
+            return
         try:
             line = lines.get(timeout=min(LOOKING, max(0.0, deadline - time.monotonic())))
         except queue.Empty:
@@ -162,9 +176,18 @@ def _follow(
                 if run is None:
                     raise RuntimeError(f"the grading process ended with {process.returncode}: {text[-2000:]}")
                 at = dump.place(text, run.folder, run.files)
+                if process.returncode == -getattr(signal, "SIGXCPU", 0):
+                    _stop(run, waiting, {"kind": "over", "text": f"stopped: {told(CPU)}"} | at)
+                    return
                 _stop(run, waiting, {"kind": "crash", "exit": process.returncode, "text": dump.cause(text)[-500:]} | at)
             return
-        message = json.loads(line)
+        if isinstance(line, Limit):
+            _stop(run, waiting, _over(line, process, errors, run))
+            return
+        if (message := _message(line)) is None:
+            text = "what it wrote is no message of the grading process"
+            _stop(run, waiting, {"kind": "crash", "exit": 0, "text": text, "student": False})
+            return
         kind = message["message"]
         if kind == "print":
             if waiting is not None:
@@ -188,6 +211,21 @@ def _follow(
             return  # not at the end of its output: what student code started may hold that open
         limit = seconds if kind in STUDENTS else max(seconds, LOADING)
         deadline = time.monotonic() + limit
+
+
+def _over(limit: Limit, process: subprocess.Popen[bytes], errors: IO[bytes], run: Run | None) -> dict[str, Any]:
+    """What is recorded where a limit is met that the system does not hold."""
+    at = {} if run is None else dump.place(_stacks(process, errors), run.folder, run.files)
+    return {"kind": "over", "text": f"stopped: {told(limit)}"} | at
+
+
+def _message(line: bytes) -> dict[str, Any] | None:
+    """A message of the runner; None for anything else that was written where it writes them."""
+    with contextlib.suppress(ValueError, RecursionError):
+        message = json.loads(line)
+        if isinstance(message, dict) and message.get("message") in MESSAGES:
+            return message
+    return None
 
 
 def _stacks(process: subprocess.Popen[bytes], errors: IO[bytes]) -> str:
@@ -215,12 +253,15 @@ def _stop(run: Run | None, waiting: Result | None, value: dict[str, Any]) -> Non
         run.broken, run.complete = value, True
 
 
-def _read(process: subprocess.Popen[bytes], lines: queue.Queue[bytes | None]) -> None:
-    """Pass lines on, reading without a lock that whoever closes the pipe would wait for."""
+def _read(process: subprocess.Popen[bytes], lines: queue.Queue[bytes | Limit | None]) -> None:
+    """Pass lines on, reading without a lock that whoever closes the pipe would wait for; up to the limit of it all."""
     assert process.stdout is not None
-    rest = b""
+    rest, left = b"", OUTPUT.value
     with contextlib.suppress(ValueError, OSError):
         while chunk := os.read(process.stdout.fileno(), 65536):
+            if (left := left - len(chunk)) < 0:
+                lines.put(OUTPUT)
+                return
             *whole, rest = (rest + chunk).split(b"\n")
             for line in whole:
                 lines.put(line)

@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import Any
 
 from weft.lab.api import Difference, Unwritten
+from weft.lab.limits import met
 
 _NO_NAME = re.compile(r"cannot import name '(\w+)' from '(\w+)'")
 
@@ -57,6 +58,8 @@ def failure(problem: BaseException, job: dict[str, Any], hole: str | None = None
     if isinstance(problem, SyntaxError) and problem.filename:
         place |= {"file": Path(problem.filename).name, "line": problem.lineno, "code": (problem.text or "").strip()}
     text = _message(problem).replace(f"{folder}/", "")
+    if (limit := met(problem)) is not None:
+        text = f"{text}; {limit}" if text else limit
     return {"kind": "error", "type": type(problem).__name__, "text": text} | place
 
 
