@@ -6,7 +6,7 @@ A function that stands in neither table is rounded correctly: within half a unit
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -46,6 +46,28 @@ ACCEL_UNITS: Mapping[str, Units] = {
 
 An operand or a result below 2**-126 counts as zero there. The slope is that of 2**t, whose argument is rounded.
 """
+
+@dataclass(frozen=True)
+class Accuracy:
+    """What a target states of its arithmetic, as the judge takes it.
+
+    functions: primitive → error before the rounding. flushes: whether numbers below 2**-126 count as zero.
+    """
+
+    functions: Mapping[str, Units] = field(default_factory=dict)
+    flushes: bool = False
+
+
+NUMPY = Accuracy()
+CPU = Accuracy({op: Units(2 * ulp) for op, ulp in CPU_ULP.items()})
+ACCEL = Accuracy(ACCEL_UNITS, flushes=True)
+
+
+def accuracy_of(device: object) -> Accuracy:
+    """What a device states in its attribute ``accuracy``; if it has none, all its functions are rounded correctly."""
+    stated = getattr(device, "accuracy", NUMPY)
+    return stated if isinstance(stated, Accuracy) else NUMPY
+
 
 GRADIENT_ULP = 3.0
 """Largest error of a gradient on the CPU and in NumPy, in units in the last place."""

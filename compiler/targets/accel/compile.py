@@ -45,13 +45,18 @@ def compile(
 def _compile(graph: Graph, machine: Machine, name: str, keep: Iterable[int] | str, tune: bool) -> Program:
     digest, graph = graph.digest(), prepared(graph)
     if keep == "all":
-        keep = [i for i in range(len(graph.nodes)) if i in graph.live and _computes(graph, i)]
+        keep = observable(graph)
     kept = tuple(int(i) for i in keep)
     best = lower(graph, machine, name, kept, CHOICES[0])
     if tune and len(best.instructions) <= _LONGEST_TUNED:
         rivals = [best, *(lower(graph, machine, name, kept, choice) for choice in CHOICES[1:])]
         best = min(rivals, key=lambda program: timing(program).cycles)
     return dataclasses.replace(best, meta={**best.meta, "graph": digest})
+
+
+def observable(graph: Graph) -> list[int]:
+    """The live nodes of a prepared graph that are computed. Raises CompileError."""
+    return [i for i in range(len(graph.nodes)) if i in graph.live and _computes(graph, i)]
 
 
 def _computes(graph: Graph, index: int) -> bool:

@@ -1,56 +1,19 @@
-"""What every byte holds while kernels run in program order: a placement is checked before anything is emitted.
-
-The check knows nothing of how places were chosen. It follows all writes and asks of every read whether the bytes still
-hold the value that is wanted, and at the end whether states and outputs hold what the graph says.
-"""
+"""The check of a placement: every kernel reads what it should, and at the end everything lies where it should."""
 
 from __future__ import annotations
 
-import bisect
 from collections.abc import Mapping, Sequence
 
+from compiler.contents import Bytes, Contents
 from compiler.errors import InternalError
 from compiler.targets.accel.arrays import Array
 from compiler.targets.accel.kernel import Kernel
 
-DRAM, SCRATCHPAD = "DRAM", "scratchpad"
 
-
-class Contents:
-    """Which value lies where: disjoint ranges of bytes of each memory, each holding all of one value."""
-
-    def __init__(self) -> None:
-        self._starts: dict[str, list[int]] = {DRAM: [], SCRATCHPAD: []}
-        self._held: dict[tuple[str, int], tuple[int, int]] = {}  # (memory, start) → end, value
-
-    def write(self, array: Array, value: int) -> None:
-        """``array`` holds ``value``; whatever had a byte in common with it is gone."""
-        memory, start, end = extent(array)
-        starts = self._starts[memory]
-        at = bisect.bisect_right(starts, start) - 1
-        at = at if at >= 0 and self._held[memory, starts[at]][0] > start else at + 1
-        while at < len(starts) and starts[at] < end:
-            del self._held[memory, starts.pop(at)]
-        starts.insert(at, start)
-        self._held[memory, start] = end, value
-
-    def at(self, array: Array) -> int | None:
-        """The value that all of ``array`` holds; None if there is none."""
-        memory, start, end = extent(array)
-        held = self._held.get((memory, start))
-        return held[1] if held is not None and held[0] == end else None
-
-
-def extent(array: Array) -> tuple[str, int, int]:
-    """The memory of an array, its first byte and the one after its last."""
-    memory, start = (DRAM, array.address) if array.local is None else (SCRATCHPAD, array.local)
-    return memory, start, start + array.rows * array.pitch
-
-
-def overlap(a: Array, b: Array) -> bool:
-    """Whether two arrays have a byte in common."""
-    (memory, start, end), (other, first, last) = extent(a), extent(b)
-    return memory == other and start < last and first < end
+def place(array: Array) -> Bytes:
+    """The bytes of an array."""
+    memory, start = ("DRAM", array.address) if array.local is None else ("scratchpad", array.local)
+    return Bytes(memory, start, start + array.rows * array.pitch)
 
 
 def may_overwrite(kernel: Kernel, read: int, made: int) -> bool:
@@ -69,30 +32,32 @@ def check_contents(
     wanted: Sequence[tuple[str, Array, int]],
     copies: Mapping[int, int],
 ) -> None:
-    """Check that every kernel reads what it should, and that at the end every place holds what it should.
+    """Follow all kernels in program order.
 
     given: values that are there before the first kernel. wanted: (name, place, value) at the end. copies: values that
     are copies → what they are copies of. Raises InternalError naming the kernel or the result.
     """
     contents = Contents()
     for value in given:
-        contents.write(arrays[value], value)
+        contents.write(place(arrays[value]), value)
     for kernel in kernels:
         for value in kernel.values:
-            if contents.at(arrays[value]) != value:
-                raise _wrong(kernel.label, f"it reads %{value} where %{contents.at(arrays[value])} lies")
+            found = contents.at(place(arrays[value]))
+            if found != value:
+                raise _wrong(kernel.label, f"it reads %{value} where %{found} lies")
         made = list(kernel.outputs.values())
         for number, value in enumerate(made):
-            if any(overlap(arrays[value], arrays[other]) for other in made[:number]):
+            mine = place(arrays[value])
+            if any(mine.meets(place(arrays[other])) for other in made[:number]):
                 raise _wrong(kernel.label, f"%{value} lies where it writes another result")
             for read in kernel.values:
                 same = arrays[read] == arrays[value] and may_overwrite(kernel, read, value)
-                if not same and overlap(arrays[read], arrays[value]):
+                if not same and mine.meets(place(arrays[read])):
                     raise _wrong(kernel.label, f"%{value} lies where it still reads %{read}")
         for value in made:
-            contents.write(arrays[value], value)
-    for name, place, value in wanted:
-        found = contents.at(place)
+            contents.write(place(arrays[value]), value)
+    for name, array, value in wanted:
+        found = contents.at(place(array))
         if found is None or copies.get(found, found) != copies.get(value, value):
             raise _wrong(name, f"at the end there is %{found} instead of %{value}")
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from compiler.targets.accel.compile import compile
+from compiler.accuracy import ACCEL
+from compiler.targets.accel.compile import compile, observable, prepared
 from framework.device import Result
 from framework.graph import Graph
 from framework.primitives.base import Array
@@ -64,6 +65,7 @@ class AccelDevice:
     """
 
     name = "accel"
+    accuracy = ACCEL
 
     def __init__(
         self, machine: str | Path | Machine = "edu", engine: str = "fast", trace: bool = True, tune: bool = True
@@ -75,6 +77,14 @@ class AccelDevice:
         self.last_run: Run | None = None
         self.total_cycles = 0
         self._compiled: dict[str, AccelExecutable] = {}
+
+    def prepared(self, graph: Graph) -> Graph:
+        """The graph that is lowered."""
+        return prepared(graph)
+
+    def observable(self, graph: Graph) -> list[int]:
+        """The nodes of a prepared graph whose values can be handed out: all that are not just other ways of reading."""
+        return observable(graph)
 
     def compile(self, graph: Graph) -> AccelExecutable:
         """The executable of ``graph``, compiled once for equal graphs. Raises CompileError."""

@@ -97,14 +97,13 @@ class Grouper:
             return index
         if seen.role != FULL or (is_view(self.graph, index) and index not in self.made_by):
             if index not in self.made_by:
-                self._open(index, stored(self.graph.nodes[index].shape))
+                self._open(index)
         elif index in self.floating:
             for other in self._floating_reductions(index):
-                self._open(other, reduction(self.graph, other)[0])
-            reduced = self.graph.nodes[index].op in ("sum", "max")
-            space = reduction(self.graph, index)[0] if reduced else stored(self.graph.nodes[index].shape)
+                if other in self.floating:
+                    self._open(other)
             if index in self.floating:
-                self._open(index, space)
+                self._open(index)
         self.groups[self.made_by[index]].outputs.add(index)
         return index
 
@@ -143,7 +142,7 @@ class Grouper:
         """Put a node into a group, or leave it floating."""
         node = self.graph.nodes[index]
         bases = [v.base for v in self._operands(index)]
-        space, role = reduction(self.graph, index) if node.op in ("sum", "max") else (stored(node.shape), FULL)
+        role = reduction(self.graph, index)[1] if node.op in ("sum", "max") else FULL
         if role in (FULL, COL) and all(self.source(b) or b in self.floating for b in bases):
             self.floating.add(index)
             return
@@ -154,10 +153,11 @@ class Grouper:
             # A floating reduction over another space has to be made first.
             needed = self._floating_reductions(index) if attempt == 1 else []
             for other in needed:
-                self._open(other, reduction(self.graph, other)[0])
+                if other in self.floating:
+                    self._open(other)
             if not needed:
                 break
-        self._open(index, space)
+        self._open(index)
 
     def _floating_reductions(self, index: int) -> list[int]:
         """Floating reductions that a node depends on through floating nodes, in order."""
@@ -173,11 +173,23 @@ class Grouper:
                         found.add(operand.base)
         return sorted(found)
 
-    def _open(self, index: int, space: Space) -> None:
-        self.groups.append(Group(space))
+    def _space(self, index: int) -> Space:
+        """The space of a group that a node opens."""
+        node = self.graph.nodes[index]
+        return reduction(self.graph, index)[0] if node.op in ("sum", "max") else stored(node.shape)
+
+    def _open(self, index: int) -> None:
+        """Put a node into a group of its own. Floating operands come with it, unless they would have to be there in two
+        roles, or at two times: those are made in groups before."""
         self.floating.discard(index)
-        if not self._join(len(self.groups) - 1, index):
-            raise InternalError(where(self.graph, index), "it does not fit a group of its own")
+        for operands in ({v.base for v in self.operand_views(index)}, set[int]()):
+            self.groups.append(Group(self._space(index)))
+            if self._join(len(self.groups) - 1, index):
+                return
+            self.groups.pop()
+            for other in sorted(operands & self.floating):
+                self._open(other)
+        raise InternalError(where(self.graph, index), "it does not fit a group of its own")
 
     def _role(self, group: Group, index: int) -> list[str]:
         """Roles in which a node could be a member, best first."""

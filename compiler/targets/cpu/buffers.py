@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from compiler.targets.cpu.loops import Loop, Window
@@ -12,13 +12,14 @@ from compiler.targets.cpu.program import Gemm, Step
 from framework.dtypes import DTYPES
 
 
-def windows(step: Step) -> Iterator[Window]:
-    """Every window that a step reads or writes."""
-    if isinstance(step, Gemm):
-        yield from (step.a, step.b, step.out)
-    else:
-        yield from step.loads
-        yield from (store.window for store in step.stores)
+def reads(step: Step) -> tuple[Window, ...]:
+    """Every window that a step reads."""
+    return (step.a, step.b) if isinstance(step, Gemm) else tuple(step.loads)
+
+
+def writes(step: Step) -> tuple[Window, ...]:
+    """Every window that a step writes."""
+    return (step.out,) if isinstance(step, Gemm) else tuple(store.window for store in step.stores)
 
 
 @dataclass
@@ -60,10 +61,10 @@ def _may_overwrite(lowered: Lowered, step: Loop, operand: int, target: Window) -
     a, b = lowered.buffers[operand], lowered.buffers[target.buffer]
     if a.kind != "temporary" or b.kind == "input" or a.size != b.size:
         return False
-    return all(_same_place(w, target) for w in step.loads if w.buffer == operand)
+    return all(same_place(w, target) for w in step.loads if w.buffer == operand)
 
 
-def _same_place(a: Window, b: Window) -> bool:
+def same_place(a: Window, b: Window) -> bool:
     """Whether two windows of one memory show the same bytes at every index."""
     steps = zip(a.shape, a.strides, b.strides, strict=True)
     same_steps = all(extent == 1 or s == t for extent, s, t in steps)
@@ -86,7 +87,7 @@ def _renamed(step: Step, moved: Mapping[int, int]) -> Step:
 def _spans(lowered: Lowered) -> dict[int, _Span]:
     spans: dict[int, _Span] = {}
     for n, step in enumerate(lowered.steps):
-        for window in windows(step):
+        for window in (*reads(step), *writes(step)):
             spans.setdefault(window.buffer, _Span(n, n)).last = n
     return spans
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from compiler.accuracy import CPU
 from compiler.errors import failing_at
 from compiler.passes import pipeline
 from compiler.targets.cpu.executable import CpuExecutable
@@ -18,12 +19,14 @@ class CpuDevice:
 
     Attributes:
         name: "cpu".
+        accuracy: what is stated of its functions.
         threads: the most threads a matrix product uses.
         precision: "own" runs a graph as it is written; "bf16" first rounds the operands of its products to bf16, by the
             same pass as the accelerator's, so that both run the same graph.
     """
 
     name = "cpu"
+    accuracy = CPU
 
     def __init__(self, threads: int | None = None, precision: str = "own") -> None:
         """`threads`: None means every core this process may use. Raises DeviceError for an impossible option."""
@@ -33,10 +36,14 @@ class CpuDevice:
         self._budget = ThreadBudget(threads)
         self.threads = self._budget.threads
 
+    def prepared(self, graph: Graph) -> Graph:
+        """The graph that is lowered: after the passes of the precision asked for."""
+        return pipeline.run(graph, _PIPELINES[self.precision])
+
     def compile(self, graph: Graph) -> CpuExecutable:
         """Machine code for `graph`: nothing is rounded that the graph, or the precision asked for, does not round."""
         with failing_at(lambda: f"graph of {len(graph.nodes)} nodes"):
-            return CpuExecutable(pipeline.run(graph, _PIPELINES[self.precision]), self._budget)
+            return CpuExecutable(self.prepared(graph), self._budget)
 
     def __repr__(self) -> str:
         return f"cpu(threads={self.threads})"

@@ -14,6 +14,7 @@ import numpy as np
 
 from compiler.targets.cpu.blas import find_sgemm
 from compiler.targets.cpu.buffers import place_temporaries, update_in_place
+from compiler.targets.cpu.contents import check_contents
 from compiler.targets.cpu.lower import lower
 from compiler.targets.cpu.memory import ALIGNMENT
 from compiler.targets.cpu.program import compile_steps
@@ -38,8 +39,10 @@ class CpuExecutable:
 
     def __init__(self, graph: Graph, budget: ThreadBudget) -> None:
         sgemm = find_sgemm()
-        lowered = update_in_place(lower(graph, sgemm is not None))
+        single = lower(graph, sgemm is not None)
+        lowered = update_in_place(single)
         plan = place_temporaries(lowered)
+        check_contents(single, lowered, plan)
         self.arena_bytes, self.step_count = plan.size, len(lowered.steps)
         self._budget = budget
         self._lock = threading.Lock()

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from compiler.accuracy import ACCEL
 from compiler.check import check_nodes
 from compiler.targets.accel.compile import compile, prepared
 from framework.graph import Graph
@@ -61,7 +62,7 @@ def observe(
 def judged(graph: Graph, machine: Machine, values: Mapping[str, Array], engine: Engine | None = None) -> int:
     """Check every node of a graph against float64; how many there were."""
     found = observe(graph, machine, values, engine)
-    errors = check_nodes(prepared(graph), found)
+    errors = check_nodes(prepared(graph), found, ACCEL)
     assert not errors, "\n".join(f"{e.text} ({e.ratio:.3g} bounds)" for e in errors[:5])
     return len(found)
 

@@ -6,11 +6,12 @@ from dataclasses import replace
 
 import pytest
 
+from compiler.contents import Bytes, Contents
 from compiler.errors import CompileError, InternalError
 from compiler.targets.accel import groups, placement
 from compiler.targets.accel.arrays import Array
 from compiler.targets.accel.compile import compile
-from compiler.targets.accel.contents import Contents, check_contents
+from compiler.targets.accel.contents import check_contents
 from compiler.targets.accel.kernel import Kernel
 from compiler.targets.accel.micro import FULL, ROW, Micro
 from compiler.targets.accel.product import Product
@@ -30,11 +31,12 @@ def kernel(name: str, reads: int, makes: int, role: str = FULL) -> Kernel:
 
 def test_what_was_written_over_is_gone() -> None:
     contents = Contents()
-    contents.write(place(0), 1)
-    contents.write(place(32), 2)
-    assert (contents.at(place(0)), contents.at(place(32))) == (1, 2)
-    contents.write(place(16), 3)  # half of each
-    assert (contents.at(place(0)), contents.at(place(16)), contents.at(place(32))) == (None, 3, None)
+    a, half, b = (Bytes("m", start, start + 32) for start in (0, 16, 32))
+    contents.write(a, 1)
+    contents.write(b, 2)
+    assert (contents.at(a), contents.at(b), contents.at(half)) == (1, 2, None)
+    contents.write(half, 3)
+    assert (contents.at(a), contents.at(half), contents.at(b)) == (None, 3, None)
 
 
 def test_a_value_over_its_last_reader_is_accepted() -> None:

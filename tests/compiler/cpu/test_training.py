@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from compiler.check import check_nodes
+from compiler.fuzz.subjects import Subject
 from compiler.passes import pipeline
 from compiler.targets.cpu.device import CpuDevice
 from framework.device import NumpyDevice
 from framework.graph import Graph
-from tests.compiler.judge import check_nodes, observed
 from tests.compiler.models import logistic_step, mlp_step, starting_values
 
 STEPS = {
@@ -22,7 +23,8 @@ STEPS = {
 
 @pytest.mark.parametrize("graph", STEPS.values(), ids=STEPS.keys())
 def test_every_node_of_a_step_is_right(graph: Graph) -> None:
-    check_nodes(graph, dict(CpuDevice().compile(observed(graph))(starting_values(graph, 1)).outputs))
+    cpu = Subject(CpuDevice())
+    assert not check_nodes(graph, cpu.observe(graph, starting_values(graph, 1)), cpu.accuracy)
 
 
 @pytest.mark.parametrize("graph", STEPS.values(), ids=STEPS.keys())

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from compiler.fuzz.graphs import random_graph
+from compiler.fuzz.values import random_values
 from compiler.passes import pipeline
 from framework import reference
 from framework.graph import Graph
 from framework.primitives.base import Array
-from tests.compiler.judge import bits
-from tests.compiler.random_graphs import random_graph, random_values
 
 ROUNDING = ("machine_functions", "precision", "quantised_products", "quantised_bias", "requantise")
 """Passes that change how often values are rounded."""
@@ -21,6 +21,13 @@ SEEDS = range(60)
 def results(graph: Graph, values: dict[str, Array]) -> dict[str, Array]:
     outputs, updates = reference.run(graph, values)
     return {**outputs, **{f"new {name}": value for name, value in updates.items()}}
+
+
+def bits(value: Array) -> bytes:
+    """The bytes of a value, every NaN made the same."""
+    if value.dtype.kind in "bi":
+        return value.tobytes()
+    return np.where(np.isnan(value.astype(np.float32)), np.nan, value.astype(np.float32)).tobytes()
 
 
 @pytest.mark.parametrize("name", [*EXACT, "cpu"])
