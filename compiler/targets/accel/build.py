@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
+from compiler.errors import InternalError
 from compiler.targets.accel.expand import CASTS, ELEMENTWISE, KINDS, Writer
-from compiler.targets.accel.groups import Group, Grouper, reduction
+from compiler.targets.accel.groups import Group, Grouper, extents, reduction
 from compiler.targets.accel.kernel import Kernel
 from compiler.targets.accel.micro import COL, FULL, ONE, ROW, Micro
 from compiler.targets.accel.product import Product
-from compiler.targets.accel.views import is_view, stored, unsupported
+from compiler.targets.accel.views import is_view, stored, unsupported, where
 from framework.graph import Graph, Node
 
 _WRAPS = ("add", "sub", "mul", "neg")
@@ -154,7 +155,10 @@ def kernel_of(grouper: Grouper, group: Group) -> Kernel:
     for index in sorted(group.members):
         if any(extent == 0 for extent in graph.nodes[index].shape):
             raise unsupported(graph, index, "it has no elements", "extents of at least 1")
-        build.made[index] = build.member(index, group.members[index])
+        role = group.members[index]
+        if stored(graph.nodes[index].shape) != extents(group.space, role):
+            raise InternalError(where(graph, index), f"it is stored otherwise than {role} of {list(group.space)}")
+        build.made[index] = build.member(index, role)
     outputs: dict[int, int] = {}
     for index in sorted(group.outputs):
         micro = build.made[index]

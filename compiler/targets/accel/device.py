@@ -55,6 +55,10 @@ class AccelExecutable:
         return value != 0 if self.graph.nodes[index].dtype.kind == "bool" else value
 
 
+_KEPT = 256
+"""Programs that a device keeps: as many as ``framework.device.compiled`` does."""
+
+
 class AccelDevice:
     """Runs graphs on a simulated machine.
 
@@ -90,6 +94,8 @@ class AccelDevice:
         """The executable of ``graph``, compiled once for equal graphs. Raises CompileError."""
         key = graph.digest()
         if key not in self._compiled:
+            if len(self._compiled) >= _KEPT:
+                del self._compiled[next(iter(self._compiled))]
             self._compiled[key] = AccelExecutable(self, graph, compile(graph, self.machine, tune=self.tune))
         return self._compiled[key]
 

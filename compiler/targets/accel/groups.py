@@ -36,18 +36,22 @@ def reduction(graph: Graph, index: int) -> tuple[Space, str]:
     shape = graph.nodes[node.inputs[0]].shape
     axes = {a for a in node.attr("axes") if shape[a] > 1}
     wide = {a for a in range(len(shape)) if shape[a] > 1}
-    space = stored(shape)
-    if not axes:
-        return space, FULL
-    if axes == wide:
-        return space, ONE
-    if axes == {len(shape) - 1}:
-        return space, COL
-    if axes == wide - {len(shape) - 1}:
-        return space, ROW
-    raise unsupported(
-        graph, index, f"it reduces axes {sorted(axes)} of {list(shape)}", "the last axis, all the others, or all axes"
-    )
+    space, last = stored(shape), {len(shape) - 1}
+    role = FULL if not axes else ONE if axes == wide else COL if axes == last else ROW if axes == wide - last else ""
+    if not role:
+        nearest = "the last axis, all the others, or all axes"
+        raise unsupported(graph, index, f"it reduces axes {sorted(axes)} of {list(shape)}", nearest)
+    if stored(node.shape) != extents(space, role):
+        raise unsupported(
+            graph, index, f"one value for each row of {list(shape)} would be moved into rows of {list(node.shape)}",
+            "keepdims=True, which keeps them in one row",
+        )
+    return space, role
+
+
+def extents(space: Space, role: str) -> Space:
+    """How a value that has a role in a space is stored."""
+    return {FULL: space, ROW: (1, space[1]), COL: (1, space[0]), ONE: (1, 1)}[role]
 
 
 LATEST = {FULL: TILE, COL: TILE, ROW: STRIP_END, ONE: END}
