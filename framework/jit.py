@@ -1,8 +1,9 @@
 """``@jit``: a Python function of tensors becomes one compiled graph, (state, inputs) → (new state, outputs).
 
 State is every tensor from outside that the function reads or writes: parameters, momenta, the learning rate. Python
-floats are traced as scalar inputs; ints, bools, strings and other objects specialise the graph, and so do the plain
-attributes of an optimiser (``momentum``) and the ``training`` flags of modules that look at theirs; shapes are static.
+floats are traced as scalar inputs; ints, bools, strings and other objects specialise the graph, and so does what the
+trace reads of the Python around it: attributes of modules, optimisers and other objects (``training``, ``momentum``),
+globals and closure variables, and what lists and dictionaries among them hold. Shapes are static.
 """
 
 from __future__ import annotations
@@ -119,7 +120,7 @@ class JitFunction(FrameworkObject):
         known = self._recordings.get(key, [])
         recording = next((r for r in known if r.still_fits()), None)
         if recording is None:
-            self._warn(seen)
+            self._warn(seen, known)
             recording = record(self._function, self._name, bound, arguments)
             self.traces += 1
         self._recordings.pop(key, None)  # it becomes the one used last
@@ -137,19 +138,19 @@ class JitFunction(FrameworkObject):
         check_labels(recording.labels, values)
         return values
 
-    def _warn(self, seen: dict[str, Any]) -> None:
-        """After the third retrace say which argument changed."""
+    def _warn(self, seen: dict[str, Any], known: list[Recording]) -> None:
+        """After the third retrace say what changed: an argument, or what the recordings of its kind had read."""
         if self.traces != RETRACES_BEFORE_WARNING:
             return
         changed = [path for path in seen if seen[path] != self._last.get(path)]
-        what = "its state changed shape, type or device, or a setting of its optimiser or the mode of a module changed"
+        what = known[0].change() if known else "gradients were switched on or off"
         if changed:
             path = changed[0]
             what = f"argument {path!r} changed from {_shown(self._last.get(path))} to {_shown(seen[path])}"
         frame = user_frame()
         warnings.warn_explicit(
             f"{user_line()}: {self._name} is traced for the {self.traces + 1}th time, because "
-            f"{what}; every new shape and every new int, bool or string compiles anew (floats do not)",
+            f"{what}; every new shape and every new int, bool or string compiles anew (a float argument does not)",
             RetraceWarning,
             frame.f_code.co_filename,
             frame.f_lineno,
@@ -165,8 +166,8 @@ def jit(function: Callable[..., Any]) -> JitFunction:
     user's line. Tensors it returns have no history. A gradient first made inside ends with the call: it cannot be read
     outside (return it instead), and the next ``backward()`` starts from none, so gradients do not accumulate between
     jitted calls; a ``.grad`` that is there when the function is traced is state, and does. Tensors from outside are
-    those that the trace saw: change them with ``assign`` or in place, do not bind their names to others. A module, or
-    any other object that can be called, is taken as well.
+    those that the trace saw, and so are Python values; what is bound to another is noticed, and traced anew. A module,
+    or any other object that can be called, is taken as well.
     """
     if not hasattr(function, "__code__") and not isinstance(function, functools.partial):
         function = functools.partial(type(function).__call__, function)

@@ -205,9 +205,10 @@ def is_left_over(e: Expr) -> bool:
 def check_alive(e: Expr) -> None:
     """Raise TraceError if ``e`` is left over from a trace."""
     if e.trace is not None and is_left_over(e):
+        at = f"at {e.origin} " if e.origin else ""
         raise TraceError(
-            f"{user_line()}: this tensor was made while {e.trace.function} was traced and was not returned from it; "
-            "return it from the jitted function to use it outside"
+            f"{user_line()}: this tensor was made {at}while {e.trace.function} was traced and was not returned from "
+            "it; return it from the jitted function to use it outside"
         )
 
 

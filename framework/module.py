@@ -8,12 +8,13 @@ from typing import Any, Self
 from framework.checkpoint import fitted
 from framework.device import Device
 from framework.dtypes import DType
-from framework.errors import CheckpointError, FrameworkError
+from framework.errors import CheckpointError, FrameworkError, TraceError
 from framework.origin import inside, user_line
 from framework.primitives.base import Array
 from framework.refusals import FrameworkObject
 from framework.tensor import Tensor
-from framework.tracing import current_trace
+from framework.tracing import Trace, current_trace
+from framework.tree import leaves
 
 
 class Parameter(Tensor):
@@ -30,6 +31,7 @@ class Module(FrameworkObject):
     saved and moved; what is replaced, deleted or set to None is gone everywhere.
     """
 
+    READ_BY_TRACES = True
     STORED = "weft.save(model.state_dict(), path), and model.load_state_dict(weft.load(path)) to read"
 
     def __init__(self) -> None:
@@ -37,24 +39,12 @@ class Module(FrameworkObject):
         self._name = ""
         self.training = True
 
-    @property
-    def training(self) -> bool:
-        """Whether it is being trained. A jitted function that reads it is traced once for each value."""
-        trace = current_trace()
-        if trace is not None:
-            trace.note_mode(self, self._training)
-        return self._training
-
-    @training.setter
-    def training(self, mode: bool) -> None:
-        trace = current_trace()
-        if trace is not None:
-            trace.note_mode(self, None)
-        self._training = mode
-
     def __setattr__(self, name: str, value: Any) -> None:
         if isinstance(value, Tensor | Module) and "_buffer_names" not in self.__dict__:
             raise FrameworkError(f"{user_line()}: call super().__init__() before assigning {name!r} to a module")
+        trace = current_trace()
+        if trace is not None:
+            _check_stays(trace, self, name, value)
         if isinstance(value, Module):
             if any(module is self for _, module in value.named_modules()):
                 raise FrameworkError(
@@ -195,6 +185,16 @@ class Module(FrameworkObject):
 
     def _details(self) -> str:
         return ""
+
+
+def _check_stays(trace: Trace, module: Module, name: str, value: Any) -> None:
+    """Raise TraceError if ``value`` holds a tensor that is gone when the trace is over."""
+    if any(isinstance(part, Tensor) and trace.is_passing(part) for _, part in leaves(value)):
+        raise TraceError(
+            f"{user_line()}: {type(module).__name__}.{name} is given a tensor made while {trace.function} is traced by "
+            "@jit, which has no value outside and would not be given anew at the next call; return it, or keep a "
+            f"buffer and write self.{name}.assign(...)"
+        )
 
 
 def _check_registered(module: Module, name: str, value: Any, kind: type[Tensor]) -> None:

@@ -18,8 +18,6 @@ from framework.refusals import FrameworkObject, unknown_name
 from framework.tensor import Tensor
 from framework.tracing import current_trace
 
-PLAIN = (bool, int, float, str, tuple, type(None))
-
 
 class Optimizer(FrameworkObject):
     """Holds parameters and a learning rate; ``step`` changes the parameters by their gradients.
@@ -28,6 +26,7 @@ class Optimizer(FrameworkObject):
     Python values are fixed in a compiled step: changing one between jitted steps traces it anew.
     """
 
+    READ_BY_TRACES = True
     STORED = "weft.save(optimizer.state_dict(), path), and optimizer.load_state_dict(weft.load(path)) to read"
 
     def __init__(self, parameters: Iterable[Parameter], lr: float) -> None:
@@ -72,8 +71,6 @@ class Optimizer(FrameworkObject):
         Raises TraceError for gradients made in an earlier call of a jitted function.
         """
         trace = current_trace()
-        if trace is not None:
-            trace.depend(self._settings)
         if any(p.grad is not None and is_left_over(p.grad._expr) for p in self.parameters):
             raise TraceError(
                 f"{user_line()}: step() has gradients made in an earlier call of a jitted function, which do not "
@@ -87,10 +84,6 @@ class Optimizer(FrameworkObject):
         if trace is None:
             gradients = [p.grad for p in self.parameters if p.grad is not None]
             realize_all(*self.parameters, *gradients, *(t for _, t in self.named_state()))
-
-    def _settings(self) -> dict[str, Any]:
-        """What a compiled step takes as fixed."""
-        return {name: value for name, value in vars(self).items() if isinstance(value, PLAIN)}
 
     def update(self, index: int, parameter: Parameter, gradient: Tensor) -> None:
         """Assign the parameter its new value, and the optimiser's own state; subclasses say how."""

@@ -11,6 +11,9 @@ from contextvars import ContextVar
 from functools import lru_cache
 from types import FrameType
 
+_PARTS = ("framework", "compiler", "sim", "isa", "rtl", "reports", "weft")
+_ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+_INTERNAL = tuple(os.path.join(_ROOT, part) + os.sep for part in _PARTS)
 _WITHIN = (os.path.dirname(os.path.abspath(__file__)) + os.sep, copy.__file__)
 _MODULE: ContextVar[tuple[str, str] | None] = ContextVar("module", default=None)
 """Dotted path and class of the module whose forward runs."""
@@ -21,6 +24,11 @@ def _shown(filename: str) -> str:
     """The path as a reader wants it: relative if it lies below the working directory."""
     relative = os.path.relpath(filename) if os.path.isabs(filename) else filename
     return filename if relative.startswith("..") else relative
+
+
+def is_internal(filename: str) -> bool:
+    """Whether a source file is one of weft's own."""
+    return filename.startswith(_INTERNAL)
 
 
 def user_frame() -> FrameType:

@@ -6,12 +6,13 @@ import functools
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Set
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from framework.device import Device, Result, default_device
 from framework.dtypes import DType
 from framework.errors import DeviceError
 from framework.graph import Graph
+from framework.guards import Guard
 from framework.labels import LabelRange
 from framework.lazy import Expr, collect, leaf
 from framework.origin import user_line
@@ -19,9 +20,6 @@ from framework.primitives.base import Shape
 from framework.tensor import Tensor
 from framework.tracing import Trace, name_input, tracing
 from framework.tree import leaves, map_leaves
-
-if TYPE_CHECKING:
-    from framework.nn import Module
 
 TensorType = tuple[Shape, DType, Device | None, bool]
 
@@ -53,17 +51,27 @@ class Recording:
     _state_types: tuple[TensorType, ...]
     _returned: Any
     _gradients: tuple[tuple[Tensor, Tensor], ...]
-    _settings: tuple[tuple[Callable[[], Any], Any], ...]
-    _modes: tuple[tuple[Module, bool], ...]
+    _guards: tuple[Guard, ...]
     _default: Device
 
     def still_fits(self) -> bool:
-        """Whether the state has the shapes, dtypes, devices and gradients, and settings and the modules' ``training``
-        flags the values, that it was traced with."""
-        same = all(_type(t) == kind for (_, t), kind in zip(self.states, self._state_types, strict=True))
-        same = same and all(read() == value for read, value in self._settings)
-        same = same and all(module.training == mode for module, mode in self._modes)
-        return same and self._default is default_device()
+        """Whether the state has the shapes, dtypes, devices and gradients, and what the trace read of the Python around
+        it the values, that it was traced with."""
+        for (_, tensor), kind in zip(self.states, self._state_types, strict=True):
+            if _type(tensor) != kind:
+                return False
+        for guard in self._guards:
+            if not guard.holds():
+                return False
+        return self._default is default_device()
+
+    def change(self) -> str:
+        """What keeps the recording from fitting, for a message."""
+        for (name, tensor), kind in zip(self.states, self._state_types, strict=True):
+            if _type(tensor) != kind:
+                return f"the shape, type, device or requires_grad of {name} changed"
+        broken = next((guard for guard in self._guards if not guard.holds()), None)
+        return "the default device changed" if broken is None else broken.change()
 
     def deliver(self, result: Result) -> Any:
         """Put the new state into its tensors and return what the function returned."""
@@ -98,7 +106,13 @@ def record(
     with tracing(name) as trace:
         numbers = {path for path, part in leaves(dict(bound.arguments)) if isinstance(part, float)}
         bound.arguments.update(map_leaves(arguments, functools.partial(_placeholder, trace, numbers)))
-        returned = function(*bound.args, **bound.kwargs)
+        with trace.reads.watching():
+            trace.reads.function(function)
+            for path, part in leaves(arguments):
+                if not isinstance(part, Tensor):
+                    trace.reads.value(part, path)
+            returned = function(*bound.args, **bound.kwargs)
+        guards = trace.reads.guards()
         outputs = {path: (t, t._read()) for path, t in leaves(returned, "output") if isinstance(t, Tensor)}
         left = tuple((t, t.grad) for t in trace.gradients if t.grad is not None and t.grad._expr.trace is trace)
         written = trace.finish()
@@ -132,8 +146,7 @@ def record(
         _state_types=tuple(map(_type, tensors)),
         _returned=map_leaves(returned, described, "output"),
         _gradients=left,
-        _settings=tuple(trace.settings),
-        _modes=tuple((module, mode) for module, mode in trace.modes.values() if mode is not None),
+        _guards=guards,
         _default=default_device(),
     )
 

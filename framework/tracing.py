@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from framework.builder import plain_attributes
 from framework.errors import TraceError
+from framework.guards import Reads
 from framework.lazy import ACTIVE, Expr
 from framework.origin import user_line
 
 if TYPE_CHECKING:
-    from framework.nn import Module
     from framework.tensor import Tensor
     from framework.views import Storage
 
@@ -23,10 +23,8 @@ class Trace:
 
     function: its name, for messages. arguments: (name, expression) of traced inputs. states: the tensors from outside
     that were read or written, each with the expression that stands for its value before the call.
-    gradients: tensors whose ``.grad`` was first set during the trace. settings: Python values that the trace took as
-    they were, each as a function that reads it again and what that gave. labels: (expression, classes, user's line) of
-    arguments and states used as class labels. modes: by id, modules whose ``training`` flag was looked at, and what it
-    was before the call (None: it was set first, so that the graph does not depend on it).
+    gradients: tensors whose ``.grad`` was first set during the trace. labels: (expression, classes, user's line) of
+    arguments and states used as class labels. reads: the Python attributes and variables that it took as they were.
     """
 
     def __init__(self, function: str) -> None:
@@ -35,9 +33,8 @@ class Trace:
         self.arguments: list[tuple[str, Expr]] = []
         self.states: list[tuple[Tensor, Expr]] = []
         self.gradients: list[Tensor] = []
-        self.settings: list[tuple[Callable[[], Any], Any]] = []
         self.labels: list[tuple[Expr, int, str]] = []
-        self.modes: dict[int, tuple[Module, bool | None]] = {}
+        self.reads = Reads()
         self._before: list[Expr] = []
         self._arguments: dict[int, Storage] = {}
 
@@ -66,13 +63,10 @@ class Trace:
         tensor._storage.expr = placeholder
         return placeholder
 
-    def depend(self, read: Callable[[], Any]) -> None:
-        """The graph is right only while ``read()`` gives what it gives now."""
-        self.settings.append((read, read()))
-
-    def note_mode(self, module: Module, mode: bool | None) -> None:
-        """The function reads (or sets: None) a module's ``training`` flag; only the first time counts."""
-        self.modes.setdefault(id(module), (module, mode))
+    def is_passing(self, tensor: Tensor) -> bool:
+        """Whether ``tensor`` was made in this trace, so that it has no value once that is over."""
+        own = tensor._storage
+        return own.expr.trace is self and not any(state._storage is own for state, _ in self.states)
 
     def _placeholder(self, like: Expr) -> Expr:
         return Expr("input", (), (), like.shape, like.dtype, device=like.device, trace=self, origin=user_line())

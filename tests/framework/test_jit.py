@@ -116,9 +116,9 @@ def test_what_is_left_over_from_a_trace_says_so() -> None:
 
     f(tensor([1.0]))
     for dead in (kept[0], w.grad):
-        with pytest.raises(TraceError, match=r"was made while f was traced and was not returned from it; return it"):
+        with pytest.raises(TraceError, match=r"was made at .*test_jit.py:\d+.* while f was traced and was not"):
             (dead + 1).item()
-        with pytest.raises(TraceError, match="was made while f was traced"):
+        with pytest.raises(TraceError, match="while f was traced"):
             dead.item()
 
 
