@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from framework.tracebacks import ShortTraceback
 
-class FrameworkError(Exception):
+
+class FrameworkError(ShortTraceback):
     """A mistake in what the user gave. ``exit_code`` is what a command line ends with (2: usage or configuration)."""
 
     exit_code = 2

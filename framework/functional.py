@@ -71,14 +71,20 @@ def where(condition: Tensor, a: Tensor | Number, b: Tensor | Number) -> Tensor:
     return elementwise("select", condition, a, b, leading=(condition,))
 
 
-def maximum(a: Tensor, b: Tensor | Number) -> Tensor:
+def maximum(a: Tensor | Number, b: Tensor | Number) -> Tensor:
     """The larger of each pair; at a tie the gradient goes to b."""
-    return elementwise("maximum", a, a, b)
+    return elementwise("maximum", _tensor_of("maximum", a, b), a, b)
 
 
-def minimum(a: Tensor, b: Tensor | Number) -> Tensor:
+def minimum(a: Tensor | Number, b: Tensor | Number) -> Tensor:
     """The smaller of each pair; at a tie the gradient goes to b."""
-    return elementwise("minimum", a, a, b)
+    return elementwise("minimum", _tensor_of("minimum", a, b), a, b)
+
+
+def _tensor_of(function: str, *operands: Any) -> Tensor:
+    """The first tensor among the operands, or the first operand as one. Raises DTypeError naming the function."""
+    found = next((x for x in operands if isinstance(x, Tensor)), None)
+    return operand(function, operands[0]) if found is None else found
 
 
 def relu(x: Tensor) -> Tensor:

@@ -13,7 +13,7 @@ import math
 import operator
 import sys
 import sysconfig
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import repeat
@@ -39,7 +39,10 @@ _LIBRARIES = tuple(
 
 
 class Guard:
-    """Named values of one place (the attributes of an object, the variables of a module) as a trace found them."""
+    """Values of one place (the attributes of an object, the variables of a module) as a trace found them.
+
+    names: those of the values; without them their number may change as well.
+    """
 
     __slots__ = ("_current", "_names", "_values", "shown")
 
@@ -48,10 +51,10 @@ class Guard:
 
     def holds(self) -> bool:
         """Whether all is as it was."""
+        if all(map(operator.is_, self._current(), self._values)) and self._names:
+            return True
         found = tuple(self._current())
-        return len(found) == len(self._values) and (
-            all(map(operator.is_, found, self._values)) or all(map(_same, found, self._values))
-        )
+        return len(found) == len(self._values) and all(map(_same, found, self._values))
 
     def change(self) -> str:
         """What changed, for a message."""
@@ -103,7 +106,7 @@ class _Noted:
         if isinstance(table, CellType):
             return Guard("", lambda: (_content(table),), names, self.values.values())
         if not hasattr(table, "get"):  # an object with slots
-            return Guard(self.shown, lambda: [getattr(table, n, MISSING) for n in names], names, self.values.values())
+            return Guard(self.shown, lambda: (getattr(table, n, MISSING) for n in names), names, self.values.values())
         return Guard(self.shown, lambda: map(table.get, names, repeat(MISSING)), names, self.values.values())
 
 
@@ -174,8 +177,8 @@ class Reads:
                 for attribute, part in list(vars(value).items()):
                     if isinstance(part, PLAIN) and not attribute.startswith("__"):
                         self._note(value, vars(value), name, attribute, part)
-        elif "_recordings" in getattr(value, "__dict__", ()):
-            self.function(value._function)  # of a jitted function
+        elif "_recordings" in _attributes(value):
+            self.function(_attributes(value)["_function"])  # of a jitted function
         else:
             self._watch(type(value))
 
@@ -204,8 +207,8 @@ class Reads:
         elements, places = list(value.items() if isinstance(value, dict) else enumerate(value)), tuple[str, ...]()
         if isinstance(value, dict):
             places = tuple(f"[{key!r}]" for key in value)
-            self._contents.append(Guard(f"the keys of {name}", lambda: value.keys(), (), value.keys()))
-            self._contents.append(Guard(name, lambda: value.values(), places, value.values()))
+            self._contents.append(Guard(f"the keys of {name}", value.keys, (), value.keys()))
+            self._contents.append(Guard(name, value.values, places, value.values()))
         elif isinstance(value, list | set):
             self._contents.append(Guard(name, lambda: value, (), value))
         for key, element in elements:
@@ -252,15 +255,17 @@ class Reads:
         self._is_new(instance, shown)
         table = _attributes(instance)
         if name == "__dict__":  # somebody goes through all that it holds
-            held = functools.partial(_held, table)
-            self._contents.append(Guard(f"what {shown} holds", held, (), held()))
+            held, whole = _held(table), tuple(table.values())
+            self._contents.append(Guard(f"what {shown} holds", lambda: _held(table, whole, held), (), held))
             return
         inherited = next((k for k in type(instance).__mro__ if name in vars(k)), None)
         if name in table or (inherited is None and value is MISSING):
             self._note(instance, table, shown, name, value)
         elif isinstance(vars(inherited).get(name) if inherited else None, MemberDescriptorType):
             self._note(instance, instance, shown, name, value)
-        elif inherited is not None and not hasattr(vars(inherited)[name], "__set__"):  # no property
+        elif inherited is not None and hasattr(vars(inherited)[name], "__set__"):
+            return  # a property: what it reads is noted
+        elif inherited is not None:
             self._note(instance, table, shown, name, MISSING)
             self._note(inherited, vars(inherited), inherited.__name__, name, vars(inherited)[name])
         if value is not MISSING:
@@ -275,8 +280,10 @@ def _attributes(instance: Any) -> dict[str, Any]:
     return table
 
 
-def _held(table: dict[str, Any]) -> list[Any]:
-    """The values of attributes that are neither numbers and texts nor compiled methods."""
+def _held(table: dict[str, Any], whole: tuple[Any, ...] = (), held: Sequence[Any] = ()) -> Sequence[Any]:
+    """The values of attributes that are neither numbers and texts nor compiled methods; ``held`` if it is ``whole``."""
+    if whole and len(table) == len(whole) and all(map(operator.is_, table.values(), whole)):
+        return held
     return [value for name, value in table.items() if not isinstance(value, PLAIN) and not name.startswith("jit ")]
 
 

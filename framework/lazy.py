@@ -20,7 +20,7 @@ from framework.autodiff import gradients
 from framework.builder import GraphBuilder, constant_value, infer, plain_attributes
 from framework.device import Device, compiled, default_device
 from framework.dtypes import DType
-from framework.errors import DeviceError, GradientError, TraceError
+from framework.errors import DeviceError, DTypeError, GradientError, TraceError
 from framework.graph import Attributes, Graph, Node
 from framework.origin import origin, user_line
 from framework.primitives import PRIMITIVES
@@ -146,8 +146,19 @@ def no_grad() -> Iterator[None]:
 
 
 def constant(value: float, dtype: DType) -> Expr:
-    """A scalar. In a trace, and if it is one of ``FIXED``, it is fixed in the graph, else given to it as an input."""
-    return _scalar(np.asarray(value, dtype.numpy), dtype)
+    """A scalar. In a trace, and if it is one of ``FIXED``, it is fixed in the graph, else given to it as an input.
+
+    Raises DTypeError at the user's line for a number that the dtype does not hold.
+    """
+    try:
+        return _scalar(np.asarray(value, dtype.numpy), dtype)
+    except (OverflowError, TypeError, ValueError):
+        huge = isinstance(value, int) and abs(value) >> 64
+        shown = f"an integer of {int(value).bit_length()} bits" if huge else repr(value)
+        held = f" ({np.iinfo(dtype.numpy).min} to {np.iinfo(dtype.numpy).max})" if dtype.kind == "int" else ""
+        raise DTypeError(
+            f"{user_line()}: {shown} does not fit into {dtype}{held}; give a number that does, or .to() a wider type"
+        ) from None
 
 
 def _scalar(value: Array, dtype: DType) -> Expr:

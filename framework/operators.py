@@ -204,12 +204,12 @@ class Operators(Movement, Writing):
 
     def __matmul__(self, other: Any) -> Any:
         """Matrix product over the last two axes; batch axes broadcast; a vector is a row or a column."""
-        return matmul(self, self._like(other))
+        return matmul(self, self._as_operand(self._like(other)))
 
     matmul = __matmul__
 
     def __rmatmul__(self, other: Any) -> Any:
-        return matmul(self._like(other), self)
+        return matmul(self._as_operand(self._like(other)), self)
 
 
 def matmul(a: Any, b: Any) -> Any:
