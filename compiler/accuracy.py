@@ -24,6 +24,9 @@ class Units:
     constant: float
     slope: float = 0.0
 
+    def __str__(self) -> str:
+        return f"{self.constant:g} + {self.slope:g}·abs(x)" if self.slope else f"{self.constant:g}"
+
     def of(self, x: Array) -> Array:
         """The bound for operands ``x`` (float64; infinite for an infinite one unless the slope is 0)."""
         return self.constant + (self.slope * np.abs(x) if self.slope else np.zeros(x.shape))
@@ -87,3 +90,8 @@ def gradient_units(op: str, x: Array) -> Array:
     """
     argument = _GRADIENT_ARGUMENT.get(op)
     return np.zeros(x.shape) if argument is None else 8 + 1.5 * argument(x)
+
+
+def rows() -> list[str]:
+    """The table of docs/arithmetic.md, a line for each function."""
+    return [f"| `{op}` | 0.5 | {CPU_ULP.get(op, 0.5):g} | {units} |" for op, units in ACCEL_UNITS.items()]

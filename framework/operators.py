@@ -144,7 +144,7 @@ class Operators(Movement, Writing):
         if not isinstance(exponent, int) and not float(exponent).is_integer():
             raise FrameworkError(f"{user_line()}: ** takes whole numbers and 0.5, not {exponent}")
         if exponent < 0:
-            return (self ** -exponent).reciprocal()
+            return self.reciprocal() ** -exponent  # the reciprocal of the power, and its gradient, may overflow before
         result: Any = None
         for bit in bin(int(exponent))[2:]:
             result = None if result is None else result * result

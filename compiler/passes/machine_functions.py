@@ -21,13 +21,11 @@ LARGEST_DIVISOR = 2.0**126
 
 def machine_functions(graph: Graph) -> Graph:
     """The graph with every function of `FORMS` written out, and divisions scaled whose divisor may be huge."""
-    bounds: list[Magnitudes] = []
+    bounds = Magnitudes(graph.nodes)
 
     def rule(b: GraphBuilder, node: Node, inputs: tuple[int, ...]) -> int | None:
-        if not bounds:
-            bounds.append(Magnitudes(b))
         form: Callable[..., _Value] | None = FORMS.get(node.op)
-        if node.op == "div" and bounds[0].of(inputs[1]) > LARGEST_DIVISOR:
+        if node.op == "div" and bounds.of(node.inputs[1]) > LARGEST_DIVISOR:
             form = _quotient
         return None if form is None else _in_float32(b, form, inputs, node.dtype.name)
 

@@ -1,16 +1,16 @@
 """How large the elements of a node can be: an upper bound of |value|, infinity where nothing is known.
 
-An analysis, not a rewriting. NaN is left out of account: a bound holds for every element that is a number.
+An analysis, not a rewriting. It holds for every element that is finite: an infinity may come out of infinite operands.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from framework.builder import GraphBuilder, constant_value
+from framework.builder import constant_value
 from framework.graph import Node
 from framework.primitives import PRIMITIVES
 
@@ -23,16 +23,16 @@ _ROUNDED = 1 + 2.0**-7
 
 
 class Magnitudes:
-    """The bounds of a builder's nodes, each looked for once."""
+    """The bounds of a graph's nodes, each looked for once."""
 
-    def __init__(self, builder: GraphBuilder) -> None:
-        self.builder = builder
+    def __init__(self, nodes: Sequence[Node]) -> None:
+        self.nodes = nodes
         self._known: dict[int, float] = {}
 
     def of(self, index: int, depth: int = _DEPTH) -> float:
         """The bound of node ``index``."""
         if index not in self._known:
-            self._known[index] = self._find(self.builder[index], depth)
+            self._known[index] = self._find(self.nodes[index], depth)
         return self._known[index]
 
     def _find(self, node: Node, depth: int) -> float:
@@ -58,25 +58,25 @@ def _at_most(bound: float) -> _Rule:
 
 
 def _exp(m: Magnitudes, node: Node, depth: int) -> float:
-    return 1.0 if _not_positive(m.builder, node.inputs[0]) else math.inf
+    return 1.0 if _not_positive(m.nodes, node.inputs[0]) else math.inf
 
 
-def _not_positive(b: GraphBuilder, index: int) -> bool:
+def _not_positive(nodes: Sequence[Node], index: int) -> bool:
     """Whether a node is -|x|, or x less the largest element of x along some axes."""
-    node = b[index]
+    node = nodes[index]
     if node.op == "neg":
-        return b[node.inputs[0]].op == "abs"
+        return nodes[node.inputs[0]].op == "abs"
     if node.op != "sub":
         return False
     value, taken = node.inputs
-    while b[taken].op in ("broadcast_to", "reshape"):
-        taken = b[taken].inputs[0]
-    return b[taken].op == "max" and b[taken].inputs[0] == value
+    while nodes[taken].op in ("broadcast_to", "reshape"):
+        taken = nodes[taken].inputs[0]
+    return nodes[taken].op == "max" and nodes[taken].inputs[0] == value
 
 
 def _sum(m: Magnitudes, node: Node, depth: int) -> float:
     (x,) = node.inputs
-    return m.builder[x].size / max(1, node.size) * m.of(x, depth)
+    return m.nodes[x].size / max(1, node.size) * m.of(x, depth)
 
 
 _RULES: Mapping[str, _Rule] = {

@@ -12,6 +12,8 @@ from framework.primitives.base import Array
 
 EDGES = (0, 1, 2, 0x3FFFFF, 0x400000, 0x400001, 0x3504F2, 0x3504F3, 0x3504F4, 0x7FFFFE, 0x7FFFFF)
 """Fractions where polynomials are joined, and the ends."""
+JOINS = (0.35, 0.41421356, 0.5, 0.625, 1.0, 4.0, 9.01, 16.0, 17.33, 43.67, 87.336544, 88.722839, 103.97, 8.507059e37)
+"""Where polynomials meet, and where results overflow, underflow or stop changing."""
 SPECIAL = (0x7F800000, 0xFF800000, 0x7FC00000)
 TINY = 2.0**-126
 LARGEST = float(np.finfo(np.float32).max)
@@ -20,13 +22,15 @@ SPACING = {"float32": 23, "bfloat16": 7}
 
 
 def every_exponent(step: int = 1) -> Array:
-    """float32 numbers of both signs with every exponent, subnormals included, infinities and NaN; whole rows of 64.
+    """float32 numbers of both signs with every exponent, subnormals included, around every join, infinities and NaN.
 
     step: the larger, the fewer fractions for each exponent; the edges always.
     """
     rng = np.random.default_rng(0)
     fractions = np.concatenate([np.array(EDGES), rng.integers(0, 1 << 23, 63 // step)]).astype(np.uint32)
     positive = ((np.arange(255, dtype=np.uint32) << 23)[:, None] | fractions).ravel()
+    joins = np.array(JOINS, np.float32).view(np.uint32)[:, None] + np.arange(-32, 32).astype(np.uint32)
+    positive = np.concatenate([positive, joins.ravel()])
     words = np.concatenate([positive, positive | np.uint32(1 << 31), np.array(SPECIAL, np.uint32)])
     return np.resize(words, (-(-words.size // 64), 64)).view(np.float32)
 
