@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from compiler.fuzz.graphs import random_graph
+from compiler.fuzz.values import random_values
 from compiler.passes.machine_functions import FORMS, machine_functions
 from compiler.passes.magnitude import Magnitudes
 from compiler.targets.accel.expand import ELEMENTWISE
@@ -19,7 +21,6 @@ from framework.primitives import PRIMITIVES
 from framework.reference import evaluate
 from framework.tensor import Tensor
 from tests.compiler.models import mlp_step
-from tests.compiler.random_graphs import random_graph, random_values
 
 
 def lowered(f: Callable[..., Any], *shapes: tuple[int, ...]) -> Graph:
