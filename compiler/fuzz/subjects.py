@@ -1,7 +1,8 @@
 """A device under test: the graph that it really lowers, the value of every node of that, and the results users get.
 
 Any registered device is one. What a device may offer beyond ``framework.device.Device``: ``prepared(graph)``, the graph
-after its passes; ``observable(graph)``, the nodes of such a graph whose values it can hand out; and ``accuracy``.
+after its passes; ``observable(graph)``, the nodes of such a graph whose values it can hand out; ``accuracy``; and its
+executables ``validate()``, which raises for a program that is not sound.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from compiler.accuracy import Accuracy, accuracy_of
-from framework.device import Device, Result, get_device, known_devices
+from framework.device import Device, Executable, Result, get_device, known_devices
 from framework.graph import Graph
 from framework.primitives.base import Array
 
@@ -47,13 +48,21 @@ class Subject:
         observable = getattr(self.device, "observable", None)
         nodes = range(len(prepared.nodes)) if observable is None else observable(prepared)
         seen = [i for i in nodes if prepared.nodes[i].op not in ("input", "constant")]
-        outputs = self.device.compile(observed(prepared, seen))(values).outputs
+        outputs = self._executable(observed(prepared, seen))(values).outputs
         found = {i: values[name] for name, i in prepared.input_names.items()}
         return found | {i: outputs[f"%{i}"] for i in seen}
 
     def run(self, graph: Graph, values: Mapping[str, Array]) -> Result:
         """One run of the graph as users get it."""
-        return self.device.compile(graph)(values)
+        return self._executable(graph)(values)
+
+    def _executable(self, graph: Graph) -> Executable:
+        """The graph compiled; checked by itself, if it can do that (``validate()``)."""
+        executable = self.device.compile(graph)
+        check = getattr(executable, "validate", None)
+        if check is not None:
+            check()
+        return executable
 
 
 def observed(graph: Graph, nodes: list[int] | None = None) -> Graph:

@@ -13,8 +13,10 @@ from framework.device import Result
 from framework.graph import Graph
 from framework.primitives.base import Array
 from framework.reference import checked_value
+from isa.checker import check
 from isa.machine import Machine, load
 from isa.program import Program
+from isa.validator import validate
 from sim.engines import get_engine
 from sim.run import Run
 
@@ -26,6 +28,11 @@ class AccelExecutable:
         self.device, self.graph, self.program = device, graph, program
         self._updated = {name for name, _ in graph.updates}
         self._image = program.image()
+
+    def validate(self) -> None:
+        """Check that the program breaks no rule of the machine, has no race, cannot deadlock. Raises ProgramError."""
+        validate(self.program)
+        check(self.program)
 
     def image(self, inputs: Mapping[str, Array]) -> np.ndarray[tuple[int], np.dtype[np.uint8]]:
         """A DRAM image with the given value of every input and state in place."""
