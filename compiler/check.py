@@ -149,6 +149,8 @@ def check_nodes(graph: Graph, values: Mapping[int, Array], accuracy: Accuracy = 
             error = _judge(graph, index, node, inputs, known[index], accuracy)
             if error:
                 found.append(error)
+            if known[index].shape != node.shape:
+                del known[index]
         elif PRIMITIVES[node.op].group in ("movement", "source"):
             known[index] = reference_node(graph, index, inputs, float64=False)
     return found

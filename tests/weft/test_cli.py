@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import types
 from collections.abc import Callable
 from dataclasses import replace
@@ -13,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from framework import reference
 from isa.container import load
 from sim import engines
 from sim.fast.engine import FastEngine
@@ -167,6 +169,31 @@ def test_fuzz(weft: Any) -> None:
     outcome = weft("fuzz", "-n", "2", "--seed", "5", "--engines", "fast,interp")
     assert outcome == type(outcome)(0, "2 random programs on fast, interp: equal\n", "")
     assert len(parsed(weft("fuzz", "-n", "2", "--engines", "fast,interp", "--json"))["programs"]) == 2
+
+
+def test_fuzz_graphs(weft: Any) -> None:
+    outcome = weft("fuzz", "--graphs", "-n", "3", "--device", "numpy")
+    assert outcome.code == 0
+    assert re.fullmatch(
+        r"numpy: 3 of 3 random graphs judged, \d+ values against float64; 0 refused\n0 failures\n", outcome.out
+    )
+    two = ("--device", "numpy", "--device", "accel")
+    told = parsed(weft("fuzz", "--graphs", "-n", "2", "--seed", "7", *two, "--json"))
+    assert (told["schema"], told["graphs"], told["judged"]["numpy"], told["failures"]) == (1, 2, 2, [])
+
+
+def test_a_graph_that_fails_is_printed_with_the_command_that_finds_it(
+    weft: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = reference.run
+    monkeypatch.setattr(reference, "run", lambda g, v: tuple({k: a[None] for k, a in r.items()} for r in run(g, v)))
+    outcome = weft("fuzz", "--graphs", "-n", "1", "--seed", "3", "--device", "numpy")
+    assert outcome.code == 3
+    assert "seed 3 fails on numpy; the smallest graph that does:" in outcome.out
+    assert "again: weft fuzz --graphs -n 1 --seed 3 --device numpy\n1 failures\n" in outcome.out
+    told = weft("fuzz", "--graphs", "-n", "1", "--seed", "3", "--device", "numpy", "--json")
+    (failure,) = json.loads(told.out)["failures"]
+    assert (told.code, failure["seed"], failure["device"], failure["kind"]) == (3, 3, "numpy", "node")
 
 
 @pytest.mark.parametrize("device", ["cpu", "accel"])

@@ -129,6 +129,6 @@ def _as_json(summary: Summary) -> dict[str, Any]:
          "program": f.program} for f in summary.failures
     ]  # fmt: skip
     return {
-        "graphs": summary.graphs, "judged": dict(summary.judged), "values": dict(summary.nodes),
+        "schema": 1, "graphs": summary.graphs, "judged": dict(summary.judged), "values": dict(summary.nodes),
         "refusals": {name: dict(reasons) for name, reasons in summary.refusals.items()}, "failures": failures,
     }  # fmt: skip

@@ -125,6 +125,7 @@ def test_a_failure_is_shrunk_to_a_program_that_fails(monkeypatch: pytest.MonkeyP
         exec(failure.program, {})
     assert "= sub (" in shown.getvalue()
     monkeypatch.undo()
+    device._instance.cache_clear()
     with contextlib.redirect_stdout(shown):
         exec(failure.program, {})
     assert shown.getvalue().endswith("\nNone\n")
