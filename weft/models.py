@@ -13,6 +13,7 @@ from framework import functional, nn, optim
 from framework.random import Generator
 from framework.tensor import Tensor
 from isa.errors import WeftError
+from isa.text import unknown
 from weft.datasets import Split, digits
 
 Labels = npt.NDArray[Any]
@@ -91,5 +92,5 @@ RECIPES = {
 def recipe(name: str) -> Recipe:
     """The recipe called ``name``. Raises WeftError listing those there are."""
     if name not in RECIPES:
-        raise WeftError(f"no model '{name}'; there are: {', '.join(RECIPES)}")
+        raise WeftError(unknown("model", name, RECIPES))
     return RECIPES[name]

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from isa.container import load
 from isa.errors import WeftError
 from isa.program import Program
+from isa.text import suggestion
 from weft.devices import device_of
 from weft.models import RECIPES, recipe
 from weft.quantised import Calibration, quantised
@@ -65,7 +66,8 @@ def programs(
         ]
     path = Path(target)
     if not path.exists():
-        raise WeftError(f"'{target}' is neither a model ({', '.join(RECIPES)}) nor a program file")
+        near = suggestion(target, RECIPES)
+        raise WeftError(f"'{target}' is neither a model ({', '.join(RECIPES)}) nor a program file{near}")
     if int8 is not None:
         raise WeftError(f"--int8 quantises a model ({', '.join(RECIPES)}); '{target}' is a program file")
     program = load(path)

@@ -16,6 +16,7 @@ from framework.jit import JitFunction
 from framework.primitives.base import Array
 from isa.errors import WeftError
 from isa.program import Program
+from isa.text import suggestion
 from reports.result import HostTime, Parts, Training, Workload, build, dumps, workload_of
 from sim.run import Run
 from weft.devices import device_of
@@ -98,7 +99,8 @@ def report(
         from isa.container import load
 
         if not Path(subject).exists():
-            raise WeftError(f"'{subject}' is neither a model ({', '.join(RECIPES)}) nor a program file")
+            near = suggestion(str(subject), RECIPES)
+            raise WeftError(f"'{subject}' is neither a model ({', '.join(RECIPES)}) nor a program file{near}")
         file, subject = str(subject), load(subject)
         name = name_of(subject, file)
     elif isinstance(subject, Program):
@@ -158,7 +160,7 @@ def check_devices(devices: Sequence[str]) -> None:
     for device in devices:
         if device not in there:
             why = "not built yet" if device == "gpu" else "no device of a report"
-            raise WeftError(f"device '{device}': {why}; there are: {', '.join(there)}")
+            raise WeftError(f"device '{device}': {why}; there are: {', '.join(there)}{suggestion(device, there)}")
 
 
 def check_engine(engine: str) -> None:

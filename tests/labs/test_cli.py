@@ -151,7 +151,8 @@ def test_one_hole_is_checked(weft: Weft, tmp_path: Path, monkeypatch: pytest.Mon
     assert weft("check", "mean-value").code == 1
     assert [hole["name"] for hole in json.loads(weft("check", "total", "--json").out)["holes"]] == ["total"]
     assert weft("check", "1").out.splitlines()[-1] == "1 of 2 holes pass"
-    assert "lab 1-sums has no hole 'tally'; its holes: total, mean-value" in weft("check", "tally").err
+    told = "lab 1-sums: no hole 'tally'; did you mean 'total'? there are: total, mean-value"
+    assert told in weft("check", "tally").err
 
 
 def test_a_hole_that_waits_for_a_failing_one_says_so(weft: Weft, tree: Path, tmp_path: Path) -> None:
@@ -238,7 +239,7 @@ REFUSED = [
     (("reset", "1"), "no folder for lab 1-sums here"),
     (("check", "7"), "no lab '7'; there are: 1-sums"),
     (("show", "x"), "no lab 'x'; there are: 1-sums"),
-    (("hint", "1", "tally"), "lab 1-sums has no hole 'tally'; its holes: total, mean-value"),
+    (("hint", "1", "tally"), "lab 1-sums: no hole 'tally'; did you mean 'total'? there are: total, mean-value"),
     (("hint", "1"), "which hole of lab 1-sums? there are: total, mean-value"),
     (("hint", "1", "total", "more"), "too many words: 1 total more; give a lab and a hole"),
     (("check", "1", "--watch", "--json"), "--watch is for people and --json for programs; give one of them"),

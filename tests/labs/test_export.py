@@ -32,8 +32,9 @@ from weft.lab.wheel import filename, package_files, write_wheel
 
 TREE = Path(__file__).parents[2] / "labs"
 TINY = {
-    "README.md", filename(), "labs/lock.toml", "labs/1-sums/lab.toml", "labs/1-sums/sums.py", "labs/1-sums/grade.py",
-    "labs/1-sums/README.md", "labs/common/numbers_given.py", "docs/page.md", "labs/manifest.json",
+    "README.md", "Containerfile", filename(), "labs/lock.toml", "labs/1-sums/lab.toml", "labs/1-sums/sums.py",
+    "labs/1-sums/grade.py", "labs/1-sums/README.md", "labs/common/numbers_given.py", "docs/page.md",
+    "labs/manifest.json",
 }  # fmt: skip
 
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import click
 
-from weft.commands.options import OUTPUT, keep_apart
+from weft.commands.options import OUTPUT, Reads, keep_apart
 
 
 @click.command("asm")
-@click.argument("source", type=click.Path(path_type=Path))
+@click.argument("source", type=Reads("ASSEMBLY"))
 @click.option("-o", "--output", type=OUTPUT, required=True, help="The program file to write.")
 def command(source: Path, output: Path) -> None:
     """Assemble SOURCE into a program file, after checking it as the simulators would."""

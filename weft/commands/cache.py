@@ -7,11 +7,12 @@ from typing import Any
 import click
 
 from weft.commands.options import json_option, print_json
+from weft.groups import Group
 
 SCHEMA = 1
 
 
-@click.group("cache")
+@click.group("cache", cls=Group)
 def command() -> None:
     """Show or clear what is kept from run to run: compiled kernels, built models of the hardware.
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from weft.commands.options import json_option, print_json
+from weft.commands.options import Reads, json_option, print_json
 
 if TYPE_CHECKING:
     from reports.compare import Comparison, Figure
@@ -38,8 +38,8 @@ class _Share(_Base):
 
 
 @click.command("compare")
-@click.argument("before", type=click.Path(path_type=Path), metavar="A.json")
-@click.argument("after", type=click.Path(path_type=Path), metavar="B.json")
+@click.argument("before", type=Reads("RESULT"), metavar="A.json")
+@click.argument("after", type=Reads("RESULT"), metavar="B.json")
 @click.option(
     "--max-regress", "limit", type=_Share(), default=None, metavar="2%",
     help="Exit 1 if cycles, utilisation or DRAM bytes got worse by more than that.",

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import click
 
+from weft.commands.options import Reads
+
 
 @click.command("disasm")
-@click.argument("program", type=click.Path(path_type=Path))
+@click.argument("program", type=Reads("PROGRAM"))
 def command(program: Path) -> None:
     """Print PROGRAM as assembly text that `weft asm` accepts."""
     from isa.container import load

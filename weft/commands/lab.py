@@ -11,6 +11,7 @@ import click
 
 from weft.commands.options import COUNT, json_option, print_json
 from weft.edition import MARK, is_course, refusal
+from weft.groups import Group
 from weft.lab.grading import Report
 from weft.lab.markers import LabError, unwritten
 from weft.lab.tree import Hole, Lab, find_lab, find_tree, load_labs
@@ -20,7 +21,7 @@ FOR_TEACHERS = ("export", "lock")
 """Commands that need the solutions, which the course edition has not."""
 
 
-class _InOrder(click.Group):
+class _InOrder(Group):
     """Lists its commands in the order in which a student meets them."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:

@@ -13,6 +13,7 @@ from click.shell_completion import CompletionItem
 
 from isa.errors import WeftError
 from isa.machine import Machine
+from isa.text import suggestion
 from sim.run import Engine
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -26,8 +27,10 @@ if TYPE_CHECKING:
     _SettingType = click.ParamType[tuple[str, int]]
     _PathType = click.ParamType[Path]
     _NameType = click.ParamType[str]
+    _ChoiceType = click.Choice[str]
 else:
     _SettingType = _PathType = _NameType = click.ParamType
+    _ChoiceType = click.Choice
 
 
 class _Setting(_SettingType):
@@ -70,6 +73,36 @@ def _short(value: Any) -> str:
     return text if len(text) <= _MOST_DIGITS else f"{text[:_MOST_DIGITS]}…"
 
 
+class Choice(_ChoiceType):
+    """The type of an option that is one of a few words; of a misspelt one it says which was meant."""
+
+    def get_invalid_choice_message(self, value: Any, ctx: click.Context | None) -> str:
+        words = [str(choice) for choice in self.choices]
+        return f"'{_short(value)}' is not one of {', '.join(map(repr, words))}{suggestion(_short(value), words)}"
+
+
+class Reads(_PathType):
+    """The type of an argument or option that names a file of one of these kinds (attributes of ``weft.kinds``).
+
+    A file that is known to be of another kind is refused, with what takes it; all else is left to its reader.
+    """
+
+    name = "file"
+
+    def __init__(self, *kinds: str) -> None:
+        self._kinds = kinds
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        self.check(str(value), param, ctx)
+        return Path(value)
+
+    def check(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> None:
+        from weft import kinds
+
+        if (reason := kinds.refusal(value, tuple(getattr(kinds, kind) for kind in self._kinds))) is not None:
+            self.fail(reason, param, ctx)
+
+
 class _Output(_PathType):
     name = "file"
 
@@ -108,10 +141,15 @@ OUTPUT = _Output()
 
 
 class _Named(_NameType):
-    """A name or a file; ``names`` are those that a shell offers, asked for only then."""
+    """A name, or a file of these ``kinds``; ``names`` are those that a shell offers, asked for only when needed."""
 
-    def __init__(self, name: str, names: Callable[[], Iterable[str]], files: bool) -> None:
-        self.name, self._names, self._files = name, names, files
+    def __init__(self, name: str, names: Callable[[], Iterable[str]], *kinds: str) -> None:
+        self.name, self._names, self._files = name, names, Reads(*kinds) if kinds else None
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        if self._files is not None and value not in self._names():
+            self._files.check(str(value), param, ctx)
+        return str(value)
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
         found = [CompletionItem(name) for name in self._names() if name.startswith(incomplete)]
@@ -130,9 +168,10 @@ def _models() -> Iterable[str]:
     return RECIPES
 
 
-MACHINE = _Named("machine", _presets, files=True)
-MODEL = _Named("model", _models, files=False)
-MODEL_OR_FILE = _Named("model or file", _models, files=True)
+MACHINE = _Named("machine", _presets, "MACHINE")
+MODEL = _Named("model", _models)
+MODEL_OR_FILE = _Named("model or file", _models, "PROGRAM")
+DEVICE = Choice(["accel", "cpu", "numpy"])
 
 
 def machine_options(default: str | None = "edu") -> Callable[[F], F]:
@@ -161,7 +200,7 @@ def machine_of(name: str, settings: tuple[tuple[str, int], ...]) -> Machine:
 def engine_option(default: str = "fast") -> Callable[[F], F]:
     """``--engine``."""
     return click.option(
-        "--engine", type=click.Choice(ENGINES), default=default, show_default=True, help="What runs programs."
+        "--engine", type=Choice(ENGINES), default=default, show_default=True, help="What runs programs."
     )
 
 

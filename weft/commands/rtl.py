@@ -7,9 +7,10 @@ from pathlib import Path
 import click
 
 from weft.commands.options import OUTPUT, keep_apart, machine_of, machine_options
+from weft.groups import Group
 
 
-@click.group("rtl")
+@click.group("rtl", cls=Group)
 def command() -> None:
     """Export the hardware."""
 

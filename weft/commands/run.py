@@ -8,16 +8,25 @@ from typing import Any
 import click
 
 from weft.commands.int8 import calibration_of, int8_options
-from weft.commands.options import MODEL, engine_option, json_option, machine_options, print_json, refuse_unused
+from weft.commands.options import (
+    DEVICE,
+    MODEL,
+    Reads,
+    engine_option,
+    json_option,
+    machine_options,
+    print_json,
+    refuse_unused,
+)
 
 
 @click.command("run")
 @click.argument("model", type=MODEL)
 @click.option(
-    "--checkpoint", type=click.Path(path_type=Path), required=True,
+    "--checkpoint", type=Reads("WEIGHTS", "TRAINING"), required=True,
     help="What `weft train` wrote, with -o or --checkpoint.",
 )  # fmt: skip
-@click.option("--device", type=click.Choice(["accel", "cpu", "numpy"]), default="accel", show_default=True)
+@click.option("--device", type=DEVICE, default="accel", show_default=True)
 @machine_options()
 @engine_option()
 @int8_options("Also run it in int8, and show both.")

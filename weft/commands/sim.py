@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from weft.commands.options import CYCLES, MACHINE, OUTPUT, engine_option, json_option, keep_apart, print_json
+from weft.commands.options import CYCLES, MACHINE, OUTPUT, Reads, engine_option, json_option, keep_apart, print_json
 
 if TYPE_CHECKING:
     from sim.run import Engine
 
 
 @click.command("sim")
-@click.argument("program", type=click.Path(path_type=Path))
+@click.argument("program", type=Reads("PROGRAM"))
 @engine_option()
 @click.option(
     "--machine", type=MACHINE, default=None, metavar="NAME|FILE.toml", help="Refuse a program for another one."

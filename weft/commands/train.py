@@ -10,6 +10,7 @@ import click
 
 from weft.commands.options import (
     COUNT,
+    DEVICE,
     MODEL,
     OUTPUT,
     engine_option,
@@ -24,7 +25,7 @@ from weft.commands.options import (
 
 @click.command("train")
 @click.argument("model", type=MODEL)
-@click.option("--device", type=click.Choice(["accel", "cpu", "numpy"]), default="accel", show_default=True)
+@click.option("--device", type=DEVICE, default="accel", show_default=True)
 @machine_options()
 @engine_option()
 @click.option("--epochs", type=COUNT, default=None, help="Passes over the data [default: the model's].")
@@ -99,6 +100,7 @@ def command(
 def _fitting(checkpoint: Path | None, every: int | None, resume: bool, output: Path | None) -> None:
     """Refuse options about checkpoints that do not fit together. Raises click.UsageError."""
     from weft.files import same_file
+    from weft.kinds import TRAINING, refusal
 
     if checkpoint is None:
         for option, given in (("--every", every is not None), ("--resume", resume)):
@@ -107,6 +109,8 @@ def _fitting(checkpoint: Path | None, every: int | None, resume: bool, output: P
         return
     if checkpoint.exists() and not checkpoint.is_file():
         raise click.UsageError(f"--checkpoint: {checkpoint} is no regular file, and cannot be gone on from")
+    if (reason := refusal(checkpoint, (TRAINING,))) is not None:
+        raise click.UsageError(f"--checkpoint: {reason}")
     if checkpoint.exists() and not resume:
         raise click.UsageError(f"--checkpoint: {checkpoint} is there; add --resume to go on from it, or remove it")
     if output is not None and (output == checkpoint or same_file(output, checkpoint)):

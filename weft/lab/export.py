@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from weft.files import filling, folder_obstacle
-from weft.lab import lock, manifest
+from weft.lab import container, lock, manifest
 from weft.lab.links import targets, without_dead_links
 from weft.lab.markers import LabError
 from weft.lab.tree import GRADER, Lab
@@ -75,7 +75,8 @@ def _fill(tree: Path, labs: Sequence[Lab], target: Path) -> None:
     first = labs[0]
     extra = "[labs]" if needs else ""
     text = README.format(rows=rows, wheel=filename(), extra=extra, first=first.number, name=first.name)
-    (target / "README.md").write_text(text, encoding="utf-8")
+    (target / "README.md").write_text(f"{text}\n{container.paragraph(first.number)}", encoding="utf-8")
+    (target / container.FILE).write_text(container.containerfile(filename(), extra), encoding="utf-8")
     for page in target.rglob("*.md"):
         page.write_text(without_dead_links(page.read_text(encoding="utf-8"), page.parent), encoding="utf-8")
     (target / "labs" / manifest.FILE).write_text(manifest.dump(tree, labs), encoding="utf-8")

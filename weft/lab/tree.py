@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from isa.reading import read_text, reading
+from isa.text import unknown
 from weft.lab.markers import NAME, LabError, spans, unwritten
 
 GRADER = "grade.py"
@@ -75,7 +76,7 @@ class Lab:
         for hole in self.holes:
             if hole.name == name:
                 return hole
-        raise LabError(f"lab {self.name} has no hole '{name}'; its holes: {', '.join(h.name for h in self.holes)}")
+        raise LabError(f"lab {self.name}: {unknown('hole', name, self.tasks)}")
 
 
 def find_tree(given: Path | None = None, near: Path | None = None) -> Path:
@@ -124,7 +125,7 @@ def find_lab(tree: Path, wanted: str) -> Lab:
     for folder in folders:
         if wanted in (folder.name, *folder.name.split("-", 1)):
             return load_lab(folder)
-    raise LabError(f"no lab '{wanted}'; there are: {', '.join(folder.name for folder in folders)}")
+    raise LabError(unknown("lab", wanted, [folder.name for folder in folders]))
 
 
 def load_lab(folder: Path) -> Lab:
