@@ -10,7 +10,7 @@ The front door re-exports the names below; inside, import from the modules.
 from __future__ import annotations
 
 EXPORTS = {
-    "dtypes": "DType bfloat16 bool_ float32 int8 int32",
+    "dtypes": "DType bfloat16 bool_ float32 int8 int32 int64",
     "errors": "CheckpointError DeviceError DTypeError FrameworkError GradientError GraphError ShapeError TraceError",
     "graph": "Graph Node",
     "builder": "GraphBuilder prune rewrite",

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from framework.dtypes import DType, as_dtype
+from framework.dtypes import DType, as_dtype, data_dtype
 from framework.errors import DTypeError, GraphError, ShapeError
 from framework.graph import Attributes, Graph, Node, check_attributes
 from framework.primitives import PRIMITIVES
@@ -95,7 +95,7 @@ class GraphBuilder:
     def constant(self, value: Any, dtype: DType | str | None = None) -> int:
         """A value fixed in the graph; equal scalars are one node."""
         array = np.asarray(value)
-        wanted = as_dtype(array.dtype if dtype is None else dtype)
+        wanted = data_dtype(array.dtype) if dtype is None else as_dtype(dtype)
         array = np.ascontiguousarray(array, dtype=wanted.numpy).reshape(array.shape)
         raw = array.tobytes()
         if array.shape == () and (raw, wanted.name) in self._scalars:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from framework.dtypes import as_dtype
 from framework.errors import CheckpointError, FrameworkError, ShapeError
 from framework.origin import user_line
 from framework.primitives.base import Array
@@ -21,8 +22,8 @@ class Dataset(Protocol):
 
     def __len__(self) -> int: ...
 
-    def take(self, indices: Array) -> tuple[Array, ...]:
-        """The examples with these indices, stacked: one array for each field."""
+    def take(self, indices: Array) -> tuple[Array | Tensor, ...]:
+        """The examples with these indices, stacked: one array or tensor for each field."""
         ...
 
 
@@ -39,11 +40,11 @@ class TensorDataset:
         return len(self.fields[0])
 
     def __getitem__(self, index: int) -> tuple[Tensor, ...]:
-        return tuple(Tensor(f[index]) for f in self.fields)
+        return tuple(field[0] for field in self.take(np.array([index])))
 
-    def take(self, indices: Array) -> tuple[Array, ...]:
-        """The rows with these indices of each field."""
-        return tuple(f[indices] for f in self.fields)
+    def take(self, indices: Array) -> tuple[Tensor, ...]:
+        """The rows with these indices of each field, of its element type."""
+        return tuple(Tensor(f[indices], dtype=as_dtype(f.dtype)) for f in self.fields)
 
 
 class DataLoader:

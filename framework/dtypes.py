@@ -50,13 +50,18 @@ float32 = DType("float32", "float", 32, np.dtype(np.float32))
 bfloat16 = DType("bfloat16", "float", 16, np.dtype(ml_dtypes.bfloat16))
 int8 = DType("int8", "int", 8, np.dtype(np.int8))
 int32 = DType("int32", "int", 32, np.dtype(np.int32))
+int64 = DType("int64", "int", 64, np.dtype(np.int64))
 bool_ = DType("bool", "bool", 8, np.dtype(np.bool_))
 
-DTYPES: dict[str, DType] = {d.name: d for d in (float32, bfloat16, int8, int32, bool_)}
-"""Every element type by name. Nothing wider is stored: float64 serves the reference oracle only."""
+DTYPES: dict[str, DType] = {d.name: d for d in (float32, bfloat16, int8, int32, int64, bool_)}
+"""Every element type by name. No wider float is stored: float64 serves the reference oracle only."""
 
 _BY_NUMPY = {d.numpy: d for d in DTYPES.values()}
-_NARROWED = {"float64": float32, "float16": float32, "int64": int32, "int16": int32, "uint8": int32, "uint16": int32}
+_STORED_AS = {
+    **dict.fromkeys(("float64", "float16"), float32),
+    **dict.fromkeys(("int16", "uint8", "uint16"), int32),
+    **dict.fromkeys(("uint32", "uint64"), int64),
+}
 """NumPy types that have no element type of their own, and the one their values are stored in."""
 
 _CATEGORY = {"bool": 0, "int": 1, "float": 2}
@@ -67,7 +72,7 @@ _DEFAULT = {"bool": bool_, "int": int32, "float": float32}
 def as_dtype(value: DType | str | np.dtype[Any] | type) -> DType:
     """The element type that ``value`` names.
 
-    Takes a DType, its name, or a NumPy dtype (float64 and int64 become float32 and int32). Raises DTypeError.
+    Takes a DType, its name, or a NumPy dtype (float64 becomes float32). Raises DTypeError.
     """
     if isinstance(value, DType):
         return value
@@ -77,10 +82,20 @@ def as_dtype(value: DType | str | np.dtype[Any] | type) -> DType:
         stored = np.dtype(value)
     except TypeError:
         stored = None
-    found = None if stored is None else _BY_NUMPY.get(stored) or _NARROWED.get(stored.name)
+    found = None if stored is None else _BY_NUMPY.get(stored) or _STORED_AS.get(stored.name)
     if found is None:
         raise DTypeError(f"unknown element type {value!r}; known: {', '.join(DTYPES)}")
     return found
+
+
+def data_dtype(stored: np.dtype[Any]) -> DType:
+    """The element type that data take which come as NumPy type ``stored`` and name none.
+
+    Integers wider than 32 bits become int32, as Python's do: NumPy makes int64 of whatever nobody chose a type for.
+    Raises DTypeError.
+    """
+    dtype = as_dtype(stored)
+    return int32 if dtype is int64 else dtype
 
 
 def promote(a: DType, b: DType) -> DType:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from framework.axes import axis, sizes
 from framework.device import Device, get_device
-from framework.dtypes import DType, as_dtype, bool_, float32, int32
+from framework.dtypes import DType, as_dtype, bfloat16, bool_, float32, int32
 from framework.errors import DTypeError, FrameworkError, ShapeError
 from framework.labels import expect_labels
 from framework.lazy import Expr, apply, constant, no_grad
@@ -117,9 +117,24 @@ def logsigmoid(x: Tensor) -> Tensor:
     return result
 
 
+def _rounded_once(compute: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """``compute``, a function of tensors, done in float32 where they are bfloat16, and its result rounded to that."""
+
+    def computed(*tensors: Tensor, **options: Any) -> Tensor:
+        narrow = all(t.dtype is bfloat16 for t in tensors)
+        wide = (t.float() if t.dtype is bfloat16 else t for t in tensors)
+        result = compute(*wide, **options)
+        return result.to(bfloat16) if narrow else result
+
+    return computed
+
+
 def log_softmax(x: Tensor, dim: int = -1) -> Tensor:
     """x - log Σ exp(x) along ``dim``, shifted by the largest element so that nothing overflows."""
-    x = operand("log_softmax", x)
+    return _rounded_once(_log_softmax)(operand("log_softmax", x), dim=dim)
+
+
+def _log_softmax(x: Tensor, dim: int) -> Tensor:
     dim = axis(dim, x.shape)
     if not x.numel():
         return ones_like(x)
@@ -132,7 +147,10 @@ def log_softmax(x: Tensor, dim: int = -1) -> Tensor:
 
 def softmax(x: Tensor, dim: int = -1) -> Tensor:
     """exp(x) / Σ exp(x) along ``dim``."""
-    x = operand("softmax", x)
+    return _rounded_once(_softmax)(operand("softmax", x), dim=dim)
+
+
+def _softmax(x: Tensor, dim: int) -> Tensor:
     dim = axis(dim, x.shape)
     if not x.numel():
         return ones_like(x)
@@ -183,7 +201,11 @@ def cross_entropy(logits: Tensor, labels: Any, reduction: str = "mean") -> Tenso
         )
     wanted = is_class(labels, logits.shape[1])
     expect_labels(labels._read(), logits.shape[1])
-    chosen: Tensor = where(wanted, log_softmax(logits, 1), 0.0).sum(1)
+    return _rounded_once(_label_losses)(logits, wanted=wanted, reduction=reduction)
+
+
+def _label_losses(logits: Tensor, wanted: Tensor, reduction: str) -> Tensor:
+    chosen: Tensor = where(wanted, _log_softmax(logits, 1), 0.0).sum(1)
     return _reduced(chosen, reduction, sign=-1)
 
 
@@ -191,6 +213,10 @@ def binary_cross_entropy_with_logits(logits: Tensor, targets: Tensor, reduction:
     """-y log σ(x) - (1-y) log(1 - σ(x)), both float, of one shape: y softplus(-x) + (1-y) softplus(x), in which neither
     value nor gradient cancels."""
     logits, targets = _alike("binary_cross_entropy_with_logits", logits, targets)
+    return _rounded_once(_logit_losses)(logits, targets, reduction=reduction)
+
+
+def _logit_losses(logits: Tensor, targets: Tensor, reduction: str) -> Tensor:
     losses = targets * (-logits).softplus() + (1 - targets) * logits.softplus()
     return _reduced(losses, reduction)
 
@@ -198,6 +224,10 @@ def binary_cross_entropy_with_logits(logits: Tensor, targets: Tensor, reduction:
 def mse_loss(x: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
     """Squared difference; both of one shape."""
     x, target = _alike("mse_loss", x, target)
+    return _rounded_once(_square_losses)(x, target, reduction=reduction)
+
+
+def _square_losses(x: Tensor, target: Tensor, reduction: str) -> Tensor:
     return _reduced((x - target) ** 2, reduction)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from framework.axes import Dims, axes, axis
-from framework.dtypes import DType, Rank, bool_, float32, int32, python_dtype, result_type
+from framework.dtypes import DType, Rank, as_dtype, bfloat16, bool_, float32, int8, int64, python_dtype, result_type
 from framework.errors import DTypeError, FrameworkError, ShapeError
 from framework.lazy import Expr, apply, constant
 from framework.movement import Movement
@@ -52,6 +52,9 @@ def cast(e: Expr, dtype: DType) -> Expr:
 def elementwise(op: str, first: Tensor, *operands: Any, floats: bool = False, leading: Sequence[Tensor] = ()) -> Tensor:
     """``op`` on tensors and numbers, promoted and broadcast together.
 
+    A number, or a zero-dimensional float32, is not rounded to the bfloat16 of the result: what computes (rather than
+    chooses or compares) does so in float32 and rounds once. Of bools, + is or and * is and, as in torch.
+
     floats: integers become float32. leading: operands put in front that are broadcast but not promoted.
     """
     given = [first._like(x) for x in operands]
@@ -62,12 +65,28 @@ def elementwise(op: str, first: Tensor, *operands: Any, floats: bool = False, le
     ]
     dtype = result_type(ranked)
     dtype = float32 if floats and not dtype.is_float else dtype
+    wide = dtype is bfloat16 and op in _COMPUTES and any(r == "python" or d is float32 for d, r in ranked)
+    op, taken = _on_bools(op) if dtype is bool_ else (op, float32 if wide else dtype)
     expressions = [
-        constant(x, dtype) if isinstance(x, bool | int | float) else cast(x._read(), dtype) for x in given
+        constant(x, taken) if isinstance(x, bool | int | float) else cast(x._read(), taken) for x in given
     ]
     expressions = [*(t._read() for t in leading), *expressions]
     shape = broadcast(op, [e.shape for e in expressions])
-    return first._of(apply(op, *(expand(e, shape) for e in expressions)))
+    result = apply(op, *(expand(e, shape) for e in expressions))
+    return first._of(cast(result, dtype) if wide else result)
+
+
+_COMPUTES = frozenset({"add", "sub", "mul", "div"})
+"""Operations whose result need not be one of their operands."""
+_LOGIC = {"add": "or", "mul": "and", "maximum": "or", "minimum": "and"}
+
+
+def _on_bools(op: str) -> tuple[str, DType]:
+    """What ``op`` on bools is, and the type that it takes them as. Raises DTypeError for a difference."""
+    if op in ("sub", "neg"):
+        instead = "a != b" if op == "sub" else "~a"
+        raise DTypeError(f"{user_line()}: {op}: there is no {op} of bools; write {instead}, or .int() first")
+    return _LOGIC.get(op, op), int8 if op in ("lt", "le", "gt", "ge") else bool_
 
 
 def _binary(op: str, floats: bool = False) -> Callable[[Any, Any], Any]:
@@ -103,6 +122,7 @@ class Operators(Movement, Writing):
     shape: Any
     dtype: Any
     _read: Callable[[], Expr]
+    to: Callable[..., Any]
     _of: Callable[[Expr], Tensor]
 
     __add__, __radd__ = _binary("add"), _reflected("add")
@@ -161,27 +181,39 @@ class Operators(Movement, Writing):
     def _axes(self, dim: Dims) -> tuple[int, ...]:
         return axes(dim, self.shape)
 
-    def sum(self, dim: Dims = None, keepdim: bool = False) -> Any:
-        """Sum over axes (all by default); bools and int8 are summed as int32."""
-        x = self if self.dtype.is_float else self._of(cast(self._read(), int32))
-        return x._apply("sum", axes=self._axes(dim), keepdims=keepdim)
+    def sum(self, dim: Dims = None, keepdim: bool = False, dtype: DType | str | None = None) -> Any:
+        """Sum over axes (all by default), of elements cast to ``dtype`` first.
 
-    def mean(self, dim: Dims = None, keepdim: bool = False) -> Any:
-        """Mean over axes (all by default), of floats."""
-        if not self.dtype.is_float:
-            raise DTypeError(f"{user_line()}: mean() takes floats, not {self.dtype}; use .float() first")
+        dtype: a float or int type; by default bools and integers are summed as int64, floats as they are (bfloat16 in
+        float32, rounded once). Integers wrap. Raises DTypeError.
+        """
+        wanted = as_dtype(dtype) if dtype is not None else self.dtype if self.dtype.is_float else int64
+        if wanted is bool_:
+            raise DTypeError(f"{user_line()}: sum() gives numbers, not bool; write (x != 0).amax() for any of them")
+        return self._of(apply("sum", cast(self._read(), wanted), axes=self._axes(dim), keepdims=keepdim))
+
+    def mean(self, dim: Dims = None, keepdim: bool = False, dtype: DType | str | None = None) -> Any:
+        """Mean over axes (all by default), of floats or of elements cast to a float ``dtype``; it is rounded once.
+
+        Raises DTypeError.
+        """
+        wanted = self.dtype if dtype is None else as_dtype(dtype)
+        if not wanted.is_float:
+            instead = "" if dtype is None else f" as {wanted}"
+            raise DTypeError(f"{user_line()}: mean() takes floats, not {self.dtype}{instead}; use .float() first")
         count = math.prod(self.shape[axis] for axis in self._axes(dim))
-        return self.sum(dim, keepdim) * (1 / count if count else math.nan)
+        return (self.to(wanted).sum(dim, keepdim, float32) * (1 / count if count else math.nan)).to(wanted)
 
     def amax(self, dim: Dims = None, keepdim: bool = False) -> Any:
         """Largest element over axes; equal maxima share the gradient."""
-        return self._apply("max", axes=self._axes(dim), keepdims=keepdim)
+        numbers = cast(self._read(), int8) if self.dtype is bool_ else self._read()
+        return self._of(cast(apply("max", numbers, axes=self._axes(dim), keepdims=keepdim), self.dtype))
 
     def amin(self, dim: Dims = None, keepdim: bool = False) -> Any:
         """Smallest element over axes; equal minima share the gradient."""
         def turned(x: Any) -> Any:
-            """The order reversed without leaving the type: -x, and of integers -1 - x."""
-            return -x if x.dtype.is_float else -1 - x
+            """The order reversed without leaving the type: -x, of integers -1 - x, of bools not x."""
+            return -x if x.dtype.is_float else ~x if x.dtype is bool_ else -1 - x
 
         return turned(turned(self).amax(dim, keepdim))
 

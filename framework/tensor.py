@@ -14,7 +14,7 @@ from typing import Any, Self
 import numpy as np
 
 from framework.device import Device, default_device, get_device
-from framework.dtypes import DTYPES, DType, as_dtype, float32, int32, python_dtype
+from framework.dtypes import DTYPES, DType, as_dtype, data_dtype, float32, int32, int64, python_dtype
 from framework.errors import DTypeError, GradientError, ShapeError, TraceError
 from framework.lazy import (
     ALIAS,
@@ -43,7 +43,8 @@ class Tensor(Operators, FrameworkObject):
     """An n-dimensional array of one element type, with an optional gradient.
 
     data: a number, nested sequence, NumPy array or tensor. dtype: element type, else the data's (float64 → float32,
-    int64 → int32). device: name of a device or a Device. requires_grad: collect gradients in ``.grad``.
+    and int64, which is what NumPy makes of Python's integers, → int32). device: name of a device or a Device.
+    requires_grad: collect gradients in ``.grad``.
     """
 
     _seen_as: View | None
@@ -339,6 +340,10 @@ class Tensor(Operators, FrameworkObject):
         """As int32."""
         return self.to(int32)
 
+    def long(self) -> Tensor:
+        """As int64."""
+        return self.to(int64)
+
     def __iter__(self) -> Iterator[Tensor]:
         return (self[i] for i in range(len(self)))
 
@@ -346,20 +351,32 @@ class Tensor(Operators, FrameworkObject):
 
 
 def stored(data: Any, dtype: DType | None) -> Array:
-    """``data`` as an array of an element type, copied. Raises DTypeError for integers beyond int32."""
+    """``data`` as an array of an element type, copied. Raises DTypeError for numbers that an integer type lacks."""
     try:
         array = np.asarray(data)
-        if dtype is None:
-            number = python_dtype(data) if isinstance(data, Number) else None
-            dtype = number or as_dtype(array.dtype)
+        if array.dtype == object and all(type(number) is int for number in array.flat):
+            dtype = dtype or int32  # integers beyond 64 bits
+        elif dtype is None:
+            dtype = python_dtype(data) if isinstance(data, Number) else data_dtype(array.dtype)
     except (ValueError, TypeError) as error:
         raise DTypeError(f"{user_line()}: cannot make a tensor of {type(data).__name__}: {error}") from None
-    if dtype.kind == "int" and array.dtype.kind in "iu" and array.size:
-        limits = np.iinfo(dtype.numpy)
-        low, high = int(array.min()), int(array.max())
-        if low < limits.min or high > limits.max:
-            raise DTypeError(f"{user_line()}: values {low}..{high} do not fit into {dtype}")
+    if dtype.kind == "int" and array.size and array.dtype.kind != "b":
+        _check_range(array, dtype)
     return np.array(array, dtype=dtype.numpy, order="C")
+
+
+def _check_range(array: Array, dtype: DType) -> None:
+    """Raise DTypeError if the integer type lacks one of the numbers (fractions are cut off)."""
+    numbers = array if array.dtype.kind in "iuO" else np.trunc(array.astype(np.float64))
+    low, high = numbers.min(), numbers.max()
+    finite = numbers.dtype.kind != "f" or bool(np.isfinite(numbers).all())
+
+    def holds(limits: np.iinfo[Any]) -> bool:
+        return finite and limits.min <= int(low) and int(high) <= limits.max
+
+    if not holds(np.iinfo(dtype.numpy)):
+        hint = "; give dtype='int64'" if holds(np.iinfo(np.int64)) else ""
+        raise DTypeError(f"{user_line()}: values {low}..{high} do not fit into {dtype}{hint}")
 
 
 def tensor(

@@ -19,9 +19,10 @@ from framework.graph import Graph, Node
 Rule = Callable[[GraphBuilder, Node, tuple[int, ...]], int | None]
 
 _LOSSLESS = {
-    "bool": ("bool", "int8", "int32", "bfloat16", "float32"),
-    "int8": ("int8", "int32", "bfloat16", "float32"),
-    "int32": ("int32",),
+    "bool": ("bool", "int8", "int32", "int64", "bfloat16", "float32"),
+    "int8": ("int8", "int32", "int64", "bfloat16", "float32"),
+    "int32": ("int32", "int64"),
+    "int64": ("int64",),
     "bfloat16": ("bfloat16", "float32"),
     "float32": ("float32",),
 }

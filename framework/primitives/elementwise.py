@@ -100,8 +100,13 @@ def _cast(inputs: Sequence[Array], attrs: Attrs, real: np.dtype[Any]) -> Array:
     if x.dtype.kind == "b":
         return x.astype(dtype.numpy)
     limits = np.iinfo(dtype.numpy)
-    exact = np.where(np.isnan(x), 0, np.trunc(x.astype(np.float64)))
-    return np.clip(exact, limits.min, limits.max).astype(dtype.numpy)
+    if x.dtype.kind == "i":
+        wider = dtype.bits >= 8 * x.itemsize
+        return (x if wider else np.clip(x, limits.min, limits.max)).astype(dtype.numpy)
+    bound = 2.0 ** (dtype.bits - 1)  # the largest integer itself may be no float64
+    whole = np.where(np.isnan(x), 0, x.astype(np.float64))
+    inside = np.clip(whole, -bound, np.nextafter(bound, 0)).astype(dtype.numpy)
+    return np.where(whole >= bound, limits.max, inside).astype(dtype.numpy)
 
 
 def _cast_back(e: Emitter, s: Site, g: int) -> int:
@@ -113,10 +118,10 @@ def _pass(e: Emitter, s: Site, g: int) -> int:
 
 
 PRIMITIVES = (
-    _arithmetic("add", "a + b; int32 and int8 wrap.", "int float", np.add, (_pass, _pass)),
-    _arithmetic("sub", "a - b; int32 and int8 wrap.", "int float", np.subtract, (_pass, _negated)),
+    _arithmetic("add", "a + b; ints wrap.", "int float", np.add, (_pass, _pass)),
+    _arithmetic("sub", "a - b; ints wrap.", "int float", np.subtract, (_pass, _negated)),
     _arithmetic(
-        "mul", "a · b; int32 and int8 wrap.", "int float", np.multiply,
+        "mul", "a · b; ints wrap.", "int float", np.multiply,
         (lambda e, s, g: e.apply("mul", g, s.inputs[1]), lambda e, s, g: e.apply("mul", g, s.inputs[0])),
     ),
     _arithmetic(

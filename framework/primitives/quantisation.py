@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from framework.dtypes import DType, float32, int8
+from framework.dtypes import DType, float32, int8, int32
 from framework.errors import DTypeError
 from framework.primitives.base import Array, Attrs, Emitter, Operand, Primitive, Site, same_shape
 
@@ -23,7 +23,7 @@ def _quantise_dtype(operands: Sequence[Operand], attrs: Attrs) -> DType:
 
 def _dequantise_dtype(operands: Sequence[Operand], attrs: Attrs) -> DType:
     q, scale = operands
-    if q.dtype.kind != "int" or scale.dtype != float32:
+    if q.dtype not in (int8, int32) or scale.dtype != float32:
         raise DTypeError(f"takes int8 or int32 values and float32 scales, not {q.dtype} and {scale.dtype}")
     return float32
 

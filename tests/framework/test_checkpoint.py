@@ -185,6 +185,8 @@ class Kinds(nn.Module):
         ("int8", [1.5, 0], "the state holds 1.5; int8 holds integers"),
         ("int32", [np.nan, 0], "the state holds nan; int32 holds integers from -2147483648 to 2147483647"),
         ("int32", np.array([0, 1 << 63], np.uint64), "the state holds 9223372036854775808; int32"),
+        ("int64", [2.0**63, 0], "the state holds 9.22.*; int64 holds integers from -9223372036854775808 to 9223372"),
+        ("int64", np.array([0, 1 << 63], np.uint64), "the state holds 9223372036854775808; int64"),
         ("bool", [1, 2], "the state holds 2; bool holds False and True"),
         ("float32", np.array([1e300, 0]), r"the state holds 1e\+300; float32 holds magnitudes up to 3.4e\+38"),
         ("bfloat16", np.array([0, -3.4e38]), r"the state holds -3.4e\+38; bfloat16 holds magnitudes up to 3.39e\+38"),
@@ -206,10 +208,11 @@ def test_values_that_fit_in_another_type() -> None:
     model = Kinds()
     given: dict[str, list[float]] = {
         "float32": [np.inf, np.nan], "bfloat16": [1.00001, 7], "int8": [-128.0, 127.0], "int32": [True, False],
-        "bool": [0, 1],
+        "int64": [2.0**40, -(2.0**63)], "bool": [0, 1],
     }  # fmt: skip
     model.load_state_dict({name: np.array(value) for name, value in given.items()})
     assert model.state_dict()["int8"].tolist() == [-128, 127]
+    assert model.state_dict()["int64"].tolist() == [2**40, -(2**63)]
     assert model.state_dict()["bfloat16"].tolist() == [1, 7]
     assert np.isnan(model.state_dict()["float32"][1])
 

@@ -8,7 +8,7 @@ import itertools
 import numpy as np
 import pytest
 
-from framework.dtypes import DTYPES, as_dtype, bfloat16, bool_, float32, int8, int32, promote, result_type
+from framework.dtypes import DTYPES, as_dtype, bfloat16, bool_, float32, int8, int32, int64, promote, result_type
 from framework.errors import DTypeError
 from framework.tensor import tensor
 
@@ -50,9 +50,10 @@ def test_operators_promote_as_torch_does() -> None:
 def test_names_and_numpy_types() -> None:
     assert as_dtype("bfloat16") is bfloat16
     assert as_dtype(np.dtype(np.float64)) is float32
-    assert as_dtype(np.int64) is int32
+    assert as_dtype(np.int64) is int64
     assert copy.deepcopy(bfloat16) is bfloat16
-    with pytest.raises(DTypeError, match=r"unknown element type 'float8'; known: float32, bfloat16, int8, int32, bool"):
+    known = "float32, bfloat16, int8, int32, int64, bool"
+    with pytest.raises(DTypeError, match=f"unknown element type 'float8'; known: {known}"):
         as_dtype("float8")
     with pytest.raises(DTypeError, match="unknown element type"):
         as_dtype(np.dtype("complex64"))

@@ -17,6 +17,7 @@ from compiler.targets.accel.memory import NoSpace, Space
 from compiler.targets.accel.order import ordered
 from compiler.targets.accel.placement import Placement, Placer
 from compiler.targets.accel.plans import plans
+from compiler.targets.accel.views import unsupported
 from compiler.targets.accel.walk import Walk
 from framework.graph import Graph
 from isa.machine import Machine
@@ -150,6 +151,11 @@ def _dram_error(name: str, machine: Machine, placement: Placement) -> CompileErr
 
 def _check_types(graph: Graph, machine: Machine) -> None:
     for index, node in enumerate(graph.nodes):
+        if node.dtype.name == "int64" and index in graph.live:
+            raise unsupported(
+                graph, index, "its words have 32 bits, so it has no int64",
+                "int32 (x.int()), or for a sum float32 (x.float().sum(), exact up to 2**24)",
+            )
         if node.dtype.name == "bfloat16" and "bf16" not in machine.types and index in graph.live:
             label = f"%{index} = {node.op} ({node.type_text}{', ' + node.origin if node.origin else ''})"
             raise CompileError(

@@ -14,9 +14,16 @@ from llvmlite import ir
 
 from compiler.targets.cpu.functions import I32
 from compiler.targets.cpu.loops import Loop, Store, Window
-from compiler.targets.cpu.scalars import compute, from_memory, identity, memory_type, merge, register_type, to_memory
-
-I64 = ir.IntType(64)
+from compiler.targets.cpu.scalars import (
+    I64,
+    compute,
+    from_memory,
+    identity,
+    memory_type,
+    merge,
+    register_type,
+    to_memory,
+)
 
 
 def i64(value: int) -> ir.Constant:

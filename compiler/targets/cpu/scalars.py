@@ -19,8 +19,8 @@ from framework.dtypes import DTYPES
 
 Operation = Callable[[ir.IRBuilder, Sequence[ir.Value], Scalar], ir.Value]
 
-I1, I8, I16 = ir.IntType(1), ir.IntType(8), ir.IntType(16)
-_REGISTER = {"float32": F32, "bfloat16": F32, "int8": I8, "int32": I32, "bool": I1}
+I1, I8, I16, I64 = ir.IntType(1), ir.IntType(8), ir.IntType(16), ir.IntType(64)
+_REGISTER = {"float32": F32, "bfloat16": F32, "int8": I8, "int32": I32, "int64": I64, "bool": I1}
 _MEMORY = {**_REGISTER, "bfloat16": I16, "bool": I8}
 
 

@@ -123,6 +123,7 @@ def _refused(build: str) -> Graph:
         "turned": lambda: b.apply("permute", b.input("t", (8, 6, 1), "float32"), order=(1, 0, 2)),
         "wrap": lambda: b.apply("add", i, i),
         "batch": lambda: b.apply("matmul", cube, cube, transpose_a=False, transpose_b=True, accumulate="float32"),
+        "wide": lambda: b.apply("sum", b.apply("cast", i, dtype="int64"), axes=(0, 1), keepdims=False),
         "slice": lambda: b.apply("slice", x, starts=(0, 0), stops=(2, 2), steps=(1, 1)),
     }[build]
     with b.origin("model.py:3 in block (Linear)"):
@@ -140,6 +141,7 @@ def _refused(build: str) -> Graph:
         ("wrap", "int8 results would saturate, not wrap; nearest: a cast to int32 first"),
         ("batch", "it has batch axes; nearest: a product of two matrices"),
         ("slice", "the vector unit has no slice of float32"),
+        ("wide", "32 bits, so it has no int64; nearest: int32 (x.int()), or for a sum float32 (x.float().sum()"),
     ],
 )
 def test_what_cannot_run_is_refused_with_node_reason_and_remedy(build: str, text: str) -> None:

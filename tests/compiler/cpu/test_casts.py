@@ -14,7 +14,8 @@ from framework.dtypes import DTYPES
 
 FLOATS = np.array(
     [
-        *(0.0, -0.0, 0.5, -0.5, 1.9, -1.9, 127.5, -128.9, 300.0, -300.0, 2.0**31, -(2.0**31), 3e38, -3e38, 1e-40),
+        *(0.0, -0.0, 0.5, -0.5, 1.9, -1.9, 127.5, -128.9, 300.0, -300.0, 2.0**31, -(2.0**31), 2.0**63),
+        *(-(2.0**63), 3e38, -3e38, 1e-40),
         *(np.inf, -np.inf, np.nan),
         # halfway between two bfloat16 numbers, above an even and above an odd one, and next to halfway
         *(s * (1 + n * 2.0**-8 + d) for s in (1, -1) for n in (1, 3, 5) for d in (0.0, 2.0**-23, -(2.0**-23))),
@@ -22,7 +23,9 @@ FLOATS = np.array(
     ],
     np.float32,
 )
-INTS = np.array([0, 1, -1, 127, -128, 128, -129, 255, 2**24 + 1, 2**31 - 1, -(2**31)], np.int64)
+INTS = np.array(
+    [0, 1, -1, 127, -128, 128, -129, 255, 2**24 + 1, 2**31 - 1, -(2**31), 2**53 + 1, 2**63 - 1, -(2**63)], np.int64
+)
 
 
 @pytest.mark.parametrize(("source", "target"), list(itertools.product(DTYPES, DTYPES)))
