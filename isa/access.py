@@ -53,7 +53,7 @@ class Access:
     @cached_property
     def starts(self) -> npt.NDArray[np.int64]:
         """Where the runs start, sorted, each once. (Of absurdly many runs: starts that cover all bytes between.)"""
-        if math.prod(count for count, stride in self.levels if stride) > _MOST_RUNS:
+        if self.distinct_runs > _MOST_RUNS:
             last = self.high - self.size
             return np.append(np.arange(self.low, last, self.size, dtype=np.int64), last)
         starts = np.array([self.base], np.int64)
@@ -61,6 +61,11 @@ class Access:
             if stride:
                 starts = np.unique(starts[:, None] + np.arange(count, dtype=np.int64) * stride)
         return starts
+
+    @property
+    def distinct_runs(self) -> int:
+        """Number of runs, without those that a stride of 0 repeats."""
+        return math.prod(count for count, stride in self.levels if stride)
 
     @property
     def runs(self) -> int:
@@ -71,6 +76,13 @@ class Access:
         """Whether no byte is in two runs."""
         if self.runs * self.size > self.high - self.low:
             return False
+        reach = self.size  # of the levels so far, shortest stride first
+        for count, stride in sorted(((c, abs(s)) for c, s in self.levels if c > 1), key=lambda level: level[1]):
+            if stride < reach:
+                break
+            reach += (count - 1) * stride
+        else:
+            return True
         starts = self.starts
         return len(starts) == self.runs and bool((np.diff(starts) >= self.size).all())
 

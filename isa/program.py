@@ -16,6 +16,7 @@ import numpy.typing as npt
 from isa.encoding import Instruction, encode_all, make
 from isa.errors import ProgramError
 from isa.fields import INSTRUCTION_BYTES
+from isa.image import blank
 from isa.machine import Machine
 
 DTYPES: Mapping[str, npt.DTypeLike] = {
@@ -124,8 +125,16 @@ class Program:
         raise ProgramError(f"no buffer '{name}'; there are: {', '.join(b.name for b in self.buffers)}")
 
     def image(self) -> npt.NDArray[np.uint8]:
-        """A fresh DRAM image with code and initial data in place."""
-        dram = np.zeros(self.dram_bytes, np.uint8)
+        """A fresh DRAM image with code and initial data in place; what is zero in it takes no memory.
+
+        Raises ProgramError for a program that does not lie in its machine's DRAM.
+        """
+        if self.dram_bytes > self.machine.dram.bytes or min(self.entry, *self.data, 0) < 0:
+            raise ProgramError(
+                f"the program's code and data must lie between 0 and {self.machine.dram.bytes:#x}, the size of "
+                f"'{self.machine.name}'s DRAM"
+            )
+        dram = blank(self.dram_bytes)
         dram[self.entry : self.entry + len(self.code)] = np.frombuffer(self.code, np.uint8)
         for address, content in self.data.items():
             dram[address : address + len(content)] = np.frombuffer(content, np.uint8)

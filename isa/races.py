@@ -14,10 +14,12 @@ import numpy.typing as npt
 
 from isa.access import Access, accesses, overlap
 from isa.instructions import UNITS
+from isa.limits import COMPARED
 from isa.program import Program
 from isa.stream import Stream
 
 _PAIRS = 1 << 21  # pairs of accesses looked at together
+_DISTINCT, _OVERLAP = 32, 1024  # steps, of one pair each, that telling pairs apart and comparing their bytes is worth
 
 Ints = npt.NDArray[np.int64]
 
@@ -48,6 +50,16 @@ class _Touches:
     write: npt.NDArray[np.bool_]
 
 
+def _distinct(rows: Ints) -> tuple[Ints, Ints]:
+    """The different rows [n, columns], and which of them each row is [n]. (NumPy's own for rows is slow.)"""
+    code = np.zeros(len(rows), np.int64)
+    for column in rows.T:
+        values, which = np.unique(column, return_inverse=True)
+        _, code = np.unique(code * len(values) + which.reshape(-1), return_inverse=True)
+    _, first, which = np.unique(code, return_index=True, return_inverse=True)
+    return rows[first], which.reshape(-1)
+
+
 class _Search:
     def __init__(self, program: Program, stream: Stream, units: Ints, clock: Ints) -> None:
         self.position = [np.flatnonzero(units == unit) for unit in range(len(UNITS))]
@@ -55,6 +67,7 @@ class _Search:
         for positions in self.position:
             order[positions] = np.arange(len(positions))
         self.clock = clock
+        self.compared = 0
         self.static: list[Access] = []
         rows: dict[tuple[int, str], list[Ints]] = {}
         by_pc = np.argsort(stream.pc, kind="stable")
@@ -86,6 +99,7 @@ class _Search:
         last = np.searchsorted(ours.order, np.searchsorted(clock_a, theirs.order, side="right"))
         counts = np.maximum(last - first, 0)
         ends = np.cumsum(counts)
+        self._spend(int(counts.sum()))
         begin = 0
         while begin < len(counts):
             done = int(ends[begin - 1]) if begin else 0
@@ -99,22 +113,30 @@ class _Search:
                 yield left[meet], right[meet]
             begin = stop
 
+    def _spend(self, steps: int) -> None:
+        """Count work before it is done. Raises LimitError."""
+        self.compared += steps
+        COMPARED.hold(self.compared, "the search for data races in the program takes at least")
+
     def pair(self, a: int, b: int, memory: str) -> Iterator[Race]:
         """The first race, in each lot of candidates, between two units in one memory."""
         ours, theirs = self.touches[a, memory], self.touches[b, memory]
         known: dict[tuple[int, int, int], int | None] = {}
         for left, right in self._candidates(a, b, memory):
+            self._spend(_DISTINCT * len(left))
             keys = np.stack([ours.access[left], theirs.access[right], theirs.shift[right] - ours.shift[left]], 1)
-            distinct, which = np.unique(keys, axis=0, return_inverse=True)
+            distinct, which = _distinct(keys)
             bytes_hit: list[int | None] = []
             for key in map(tuple, distinct.tolist()):
                 if key not in known:
-                    known[key] = overlap(self.static[key[0]], self.static[key[1]], key[2])
+                    one, other = self.static[key[0]], self.static[key[1]]
+                    self._spend(_OVERLAP + one.distinct_runs + other.distinct_runs)
+                    known[key] = overlap(one, other, key[2])
                 bytes_hit.append(known[key])
-            hit = np.array([byte is not None for byte in bytes_hit])[which.reshape(-1)]
+            hit = np.array([byte is not None for byte in bytes_hit])[which]
             if not hit.any():
                 continue
-            left, right, which = left[hit], right[hit], which.reshape(-1)[hit]
+            left, right, which = left[hit], right[hit], which[hit]
             at, bt = self.position[a][ours.order[left]], self.position[b][theirs.order[right]]
             best = int(np.lexsort((np.minimum(at, bt), np.maximum(at, bt)))[0])
             i, j = int(left[best]), int(right[best])

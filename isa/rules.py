@@ -24,7 +24,8 @@ from isa.program import Program
 from isa.text import local_text
 from isa.vector_ops import BINARY, ELEMENTS, REDUCTIONS, UNARY, VectorOp
 
-_MOST_PLACES = 1 << 20  # different placements of one operand by loops that are looked at one by one
+_MOST_PLACES = 1 << 20  # different placements of one operand by loops that are told apart
+_MOST_WORK = 1 << 22  # runs of bytes, over all placements, that are compared one by one
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,16 @@ def _shifts(moves: tuple[tuple[int, int], ...]) -> npt.NDArray[np.int64] | None:
             return None
         found = np.unique(found[:, None] + np.arange(trip, dtype=np.int64) * step)
     return found
+
+
+def _apart(a: Access, b: Access, shifts: npt.NDArray[np.int64] | None) -> bool:
+    """Whether no byte of ``a`` is one of ``b`` moved by any of the shifts; False if that takes too long to tell."""
+    if shifts is None:
+        return False
+    meet = shifts[(a.low < b.high + shifts) & (b.low + shifts < a.high)]
+    if len(meet) * (a.distinct_runs + b.distinct_runs) > _MOST_WORK:
+        return False
+    return all(overlap(a, b, int(shift)) is None for shift in meet)
 
 
 def _memory_size(program: Program, memory: str) -> tuple[int, int]:
@@ -179,8 +190,7 @@ def _code(at: Placed) -> Iterator[str]:
     if low >= end or high <= begin:
         return
     code = Access("code", DRAM, True, False, begin, (), end - begin, 1, (0,) * LOOP_LEVELS)
-    places = _shifts(at.moves(target))
-    if places is None or any(overlap(code, target, int(shift)) is not None for shift in places):
+    if not _apart(code, target, _shifts(at.moves(target))):
         yield f"dram: the store overwrites the program's code at {begin:#x} to {end - 1:#x}"
 
 
@@ -199,8 +209,7 @@ def _reads_what_it_writes(at: Placed) -> Iterator[str]:
             continue
         pairs = zip(at.trips, access.increments, target.increments, strict=False)
         apart = tuple((trip, b - a) for trip, a, b in pairs if trip > 1 and a != b)
-        shifts = _shifts(apart)
-        if shifts is not None and all(overlap(access, target, int(shift)) is None for shift in shifts):
+        if _apart(access, target, _shifts(apart)):
             continue
         same_rows = access.base == target.base and all(
             a == b for a, b in zip(access.levels, target.levels, strict=False) if a[0] > 1

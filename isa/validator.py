@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from isa.access import accesses
+from isa.cost import afford
 from isa.errors import ProgramError
 from isa.fields import LOOP_LEVELS, SEMAPHORES
 from isa.program import DTYPES, Program
@@ -133,9 +134,11 @@ def place(program: Program, index: int) -> str:
 
 
 def validate(program: Program) -> None:
-    """Raise ProgramError with the first broken rule (and how many more there are)."""
+    """Raise ProgramError with the first broken rule (and how many more there are), or LimitError for a program that
+    breaks none and asks for more than ``isa.limits`` allows."""
     found = problems(program)
     if not found:
+        afford(program)
         return
     first = found[0]
     where = place(program, first.index) if first.index >= 0 else "program"

@@ -10,9 +10,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from isa.cost import hold_executed
 from isa.errors import DeadlockError, MissingToolError, ProgramError
 from isa.events import BUS_COUNTERS, EVENTS
 from isa.fields import INSTRUCTION_BYTES
+from isa.image import copied
 from isa.instructions import UNITS
 from isa.machine import Machine
 from isa.program import Program
@@ -216,7 +218,8 @@ class PysimEngine:
     ) -> Run:
         """See ``sim.run.Engine``."""
         begin = time.perf_counter()
-        memory = program.image() if dram is None else dram.copy()
+        hold_executed(program)
+        memory = program.image() if dram is None else copied(dram)
         key = program.machine.digest()
         if key not in self._models:
             self._models[key] = _Model(program.machine)

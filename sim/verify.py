@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from isa.events import EVENTS
+from isa.image import difference
 from isa.program import Program
 from sim.run import DEFAULT_MAX_CYCLES, Engine, Run
 
@@ -99,9 +100,8 @@ def _memories(a: Run, b: Run) -> list[str]:
     found: list[str] = []
     for memory in ("dram", "scratchpad", "accumulator"):
         left, right = getattr(a, memory), getattr(b, memory)
-        at = _first(left, right)
+        at, count = difference(left, right)
         if at >= 0:
-            count = int(np.count_nonzero(left != right)) if left.shape == right.shape else abs(len(left) - len(right))
             word = at & ~3
             values = [bytes(m[word : word + 4])[::-1].hex() for m in (left, right)]
             found.append(

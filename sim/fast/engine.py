@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from isa.errors import DeadlockError, ProgramError
+from isa.image import copied
 from isa.program import Program
 from isa.validator import validate
 from sim.fast.calls import calls_of
@@ -87,7 +88,7 @@ class FastEngine:
             raise ProgramError(
                 f"the program needs a DRAM image of {program.dram_bytes} bytes; given {dram.dtype}{list(dram.shape)}"
             )
-        memory = memory_of(program.image() if dram is None else np.array(dram, order="C"), program.machine)
+        memory = memory_of(program.image() if dram is None else copied(dram), program.machine)
         execute(
             plan.calls, places_in(memory, plan.room), program.machine.dim,
             stream.table, stream.pc, stream.address, timing.order, np.zeros(4, np.int64),

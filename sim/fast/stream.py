@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from isa.cost import hold_executed
 from isa.encoding import columns, decode_table
 from isa.errors import ProgramError
 from isa.fields import LOOP_LEVELS
@@ -108,7 +109,9 @@ def _operands(table: Ints) -> tuple[Ints, Ints]:
 
 
 def expand(program: Program) -> Stream:
-    """Run the loops of ``program``. Raises ProgramError if they do not nest, or the program does not halt."""
+    """Run the loops of ``program``. Raises ProgramError if they do not nest, or the program does not halt, LimitError
+    if it executes more instructions than allowed."""
+    hold_executed(program)
     table = decode_table(program.instructions)
     opcodes = np.ascontiguousarray(table[:, 0])
     units = {spec.opcode: UNITS.index(spec.unit) for spec in BY_NAME.values() if spec.built and spec.unit in UNITS}

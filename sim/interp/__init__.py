@@ -5,16 +5,19 @@ It shares nothing with the other engines but the tables of ``isa``, so that a sh
 
 from __future__ import annotations
 
+import math
 import time
 from collections import deque
 
 import numpy as np
 import numpy.typing as npt
 
+from isa.cost import hold_executed
 from isa.encoding import Instruction
 from isa.errors import DeadlockError, ProgramError
 from isa.events import EVENTS
 from isa.fields import LOOP_LEVELS, SEMAPHORE_MAX, SEMAPHORES
+from isa.image import copied
 from isa.instructions import UNITS
 from isa.program import Program
 from sim.interp.meaning import MEANING, Memories
@@ -65,7 +68,8 @@ class _Dispatch:
 
 class InterpEngine:
     """Engine ``interp`` (see ``sim.run.Engine``). It has no time: ``cycles`` is 0, and so are all events and beats;
-    the trace has only ``pc``. ``max_cycles`` bounds the executed instructions."""
+    the trace has only ``pc``. ``max_cycles`` bounds the executed instructions, and the rows that a unit works on: no
+    design takes less than a cycle for one."""
 
     name = "interp"
 
@@ -80,9 +84,11 @@ class InterpEngine:
         """Run to the halt. Raises DeadlockError, or ProgramError for a fault."""
         began = time.perf_counter()
         machine = program.machine
+        hold_executed(program)
+        image = program.image() if dram is None else copied(dram)
         memories = Memories(
             machine.dim,
-            bytearray((program.image() if dram is None else dram).tobytes()),
+            image.data,
             bytearray(machine.scratchpad.bytes),
             bytearray(machine.accumulator.bytes),
         )
@@ -91,7 +97,7 @@ class InterpEngine:
         return Run(
             engine=self.name,
             cycles=0,
-            dram=np.frombuffer(memories.dram, np.uint8),
+            dram=image,
             scratchpad=np.frombuffer(memories.scratchpad, np.uint8),
             accumulator=np.frombuffer(memories.accumulator, np.uint8),
             events=np.zeros(len(EVENTS), np.int64),
@@ -108,6 +114,7 @@ class InterpEngine:
         semaphores = [0] * SEMAPHORES
         dispatch = _Dispatch(code)
         pcs: list[int] = []
+        rows = dict.fromkeys(UNITS, 0)
         moved = True
         while moved:
             moved = False
@@ -121,9 +128,11 @@ class InterpEngine:
                 pcs.append(dispatch.head[0])
                 dispatch.next()
                 moved = True
-            for queue in queues.values():
+            for unit, queue in queues.items():
+                if queue and rows[unit] + _rows(code[queue[0][0]]) > limit:
+                    raise DeadlockError(f"{unit} not finished after {limit} rows; give a higher limit")
                 if queue and self._start(program, memories, semaphores, *queue[0]):
-                    queue.popleft()
+                    rows[unit] += _rows(code[queue.popleft()[0]])
                     moved = True
         stuck = {unit: queue[0][0] for unit, queue in queues.items() if queue}
         if stuck:
@@ -149,6 +158,11 @@ class InterpEngine:
                     raise ProgramError(f"{_place(program, pc)}: semaphore s{s} goes over {SEMAPHORE_MAX}")
                 semaphores[s] += 1
         return True
+
+
+def _rows(instruction: Instruction) -> int:
+    """Rows that a unit works on one after the other."""
+    return math.prod(instruction.fields.get(f"count{level}", 1) for level in range(3))
 
 
 def _place(program: Program, pc: int) -> str:

@@ -20,7 +20,7 @@ class Memories:
     """The three memories, and DIM."""
 
     dim: int
-    dram: bytearray
+    dram: memoryview
     scratchpad: bytearray
     accumulator: bytearray
 
@@ -31,7 +31,7 @@ class Memories:
 
     def read(self, memory: str, address: int, size: int) -> bytes:
         """``size`` bytes. Raises ProgramError outside the memory."""
-        content: bytearray = getattr(self, memory)
+        content: bytearray | memoryview = getattr(self, memory)
         if address < 0 or address + size > len(content):
             last = address + size - 1
             raise ProgramError(f"reads bytes {address:#x} to {last:#x} of the {memory}; it has {len(content):#x}")
@@ -39,7 +39,7 @@ class Memories:
 
     def write(self, memory: str, address: int, data: bytes) -> None:
         """Put bytes. Raises ProgramError outside the memory."""
-        content: bytearray = getattr(self, memory)
+        content: bytearray | memoryview = getattr(self, memory)
         if address < 0 or address + len(data) > len(content):
             last = address + len(data) - 1
             raise ProgramError(f"writes bytes {address:#x} to {last:#x} of the {memory}; it has {len(content):#x}")

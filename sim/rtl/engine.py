@@ -15,9 +15,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from isa.cost import hold_executed
 from isa.errors import DeadlockError, ProgramError
 from isa.events import BUS_COUNTERS, EVENTS
 from isa.fields import INSTRUCTION_BYTES
+from isa.image import copied
 from isa.instructions import UNITS
 from isa.machine import Machine
 from isa.program import Program
@@ -162,14 +164,15 @@ class RtlEngine:
         trace: bool = True,
     ) -> Run:
         """See ``sim.run.Engine.run``. Raises ProgramError for a fault of the core, with its cause and instruction."""
+        hold_executed(program)
+        image = program.image() if dram is None else dram
         model = self.model(program.machine)
-        image = program.image() if dram is None else dram.copy()
         capacity = _FIRST_CAPACITY if trace else 0
         while True:
             handle = model.library.weft_new()
             try:
                 with self._waves(model, handle):
-                    run, needed = self._once(model, handle, program, image.copy(), max_cycles, capacity)
+                    run, needed = self._once(model, handle, program, copied(image), max_cycles, capacity)
             finally:
                 model.library.weft_delete(handle)
             if not trace or needed <= capacity:

@@ -14,6 +14,7 @@ from framework.graph import Graph
 from framework.primitives.base import Array
 from framework.reference import checked_value
 from isa.checker import check
+from isa.image import copied
 from isa.machine import Machine, load
 from isa.program import Program
 from isa.validator import validate
@@ -36,7 +37,7 @@ class AccelExecutable:
 
     def image(self, inputs: Mapping[str, Array]) -> np.ndarray[tuple[int], np.dtype[np.uint8]]:
         """A DRAM image with the given value of every input and state in place."""
-        dram = self._image.copy()
+        dram = copied(self._image)
         for buffer in self.program.buffers:
             if buffer.kind in ("input", "state"):
                 node = self.graph.nodes[self.graph.input_names[buffer.name]]
