@@ -36,6 +36,7 @@ PARTIAL = ".partial"
 """How the name of a file ends that is still being written."""
 
 _MOST_HEADER = 100_000_000  # bytes: safetensors' own limit
+_MOST_NAME = 1000  # characters of a tensor's name
 _CHUNK = 1 << 24
 
 
@@ -123,7 +124,7 @@ def load_with_metadata(path: str | Path) -> tuple[dict[str, Array], dict[str, st
     except MemoryError:
         raise CheckpointError(f"{where}: its tensors need more memory than there is") from None
     except (SafetensorError, ValueError, OverflowError, LookupError, TypeError, AttributeError) as error:
-        raise CheckpointError(f"{where}: damaged safetensors file: {_shown(str(error))}") from None
+        raise CheckpointError(f"{where}: damaged safetensors file: {_shown(str(error)[:200])}") from None
 
 
 def _content(where: str, file: BinaryIO) -> bytes:
@@ -203,8 +204,9 @@ def _storable(path: Path, name: str, value: Any) -> Array:
 
 
 def _array(path: str, name: str, entry: Mapping[str, Any]) -> Array:
-    if not name.isprintable():
-        raise CheckpointError(f"{path}: the name {name!r} of a tensor must be of characters that print")
+    if not name.isprintable() or len(name) > _MOST_NAME:
+        told = f"must be of characters that print, {_MOST_NAME} at most"
+        raise CheckpointError(f"{path}: the name {name[:100]!r} of a tensor {told}")
     if entry["dtype"] not in STORED:
         raise CheckpointError(f"{path}: tensor {name!r} is {entry['dtype']}; what can be loaded is {', '.join(STORED)}")
     array = np.frombuffer(bytearray(entry["data"]), STORED[entry["dtype"]]).reshape(entry["shape"])

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+
+_LONG = re.compile(r"(\S{1000})\S+")
+
 
 def printable(text: str) -> str:
     """``text`` with every character that does not print (controls, those without width or that turn the direction of
@@ -14,14 +18,14 @@ def printable(text: str) -> str:
 class WeftError(Exception):
     """A mistake in what the user gave: the message says what, where, and what would be right.
 
-    What does not print in it (it may quote a file) is escaped. ``exit_code`` is what the command line ends with
-    (2: usage or configuration).
+    What does not print in it (it may quote a file) is escaped, and words without end are cut. ``exit_code`` is what the
+    command line ends with (2: usage or configuration).
     """
 
     exit_code = 2
 
     def __str__(self) -> str:
-        return printable(super().__str__())
+        return _LONG.sub(r"\1…", printable(super().__str__()))
 
 
 class LimitError(WeftError):
