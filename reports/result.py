@@ -148,6 +148,7 @@ def _accelerator(program: Program, run: Run) -> dict[str, Any]:
     return {
         "machine": machine.to_dict(),
         "engine": run.engine,
+        "design": run.design,
         "cycles": run.cycles,
         "utilisation": found.utilisation,
         "events": found.events,

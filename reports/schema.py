@@ -44,6 +44,11 @@ class Optional:
 
 
 @dataclass(frozen=True)
+class Later(Optional):
+    """The same of a key that earlier versions did not write."""
+
+
+@dataclass(frozen=True)
 class Table:
     """An object of any keys whose values are all ``spec``."""
 
@@ -86,6 +91,7 @@ EVENT_CYCLES = {
 ACCELERATOR = {
     "machine": {"name": str, "dim": SOME},
     "engine": str,
+    "design": Later(str),
     "cycles": SOME,
     "utilisation": SHARE,
     "events": EVENT_CYCLES,
@@ -136,7 +142,8 @@ def problems(value: Any, spec: Any = RESULT, place: str = "") -> Iterator[str]:
         prefix = f"{place}." if place else ""
         for key in value if isinstance(spec, Table) else spec:
             if key not in value:
-                yield f"{prefix}{key} is missing"
+                if not isinstance(spec, Table) and not isinstance(spec[key], Later):
+                    yield f"{prefix}{key} is missing"
             else:
                 yield from problems(value[key], spec.spec if isinstance(spec, Table) else spec[key], f"{prefix}{key}")
     elif isinstance(spec, list):

@@ -94,6 +94,8 @@ def compared(result: Result) -> list[Device]:
         if key == "accel" and result["accelerator"]:
             accelerator = result["accelerator"]
             title = f"{accelerator['machine']['name']}, engine {accelerator['engine']}"
+            if accelerator.get("design"):
+                title += f", design {accelerator['design'][:16]}"
             cells["cycles"] = count(accelerator["cycles"])
             cells["utilisation"] = percent(accelerator["utilisation"])
         elif key != "accel" and result[key]:

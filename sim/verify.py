@@ -21,7 +21,8 @@ SCHEMA = 1
 class Comparison:
     """What a program's runs had in common. ``differences`` is empty exactly when all agree.
 
-    ``cycles`` maps engine names to total cycles (engines without time are left out).
+    ``cycles`` maps engine names to total cycles (engines without time are left out). ``design``: the hardware that ran,
+    as the SHA-256 of its Verilog, where an engine knows it (``sim.run.Run.design``).
     """
 
     name: str
@@ -29,6 +30,7 @@ class Comparison:
     retire_equal: bool
     memory_equal: bool
     differences: tuple[str, ...] = field(default=())
+    design: str | None = None
 
     @property
     def equal(self) -> bool:
@@ -42,6 +44,7 @@ class Comparison:
             "cycles": self.cycles,
             "retire_equal": self.retire_equal,
             "memory_equal": self.memory_equal,
+            "design": self.design,
         }
         if self.differences:
             result["differences"] = list(self.differences)
@@ -129,6 +132,7 @@ def compare(program: Program, runs: Sequence[Run], name: str = "program") -> Com
         retire_equal,
         not memory,
         tuple(timing + memory),
+        next((run.design for run in runs if run.design), None),
     )
 
 

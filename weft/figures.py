@@ -44,6 +44,7 @@ def figures(program: Program, run: Run) -> dict[str, Any]:
     return {
         "schema": SCHEMA,
         "engine": run.engine,
+        "design": run.design,
         "machine": program.machine.name,
         "cycles": run.cycles,
         "instructions": _executed(program, run),
@@ -60,6 +61,8 @@ def figures(program: Program, run: Run) -> dict[str, Any]:
 def describe(result: dict[str, Any]) -> str:
     """The figures as a few lines for people."""
     lines = [f"machine {result['machine']}, engine {result['engine']}"]
+    if result["design"]:
+        lines.append(f"design        {result['design']} (SHA-256 of the Verilog)")
     if not result["cycles"]:
         return "\n".join((*lines, "halted (this engine has no time)"))
     lines.append(f"cycles        {result['cycles']:,}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 from collections.abc import Callable
@@ -13,8 +14,10 @@ import pytest
 from isa.events import EVENTS
 from isa.program import Program
 from reports.metrics import METRICS, SHARE
+from reports.page import render
 from reports.result import HostTime, Parts, ResultError, Training, Workload, build, dumps, load, workload_of
 from reports.schema import problems
+from reports.summary import compared
 from sim.run import Run
 from tests.reports.by_hand import CYCLES, LOAD, run_by_hand
 
@@ -24,6 +27,19 @@ def test_a_result_has_its_shape_and_survives_its_file(result: dict[str, Any], tm
     path = tmp_path / "result.json"
     path.write_text(dumps(result), encoding="utf-8")
     assert load(path) == result
+
+
+def test_the_design_that_ran_is_named(digits: tuple[Program, Run]) -> None:
+    program, run = digits
+    for design in (None, "0123456789abcdef" * 4):
+        made = build(Parts(workload_of(program), 0, program, dataclasses.replace(run, design=design)))
+        assert list(problems(made)) == []
+        assert made["accelerator"]["design"] == design
+        assert (str(design) in render(made)) == (design is not None)
+        assert (compared(made)[0].title.endswith(", design 0123456789abcdef")) == (design is not None)
+    del made["accelerator"]["design"]  # as earlier versions wrote it
+    assert list(problems(made)) == []
+    assert "engine fast" in render(made)
 
 
 def test_figures_agree_with_each_other(digits: tuple[Program, Run]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import types
@@ -23,7 +24,7 @@ from weft.cli import VERBS
 from weft.commands.train import text
 
 SIMULATED = {
-    "schema", "engine", "machine", "cycles", "instructions", "useful_macs", "utilisation", "stalls", "events",
+    "schema", "engine", "design", "machine", "cycles", "instructions", "useful_macs", "utilisation", "stalls", "events",
     "read_bytes", "write_bytes", "wall_seconds",
 }  # fmt: skip
 TRAINED = {"schema", "model", "device", "seed", "epochs", "steps", "test_accuracy", "final_loss", "seconds"}
@@ -250,8 +251,14 @@ def test_demo_writes_one_offline_page(weft: Any, tmp_path: Path) -> None:
 
 
 @pytest.mark.rtl
-def test_rtl_verilog(weft: Any, tmp_path: Path) -> None:
+def test_rtl_verilog(weft: Any, tmp_path: Path, program: Path) -> None:
     target = tmp_path / "nano.v"
     outcome = weft("rtl", "verilog", "--machine", "nano", "-o", target)
     assert (outcome.code, outcome.out) == (0, "")
     assert "module weft_core" in target.read_text(encoding="utf-8")
+    design = hashlib.sha256(target.read_bytes()).hexdigest()
+    assert outcome.err.endswith(f"SHA-256 {design}\n")
+    assert parsed(weft("sim", program, "--engine", "rtl", "--json"))["design"] == design
+    assert f"design        {design}" in weft("sim", program, "--engine", "rtl").out
+    assert [one["design"] for one in parsed(weft("verify", program, "--json"))["programs"]] == [design]
+    assert f"; design {design[:16]})" in weft("verify", program).out

@@ -20,14 +20,20 @@ def command() -> None:
 @click.option("-o", "--output", type=OUTPUT, required=True, help="The Verilog file to write.")
 @click.option("--lint", is_flag=True, help="Let Verilator lint the result.")
 def verilog(machine: str, settings: tuple[tuple[str, int], ...], output: Path, lint: bool) -> None:
-    """Write the design for a machine as one Verilog file."""
+    """Write the design for a machine as one Verilog file, the same bytes every time.
+
+    Its SHA-256 is the design's name where a model of it runs: in `weft verify`, `weft sim` and reports.
+    """
+    import hashlib
+
     from rtl.verilog import export
     from weft.files import write_text
 
     keep_apart("--output", output, machine)
     text = export(machine_of(machine, settings))
     write_text(output, text)
-    click.echo(f"{output}: {text.count(chr(10))} lines, {text.count('endmodule')} modules", err=True)
+    design = hashlib.sha256(text.encode()).hexdigest()
+    click.echo(f"{output}: {text.count(chr(10))} lines, {text.count('endmodule')} modules, SHA-256 {design}", err=True)
     if lint:
         from sim.rtl.toolchain import lint as run_lint
 

@@ -61,7 +61,8 @@ def command(
     else:
         for one in comparisons:
             cycles = ", ".join(f"{engine} {count:,}" for engine, count in one.cycles.items())
-            click.echo(f"{one.name}: {'equal' if one.equal else 'DIFFERS'} (cycles: {cycles})")
+            design = f"; design {one.design[:16]}" if one.design else ""
+            click.echo(f"{one.name}: {'equal' if one.equal else 'DIFFERS'} (cycles: {cycles}{design})")
             for text in one.differences[:10]:
                 click.echo(f"  {text}")
     if not result["equal"]:
