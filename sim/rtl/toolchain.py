@@ -13,7 +13,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -141,7 +141,12 @@ def compile_all(tools: Toolchain, jobs: Sequence[tuple[Path, Sequence[str]]], cw
     ordered = sorted(jobs, key=lambda job: -job[0].stat().st_size)
     with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
         try:
-            return list(pool.map(one, ordered))
+            started = [pool.submit(one, job) for job in ordered]
+            wait(started, return_when=FIRST_EXCEPTION)
+            for future in started:
+                if future.done():
+                    future.result()  # raises what it has raised
+            return [future.result() for future in started]
         except BaseException:  # one failed, or Ctrl-C: the others, and what they have started, need not go on
             pool.shutdown(wait=False, cancel_futures=True)
             for process in list(running):
