@@ -1,4 +1,4 @@
-"""The container of the hand-out: its file is whole, its user has no rights, and the line that runs it shuts all doors."""
+"""The container of the hand-out: its file is whole, its user has no rights, and its line shuts all doors."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ import json
 import re
 import shlex
 from pathlib import Path
-
-import pytest
 
 from weft.lab import container
 from weft.lab.export import export
