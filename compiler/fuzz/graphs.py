@@ -23,7 +23,7 @@ EXTENTS = ((1, 2, 3, 5, 9), (1, 4, 7, 8, 9), (1, 8, 15, 16, 17), (1, 2, 31, 33, 
 """What a graph draws its extents from: small, around the array's width, beyond it."""
 NUMBERS = (0.0, -0.0, 1.0, -1.0, 2.0, 0.5, 3.0)
 MOST_ELEMENTS = 6000
-_WEIGHTS = {"float32": 8, "bfloat16": 3, "int32": 3, "bool": 1, "int8": 1}
+_WEIGHTS = {"float32": 8, "bfloat16": 3, "int32": 3, "bool": 1, "int8": 1, "int64": 2}
 
 
 def random_graph(seed: int, size: int | None = None) -> Graph:
@@ -40,7 +40,7 @@ class _Growth:
         self.wild = rng.random() < 0.35
         pool = rng.choice(EXTENTS[:2] if self.wild else EXTENTS)
         self.extents = rng.sample(pool, min(3, len(pool)))
-        self.dtypes = [d for d in _WEIGHTS if d in DTYPES]
+        self.dtypes = [d for d in _WEIGHTS if self.wild or d != "int64"]
         self.states: list[int] = []
 
     def run(self) -> Graph:

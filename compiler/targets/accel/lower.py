@@ -151,7 +151,7 @@ def _dram_error(name: str, machine: Machine, placement: Placement) -> CompileErr
 
 def _check_types(graph: Graph, machine: Machine) -> None:
     for index, node in enumerate(graph.nodes):
-        if node.dtype.name == "int64" and index in graph.live:
+        if node.dtype.name == "int64" and (index in graph.live or node.op == "input"):
             raise unsupported(
                 graph, index, "its words have 32 bits, so it has no int64",
                 "int32 (x.int()), or for a sum float32 (x.float().sum(), exact up to 2**24)",
