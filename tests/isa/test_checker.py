@@ -119,6 +119,19 @@ def test_a_semaphore_that_can_overflow() -> None:
         run("loop count=300", f"{vector} post=s0", "end")
 
 
+@pytest.mark.parametrize(("posts", "reached"), [(251, 0), (252, 256)])
+def test_waits_that_are_put_off_count(posts: int, reached: int) -> None:
+    """The matrix queue holds four that wait, so four posts of the loop before can still be untaken."""
+    vector = "vector d=acc[0x400] post=s0"
+    lines = ["loop count=100", vector, f"{MATMUL} wait=s0", "end", f"loop count={posts}", vector, "end"]
+    lines += [f"loop count={posts}", f"{MATMUL} wait=s0", "end"]
+    if not reached:
+        run(*lines)
+        return
+    with pytest.raises(ProgramError, match=r"^semaphore s0 can reach 256 while instruction 2 \(matmul, from p\.s:5\)"):
+        run(*lines)
+
+
 def test_three_thousand_instructions_take_less_than_two_seconds() -> None:
     acc = 1 << 24
     body: list[Instruction] = []
