@@ -9,6 +9,7 @@ from pathlib import Path
 from isa.events import EVENTS
 from isa.fields import INSTRUCTION_BYTES, LOOP_LEVELS, SEMAPHORE_MAX, SEMAPHORES, SHARED, Field, Kind, Spec
 from isa.instructions import ACCUMULATOR_BIT, INSTRUCTIONS, UNITS
+from isa.limits import LIMITS
 from isa.machine import load, presets
 from isa.registers import FAULTS, REGISTERS
 from isa.rules import RULES
@@ -158,6 +159,16 @@ def _lines() -> Iterator[str]:
         "semaphore orders."
     )
     yield ""
+    yield "## Limits"
+    yield (
+        "A file or a program that asks for more than this is refused before anything is made for it, with exit code 2 "
+        "(`isa/limits.py`, `isa/cost.py`; `weft doctor --json` shows the limits that hold). The last is a bound on the "
+        "check itself: a program over it was neither found sound nor unsound. DRAM that nothing is written to takes no "
+        "memory on the host (`isa/image.py`)."
+    )
+    yield ""
+    yield from _table(("limit on", "default", "changed by"),
+                      ((f"{x.doc}, in {x.unit}s", f"{x.default:,}", f"`{x.variable}`") for x in LIMITS))  # fmt: skip
     yield "## Events"
     yield "Each cycle of each unit counts as exactly one of its events."
     yield ""
