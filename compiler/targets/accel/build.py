@@ -6,7 +6,7 @@ import numpy as np
 
 from compiler.errors import InternalError
 from compiler.targets.accel.expand import CASTS, ELEMENTWISE, KINDS, Writer
-from compiler.targets.accel.groups import Group, Grouper, extents, reduction
+from compiler.targets.accel.groups import Group, Grouper, extents
 from compiler.targets.accel.kernel import Kernel
 from compiler.targets.accel.micro import COL, FULL, ONE, ROW, Micro
 from compiler.targets.accel.product import Product
@@ -107,8 +107,7 @@ class _Build:
 
     def _reduction(self, index: int, node: Node, role: str, arg: int) -> int:
         w = self.writer
-        space, _ = reduction(self.graph, index)
-        base = FULL if space == self.group.space else (COL if space[1] == self.group.space[0] else ROW)
+        base = self.grouper.walked(self.group, index)
         if role == FULL:
             return w.un("identity", arg, node.dtype.name)
         if node.dtype.name != "float32":

@@ -55,8 +55,9 @@ def extents(space: Space, role: str) -> Space:
 
 
 LATEST = {FULL: TILE, COL: TILE, ROW: STRIP_END, ONE: END}
-"""Role → the last phase in which operands may become ready; a reduction to that role is ready in that phase. One value
-for each column is kept no longer than its strip: what is ready when all is done can make no more of those."""
+"""Role → the last phase in which operands may become ready; a reduction to that role is ready in that phase, and needs
+its operands when what it goes through is walked. One value for each column is kept no longer than its strip: what is
+ready when all is done can make no more of those."""
 
 
 class Grouper:
@@ -242,14 +243,14 @@ class Grouper:
         """What a member reads: its operands behind their views, or, for a view that is stored, what is behind it."""
         return [view(self.graph, node)] if is_view(self.graph, node) else self._operands(node)
 
+    def walked(self, group: Group, index: int) -> str:
+        """The role in the group's space of what a reduction goes through."""
+        space, _ = reduction(self.graph, index)
+        return FULL if space == group.space else (COL if space[1] == group.space[0] else ROW)
+
     def inner(self, group: Group, index: int, role: str) -> list[str]:
         """For a member, the role in the group's space of each of its operands."""
-        node = self.graph.nodes[index]
-        if node.op in ("sum", "max"):
-            space, _ = reduction(self.graph, index)
-            base = FULL if space == group.space else (COL if space[1] == group.space[0] else ROW)
-        else:
-            base = role
+        base = self.walked(group, index) if self.graph.nodes[index].op in ("sum", "max") else role
         result = []
         for seen in self.operand_views(index):
             if base == FULL:
@@ -286,9 +287,10 @@ class Grouper:
         for node, wanted in sorted(order):
             operands = [s.base for s in self.operand_views(node)]
             phase = max((ready.get(o, group.ready.get(o, TILE)) for o in operands), default=TILE)
-            if phase > LATEST[wanted]:
+            reduces = self.graph.nodes[node].op in ("sum", "max")
+            if phase > LATEST[self.walked(group, node) if reduces else wanted]:
                 return False
-            if self.graph.nodes[node].op in ("sum", "max"):
+            if reduces:
                 phase = max(phase, LATEST[wanted])
             ready[node] = phase
         return True

@@ -79,6 +79,43 @@ def test_a_wrong_value_is_found() -> None:
             assert any(e.index == index and e.ratio > 1 and f"%{index} = {node.op}" in e.text for e in errors)
 
 
+def _awkward(build: str) -> Graph:
+    """Values that one kernel would need in two roles, or at two times."""
+    b = GraphBuilder()
+    v, x = b.input("v", (9,), "float32"), b.input("x", (9, 9), "float32")
+
+    def over(op: str, index: int) -> int:
+        axes = tuple(range(len(b.shape(index))))
+        return b.apply("broadcast_to", b.apply(op, index, axes=axes, keepdims=True), shape=b.shape(index))
+
+    def outer(a: int, c: int) -> int:
+        column = b.apply("broadcast_to", b.apply("reshape", a, shape=(9, 1)), shape=(9, 9))
+        return b.apply("add", column, b.apply("broadcast_to", c, shape=(9, 9)))
+
+    made = {
+        "a value as row and as column": lambda: outer(b.apply("exp", v), b.apply("exp", v)),
+        "one value as row and as column": lambda: outer(*[b.apply("exp", v)] * 2),
+        "a maximum of maxima": lambda: over("max", over("max", x)),
+        "a sum of sums": lambda: over("sum", over("sum", v)),
+        "a softmax beside a matrix": lambda: b.apply(
+            "maximum", x, b.apply("broadcast_to", b.apply("div", b.apply("exp", v), over("sum", v)), shape=(9, 9))
+        ),
+    }[build]
+    return b.build({"y": made()})
+
+
+@pytest.mark.parametrize("machine", ["nano", "edu"])
+@pytest.mark.parametrize(
+    "build",
+    ["a value as row and as column", "one value as row and as column", "a maximum of maxima", "a sum of sums",
+     "a softmax beside a matrix"],
+)  # fmt: skip
+def test_what_does_not_fit_one_kernel_takes_several(build: str, machine: str) -> None:
+    graph = _awkward(build)
+    rng = np.random.default_rng(0)
+    judged(graph, load(machine), {"v": rng.random(9, np.float32), "x": rng.random((9, 9), np.float32)})
+
+
 def _two_states(update: str) -> Graph:
     b = GraphBuilder()
     one, two = (b.input(name, (5, 9), "float32", "state") for name in ("one", "two"))
