@@ -36,6 +36,8 @@ def complete(*words: str) -> list[str]:
         (("train", "digits-mlp", "--machine", "odd.t"), ["file,odd.t"]),
         (("sim", "x.weft", "--engine", "f"), ["plain,fast"]),
         (("sim", "some"), ["file,some"]),
+        (("run", "digits-mlp", "--checkpoint", "some"), ["file,some"]),
+        (("train", "digits-mlp", "-o", "some"), ["file,some"]),
         (("sim", "x.weft", "--machine", "ed"), [f"plain,{name}" for name in presets() if name.startswith("ed")]),
         (("run", ""), [f"plain,{model}" for model in RECIPES]),
         (("verify", "digits-m"), ["plain,digits-mlp"]),

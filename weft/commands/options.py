@@ -102,6 +102,9 @@ class Reads(_PathType):
         if (reason := kinds.refusal(value, tuple(getattr(kinds, kind) for kind in self._kinds))) is not None:
             self.fail(reason, param, ctx)
 
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        return [CompletionItem(incomplete, type="file")]
+
 
 class _Output(_PathType):
     name = "file"
@@ -115,6 +118,9 @@ class _Output(_PathType):
         if (reason := obstacle(path)) is not None:
             self.fail(reason, param, ctx)
         return path
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        return [CompletionItem(incomplete, type="file")]
 
 
 class Folder(_PathType):
