@@ -154,10 +154,10 @@ def kernel_of(grouper: Grouper, group: Group) -> Kernel:
     for index in sorted(group.members):
         if any(extent == 0 for extent in graph.nodes[index].shape):
             raise unsupported(graph, index, "it has no elements", "extents of at least 1")
-        role = group.members[index]
+        build.made[index] = build.member(index, group.members[index])
+    for index, role in group.members.items():
         if stored(graph.nodes[index].shape) != extents(group.space, role):
             raise InternalError(where(graph, index), f"it is stored otherwise than {role} of {list(group.space)}")
-        build.made[index] = build.member(index, role)
     outputs: dict[int, int] = {}
     for index in sorted(group.outputs):
         micro = build.made[index]
