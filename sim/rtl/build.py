@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import hashlib
 import re
 import tempfile
@@ -15,7 +16,7 @@ from isa.errors import MissingToolError, WeftError
 from isa.machine import Machine
 from sim.cache.keeper import Keeper, digest, keeper, keepers, own
 from sim.rtl import sharing
-from sim.rtl.toolchain import Toolchain, compile_all, find_toolchain, link, verilate
+from sim.rtl.toolchain import Running, Toolchain, compile_all, find_toolchain, link, verilate
 
 PREFIX = "Vweft"
 VERILATOR_FLAGS = (
@@ -144,13 +145,31 @@ def build(machine: Machine, variant: Variant = PLAIN) -> Built:
     raise WeftError(f"no room for the model in {own().folder}; TMPDIR names the folder for it")
 
 
+def loaded(built: Built) -> ctypes.CDLL:
+    """The library of a model. Raises WeftError if it cannot be loaded."""
+    try:
+        return ctypes.CDLL(str(built.library))
+    except OSError:  # the cache may be on a file system from which nothing is executed
+        try:
+            copy = own().put(KIND, built.library.name, built.library.read_bytes())
+            return ctypes.CDLL(str(copy.path if copy else built.library))
+        except OSError as problem:
+            again = "`weft cache clear` has it built again"
+            raise WeftError(f"the model cannot be loaded: {problem}; {again}") from problem
+
+
 def _made(tools: Toolchain, machine: Machine, variant: Variant, work: Path) -> tuple[str, bytes]:
     """The design's digest and the library's content, built in the empty folder ``work``."""
     # The runtime is compiled while the design is elaborated, which keeps one core busy.
     with ThreadPoolExecutor(1) as pool:
-        runtime = pool.submit(_runtime, tools, variant, work)
-        verilog = _verilog(machine)
-        objects = runtime.result()
+        running = Running()
+        runtime = pool.submit(_runtime, tools, variant, work, running)
+        try:
+            verilog = _verilog(machine)
+            objects = runtime.result()
+        except BaseException:  # Ctrl-C, for one: no need to wait for the compiler
+            running.end()
+            raise
     design = hashlib.sha256(verilog.encode()).hexdigest()
     library = f"{_key(tools, design, machine.bus.bytes, variant)}.so"
     if (known := keeper().find(KIND, library)) is not None:  # another machine's, of equal Verilog
@@ -181,7 +200,7 @@ def _includes(tools: Toolchain) -> list[str]:
     return [f"-I{include}", f"-I{include / 'vltstd'}"]
 
 
-def _runtime(tools: Toolchain, variant: Variant, work: Path) -> list[Path]:
+def _runtime(tools: Toolchain, variant: Variant, work: Path, running: Running) -> list[Path]:
     """The objects of Verilator's own library, which all models of a kind share, in ``work``."""
     places = [work / f"{Path(name).stem}.o" for name in variant.runtime]
     names = [f"{digest(tools.versions, variant.compiler, HOT, name)}.o" for name in variant.runtime]
@@ -193,7 +212,7 @@ def _runtime(tools: Toolchain, variant: Variant, work: Path) -> list[Path]:
             else:
                 missing.append((source, name, place))
         flags = [*variant.compiler, *_includes(tools), HOT]
-        compile_all(tools, [(tools.root / "include" / source, flags) for source, _, _ in missing], work)
+        compile_all(tools, [(tools.root / "include" / source, flags) for source, _, _ in missing], work, running)
         for _, name, place in missing:
             keeper().put(KIND, name, place.read_bytes())
     return places

@@ -24,7 +24,7 @@ from isa.instructions import UNITS
 from isa.machine import Machine
 from isa.program import Program
 from isa.registers import BY_NAME, FAULTS
-from sim.rtl.build import PLAIN, WAVE, Variant, build
+from sim.rtl.build import PLAIN, WAVE, Variant, build, loaded
 from sim.run import DEFAULT_MAX_CYCLES, Run, Trace
 
 _FIRST_CAPACITY = 1 << 16
@@ -60,7 +60,7 @@ class Model:
         self.machine = machine
         built = build(machine, variant)
         self.design = built.design
-        self.library = ctypes.CDLL(str(built.library))
+        self.library = loaded(built)
         pointer, word = ctypes.c_void_p, ctypes.c_uint32
         for name, result, arguments in (
             ("weft_new", pointer, ()),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import functools
 import importlib.util
 import os
@@ -12,13 +13,41 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from isa.errors import MissingToolError
+
+
+class Running:
+    """The processes of a build, each with a group of its own; after ``end`` none is begun."""
+
+    def __init__(self) -> None:
+        self._processes: list[subprocess.Popen[str]] = []
+        self._lock, self._ended = threading.Lock(), False
+
+    def begin(self, command: Sequence[str], **how: Any) -> subprocess.Popen[str]:
+        """Start a process. Raises OSError."""
+        with self._lock:
+            if self._ended:
+                raise InterruptedError(errno.EINTR, "the build was given up")
+            process = subprocess.Popen(command, process_group=0, text=True, **how)
+            self._processes.append(process)
+            return process
+
+    def end(self) -> None:
+        """Kill what is running, and what it has started."""
+        with self._lock:
+            self._ended = True
+            for process in self._processes:
+                if process.poll() is None:
+                    with suppress(OSError):
+                        os.killpg(process.pid, signal.SIGKILL)
 
 
 @dataclass(frozen=True)
@@ -87,33 +116,29 @@ def run(
     what: str,
     environment: dict[str, str] | None = None,
     cwd: Path | None = None,
-    running: set[subprocess.Popen[str]] | None = None,
+    running: Running | None = None,
 ) -> str:
-    """Run a tool and return what it printed; raise MissingToolError with its last lines if it fails.
-
-    ``running`` holds the process meanwhile, which then has a group of its own.
-    """
+    """Run a tool, as one of ``running``, and return what it printed; raise MissingToolError with its last lines if it
+    fails."""
+    held = running or Running()
     try:
-        process = subprocess.Popen(
-            list(command),
+        process = held.begin(
+            command,
             env=environment,
             cwd=cwd,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            text=True,
             errors="replace",
-            process_group=None if running is None else 0,
         )
     except OSError as problem:
         raise MissingToolError(f"{what} cannot be run: {command[0]}: {problem.strerror or problem}") from problem
-    held = set() if running is None else running
-    held.add(process)
-    try:
-        with process:
+    with process:
+        try:
             printed = process.communicate()[0]
-    finally:
-        held.discard(process)
+        except BaseException:  # Ctrl-C, which does not reach another group
+            held.end()
+            raise
     if process.returncode:
         tail = "\n".join(printed.splitlines()[-15:])
         raise MissingToolError(f"{what} failed (exit {process.returncode}):\n{tail}")
@@ -125,17 +150,22 @@ def verilate(tools: Toolchain, arguments: Sequence[str], cwd: Path) -> str:
     return run([str(tools.verilator), *arguments], "Verilator", _environment(tools.root), cwd)
 
 
-def compile_all(tools: Toolchain, jobs: Sequence[tuple[Path, Sequence[str]]], cwd: Path) -> list[Path]:
-    """Compile (source, flags) pairs to objects, one process per core; largest first, so that cores finish together."""
+def compile_all(
+    tools: Toolchain, jobs: Sequence[tuple[Path, Sequence[str]]], cwd: Path, running: Running | None = None
+) -> list[Path]:
+    """Compile (source, flags) pairs to objects, one process per core; largest first, so that cores finish together.
 
-    running: set[subprocess.Popen[str]] = set()
+    ``running`` holds the processes meanwhile, for whoever has to end them.
+    """
+
+    held = running or Running()
 
     def one(job: tuple[Path, Sequence[str]]) -> Path:
         source, flags = job
         target = cwd / (source.stem + ".o")
         name = source.name if source.parent == cwd else str(source)  # ccache finds again what has no folder in it
         command = [*tools.compiler, *flags, "-c", name, "-o", target.name]
-        run(command, f"compiling {source.name}", cwd=cwd, running=running)
+        run(command, f"compiling {source.name}", cwd=cwd, running=held)
         return target
 
     ordered = sorted(jobs, key=lambda job: -job[0].stat().st_size)
@@ -149,9 +179,7 @@ def compile_all(tools: Toolchain, jobs: Sequence[tuple[Path, Sequence[str]]], cw
             return [future.result() for future in started]
         except BaseException:  # one failed, or Ctrl-C: the others, and what they have started, need not go on
             pool.shutdown(wait=False, cancel_futures=True)
-            for process in list(running):
-                with suppress(OSError):
-                    os.killpg(process.pid, signal.SIGKILL)
+            held.end()
             raise
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import dataclasses
 import errno
 import hashlib
@@ -9,6 +10,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -43,7 +45,7 @@ class Compiler:
         self.exports += 1
         return f"module dim{machine.dim}"
 
-    def runtime(self, tools: Toolchain, variant: builder.Variant, work: Path) -> list[Path]:
+    def runtime(self, tools: Toolchain, variant: builder.Variant, work: Path, running: object) -> list[Path]:
         return []
 
     def compile(
@@ -204,6 +206,50 @@ def test_a_disk_that_fails_at_any_step(
     for text in told:
         assert text.startswith("no room ")
         assert text.endswith("TMPDIR names the folder for it")
+
+
+def test_ctrl_c_ends_the_compiler_beside_the_export(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, compiler: Compiler
+) -> None:
+    monkeypatch.undo()
+    monkeypatch.setenv("WEFT_CACHE", str(tmp_path / "cache"))
+    script, pid = tmp_path / "c++", tmp_path / "pid"
+    script.write_text(f"#!/bin/sh\nsleep 600 & echo $! > {pid}\nwait\n")
+    script.chmod(0o755)
+    slow = dataclasses.replace(builder.find_toolchain(), compiler=(str(script),))
+    monkeypatch.setattr(builder, "find_toolchain", lambda: slow)
+
+    def interrupted(machine: Machine) -> str:
+        while not pid.exists() or not pid.read_text():
+            time.sleep(0.01)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(builder, "_verilog", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        builder.build(NANO)  # and not after ten minutes
+
+
+def test_a_library_that_cannot_be_loaded_from_the_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The cache's file system may be one from which nothing is executed."""
+    import _ctypes
+
+    load, tried = ctypes.CDLL, []
+
+    def refusing(path: str) -> ctypes.CDLL:
+        tried.append(path)
+        if path.startswith(str(tmp_path)):
+            raise OSError("failed to map segment from shared object")
+        return load(path)
+
+    monkeypatch.setattr(ctypes, "CDLL", refusing)
+    library = tmp_path / f"{keepers.digest(1)}.so"
+    library.write_bytes(Path(_ctypes.__file__).read_bytes())
+    assert builder.loaded(builder.Built(library, "")) is not None
+    assert [Path(path).name for path in tried] == [library.name] * 2
+    library = library.with_name(f"{keepers.digest(2)}.so")
+    library.write_bytes(b"no library")
+    with pytest.raises(WeftError, match=r"the model cannot be loaded: .*; `weft cache clear` has it built again"):
+        builder.loaded(builder.Built(library, ""))
 
 
 def test_no_folder_to_build_in(compiler: Compiler, monkeypatch: pytest.MonkeyPatch) -> None:
