@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import operator
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -59,14 +59,9 @@ class GraphBuilder:
         """The dtype of a node."""
         return self.nodes[node].dtype
 
-    @contextmanager
-    def origin(self, text: str | None) -> Iterator[None]:
-        """Nodes appended inside carry this origin."""
-        before, self._origin = self._origin, text
-        try:
-            yield
-        finally:
-            self._origin = before
+    def origin(self, text: str | None) -> _Origin:
+        """Nodes appended in a ``with`` block of this carry this origin."""
+        return _Origin(self, text)
 
     def apply(self, op: str, *inputs: int, **attrs: Any) -> int:
         """Append primitive ``op`` and return its index.
@@ -87,6 +82,12 @@ class GraphBuilder:
     def copy(self, node: Node, inputs: Sequence[int]) -> int:
         """Append ``node`` with other inputs; its shape and dtype are inferred anew."""
         return self.add(node.op, inputs, node.attrs, node.origin)
+
+    def retain(self, node: Node, inputs: tuple[int, ...]) -> int:
+        """Append ``node`` with inputs that are known to have the shapes and dtypes of its own."""
+        same = node.inputs == inputs
+        self.nodes.append(node if same else Node(node.op, inputs, node.attrs, node.shape, node.dtype, node.origin))
+        return len(self.nodes) - 1
 
     def input(self, name: str, shape: Shape, dtype: DType | str, kind: str = "input") -> int:
         """A value given at run time under ``name``; ``kind`` "state" if the caller keeps it between calls."""
@@ -117,6 +118,21 @@ class GraphBuilder:
         return graph
 
 
+class _Origin:
+    """The block in which a builder gives new nodes an origin (a class, since a pass enters one for each node)."""
+
+    __slots__ = ("before", "builder", "text")
+
+    def __init__(self, builder: GraphBuilder, text: str | None) -> None:
+        self.builder, self.text, self.before = builder, text, builder._origin
+
+    def __enter__(self) -> None:
+        self.builder._origin = self.text
+
+    def __exit__(self, *error: object) -> None:
+        self.builder._origin = self.before
+
+
 def infer(op: str, operands: Sequence[Operand], attrs: Attributes, origin: str | None = None) -> tuple[Shape, DType]:
     """Shape and dtype that ``op`` has on these operands. Raises ShapeError or DTypeError naming the origin and op."""
     rule, named = PRIMITIVES[op], dict(attrs)
@@ -141,16 +157,27 @@ def rewrite(graph: Graph, rule: Rule) -> Graph:
 
     ``rule(builder, node, inputs)`` gets each node with its inputs already mapped into the new graph, and returns the
     index that stands for it there (having appended what it likes), or None to copy the node. New nodes inherit the
-    origin of the node they replace. Results are remapped; nodes that became unused stay until ``prune``.
+    origin of the node they replace. Results are remapped; nodes that became unused stay until ``prune``. Where nothing
+    is replaced the graph itself is returned.
     """
     builder, mapped = GraphBuilder(), list[int]()
     for node in graph.nodes:
         inputs = tuple(mapped[i] for i in node.inputs)
         with builder.origin(node.origin):
             replacement = rule(builder, node, inputs)
-            mapped.append(builder.copy(node, inputs) if replacement is None else replacement)
+        if replacement is None:
+            pairs = zip(node.inputs, inputs, strict=True)
+            alike = all(_is_alike(graph.nodes[before], builder.nodes[after]) for before, after in pairs)
+            replacement = builder.retain(node, inputs) if alike else builder.copy(node, inputs)
+        mapped.append(replacement)
     outputs = {name: mapped[i] for name, i in graph.outputs}
-    return builder.build(outputs, {name: mapped[i] for name, i in graph.updates})
+    made = builder.build(outputs, {name: mapped[i] for name, i in graph.updates})
+    untouched = len(made.nodes) == len(graph.nodes) and all(map(operator.is_, made.nodes, graph.nodes))
+    return graph if untouched and made.results == graph.results else made
+
+
+def _is_alike(node: Node, other: Node) -> bool:
+    return node is other or (node.shape == other.shape and node.dtype == other.dtype)
 
 
 def prune(graph: Graph) -> Graph:

@@ -128,18 +128,24 @@ class Graph:
 
     def validate(self) -> None:
         """Check every node against its primitive and every name against its node. Raises GraphError."""
+        legal: set[tuple[Any, ...]] = set()  # nodes of a kind are checked once
         for i, node in enumerate(self.nodes):
             where = f"%{i} = {node.op}" + (f" ({node.origin})" if node.origin else "")
-            if any(not 0 <= source < i for source in node.inputs):
+            if node.inputs and not 0 <= min(node.inputs) <= max(node.inputs) < i:
                 raise GraphError(f"{where}: inputs {list(node.inputs)} are not all earlier nodes")
+            operands = [self.nodes[source] for source in node.inputs]
+            kind = (node.op, node.attrs, node.shape, node.dtype, *((o.shape, o.dtype) for o in operands))
+            if kind in legal:
+                continue
             check_attributes(node.op, dict(node.attrs), len(node.inputs))
-            rule, operands = PRIMITIVES[node.op], [self.nodes[source] for source in node.inputs]
+            rule = PRIMITIVES[node.op]
             try:
                 shape, dtype = rule.shape(operands, node.attributes), rule.dtype(operands, node.attributes)
             except (ShapeError, DTypeError) as error:
                 raise GraphError(f"{where}: {error}") from None
             if (shape, dtype) != (node.shape, node.dtype):
                 raise GraphError(f"{where}: is declared {node.type_text}, but its rules give {dtype}{list(shape)}")
+            legal.add(kind)
         self._validate_names()
 
     def _validate_names(self) -> None:

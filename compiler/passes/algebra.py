@@ -33,7 +33,7 @@ def algebra(graph: Graph) -> Graph:
     """The graph with every rule of `RULES` applied wherever it fits."""
     while True:
         simpler = prune(rewrite(graph, _apply))
-        if len(simpler.nodes) == len(graph.nodes) and simpler.digest() == graph.digest():
+        if simpler is graph or (len(simpler.nodes) == len(graph.nodes) and simpler.digest() == graph.digest()):
             return simpler
         graph = simpler
 

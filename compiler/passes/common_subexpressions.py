@@ -19,8 +19,9 @@ def common_subexpressions(graph: Graph) -> Graph:
         ordered = tuple(sorted(inputs)) if node.op in COMMUTATIVE else inputs
         # By text, because 0 == False and 0.0 == -0.0 are equal as Python values but are other attributes.
         key = node.op, ordered, repr(node.attrs)
-        if key not in seen:
-            seen[key] = builder.copy(node, inputs)
-        return seen[key]
+        if key in seen:
+            return seen[key]
+        seen[key] = len(builder)  # where it is copied to
+        return None
 
     return prune(rewrite(graph, rule))

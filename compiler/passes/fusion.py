@@ -3,6 +3,9 @@
 An analysis, not a rewriting: the graph stays, and the groups say which of its nodes share a loop over one index space.
 Intermediate values of a group that nobody else reads never need memory. A sum or maximum may end a group: it reads
 the group's values as they are made.
+
+A group has at most ``MAX_NODES`` nodes: the time to compile a loop grows faster than its body, while a value that goes
+through memory between two such loops costs next to nothing beside what they compute.
 """
 
 from __future__ import annotations
@@ -12,6 +15,9 @@ from dataclasses import dataclass
 from framework.graph import Graph, Node
 from framework.primitives import PRIMITIVES
 from framework.primitives.base import Shape
+
+MAX_NODES = 128
+"""The most nodes of a group: more than any group of the benchmarks has."""
 
 
 @dataclass(frozen=True)
@@ -40,9 +46,10 @@ def index_space(graph: Graph, node: Node) -> Shape | None:
 def fusion_groups(graph: Graph) -> tuple[FusionGroup, ...]:
     """All live nodes in groups, in an order in which every group comes after those it reads.
 
-    A group takes further members until a node outside reads one of its values. No open group can therefore depend on
-    another, so that joining and merging open groups never makes a cycle. Linear in the graph.
+    A group takes further members until a node outside reads one of its values, or it is full. No open group can
+    therefore depend on another, so that joining and merging open groups never makes a cycle. Linear in the graph.
     """
+    size: dict[int, int] = {}  # of each group, by its root
     parent: dict[int, int] = {}  # disjoint sets of nodes; the root names the group
     open_groups: set[int] = set()
 
@@ -65,10 +72,13 @@ def fusion_groups(graph: Graph) -> tuple[FusionGroup, ...]:
                 joined.add(group)
             else:
                 open_groups.discard(group)
+        size[i] = 1
         # A group that closed through another operand of this very node (or a reduction's value) is not joined.
-        for group in joined & open_groups:
-            parent[group] = i
+        for group in sorted(joined & open_groups, key=lambda group: (size[group], group)):
             open_groups.discard(group)
+            if size[group] + size[i] <= MAX_NODES:  # else it is full, and read from memory
+                parent[group] = i
+                size[i] += size[group]
         if space is not None:
             open_groups.add(i)
     return _collect(graph, {i: group_of(i) for i in parent})

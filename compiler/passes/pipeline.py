@@ -62,7 +62,9 @@ def run(graph: Graph, names: str | Sequence[str]) -> Graph:
     for name in names:
         if name not in PASSES:
             raise GraphError(f"unknown pass {name!r}; known: {', '.join(PASSES)}")
-        graph = PASSES[name](graph)
+        before, graph = graph, PASSES[name](graph)
+        if graph is before:
+            continue
         try:
             graph.validate()
         except GraphError as error:

@@ -54,6 +54,8 @@ def update_in_place(lowered: Lowered) -> Lowered:
                     spans[target.buffer].first = spans[load.buffer].first
                     taken.add(load.buffer)
                     break
+    for buffer in reversed(list(moved)):  # where a buffer went may itself have gone on, at a later step
+        moved[buffer] = moved.get(moved[buffer], moved[buffer])
     return replace(lowered, steps=tuple(_renamed(step, moved) for step in lowered.steps))
 
 
@@ -73,10 +75,7 @@ def same_place(a: Window, b: Window) -> bool:
 
 def _renamed(step: Step, moved: Mapping[int, int]) -> Step:
     def window(w: Window) -> Window:
-        buffer = w.buffer
-        while buffer in moved:
-            buffer = moved[buffer]
-        return replace(w, buffer=buffer)
+        return replace(w, buffer=moved[w.buffer]) if w.buffer in moved else w
 
     if isinstance(step, Gemm):
         return Gemm(window(step.a), window(step.b), window(step.out))

@@ -52,6 +52,13 @@ def emit_loop(module: ir.Module, name: str, loop: Loop, buffers: int) -> ir.Func
 @contextmanager
 def counted(b: ir.IRBuilder, extent: int) -> Iterator[ir.Value]:
     """A counting loop, of at least one turn, around what the `with` block emits; gives the counter."""
+    with counted_to(b, i64(extent)) as counter:
+        yield counter
+
+
+@contextmanager
+def counted_to(b: ir.IRBuilder, extent: ir.Value) -> Iterator[ir.Value]:
+    """The same for a number of turns that is known at run time."""
     before = b.block
     body, after = b.append_basic_block("loop"), b.append_basic_block("done")
     b.branch(body)
@@ -61,7 +68,7 @@ def counted(b: ir.IRBuilder, extent: int) -> Iterator[ir.Value]:
     yield counter
     following = b.add(counter, i64(1), flags=("nsw", "nuw"))
     counter.add_incoming(following, b.block)
-    b.cbranch(b.icmp_signed("<", following, i64(extent)), body, after)
+    b.cbranch(b.icmp_signed("<", following, extent), body, after)
     b.position_at_end(after)
 
 

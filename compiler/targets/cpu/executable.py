@@ -17,7 +17,7 @@ from compiler.targets.cpu.buffers import place_temporaries, update_in_place
 from compiler.targets.cpu.contents import check_contents
 from compiler.targets.cpu.lower import lower
 from compiler.targets.cpu.memory import ALIGNMENT
-from compiler.targets.cpu.program import compile_steps
+from compiler.targets.cpu.program import DRIVER_FIELDS, Schedule, compile_steps, driver
 from compiler.targets.cpu.threads import ThreadBudget
 from framework.device import Result
 from framework.graph import Graph, Node
@@ -46,12 +46,15 @@ class CpuExecutable:
         self.arena_bytes, self.step_count = plan.size, len(lowered.steps)
         self._budget = budget
         self._lock = threading.Lock()
-        self._module = compile_steps(lowered.steps, sgemm)
-        self._run = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(self._module.address("run"))
+        self._schedule = compile_steps(lowered.steps, sgemm)
+        address, self._driver = driver()
+        self._run = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(address)
         self._arena = np.empty(plan.size + ALIGNMENT, np.uint8)
         self._constants = lowered.constants
         self._table = np.zeros(max(len(lowered.buffers), 1), np.uintp)
         start = -(-_address(self._arena) // ALIGNMENT) * ALIGNMENT
+        self._words = _driver_words(self._schedule, self._table)
+        self._fields = np.array([_word(array) for array in self._words.values()], np.int64)
         inputs: dict[int, int] = {}
         outputs: dict[int, int] = {}
         for place, buffer in enumerate(lowered.buffers):
@@ -82,8 +85,29 @@ class CpuExecutable:
                 results[kind][name] = array
                 self._table[place] = _address(array)
             with self._budget:
-                self._run(_address(self._table))
+                self._run(_address(self._fields))
         return Result(results["output"], results["state"])
+
+
+def _driver_words(schedule: Schedule, table: Array) -> dict[str, Array | int]:
+    """The driver's fields by name, in order."""
+    flat = [argument for given in schedule.arguments for argument in given]
+    counts = [len(given) for given in schedule.arguments]
+    fields: dict[str, Array | int] = {
+        "table": table,
+        "argument_count": len(flat),
+        "buffers": np.array([argument.buffer for argument in flat], np.int64),
+        "offsets": np.array([argument.offset for argument in flat], np.int64),
+        "arguments": np.zeros(len(flat), np.int64),
+        "kernel_count": len(counts),
+        "kernels": np.array([kernel.address for kernel in schedule.kernels], np.uint64),
+        "starts": np.cumsum([0, *counts], dtype=np.int64),
+    }
+    return {name: fields[name] for name in DRIVER_FIELDS}
+
+
+def _word(field: Array | int) -> int:
+    return field if isinstance(field, int) else _address(field)
 
 
 class _Recycler:

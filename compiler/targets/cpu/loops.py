@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from framework.dtypes import DTYPES
+
 Combine = Literal["sum", "max", "min"]
 """How a reduction merges two values."""
 
@@ -108,15 +110,33 @@ def normalise(loop: Loop) -> Loop:
     )
 
 
-def renumbered(loop: Loop) -> tuple[Loop, tuple[int, ...]]:
-    """The normalised loop with its buffers numbered 0, 1, … in order of appearance, and what they were before.
+@dataclass(frozen=True)
+class Argument:
+    """A pointer that a step is given: a buffer's, moved on by `offset` bytes."""
 
-    Loops that differ in nothing but their buffers become equal, and can share their code.
+    buffer: int
+    offset: int
+
+
+def renumber(windows: Sequence[Window]) -> tuple[list[Window], tuple[Argument, ...]]:
+    """The windows with their buffers numbered 0, 1, … in order of appearance and read from where the first of each
+    begins, and what pointers that makes them be given.
+
+    Steps that differ in nothing but where their operands lie become equal, and can share their code.
     """
+    first: dict[int, int] = {}
+    for w in windows:
+        first[w.buffer] = min(w.offset, first.get(w.buffer, w.offset))
+    number = {buffer: n for n, buffer in enumerate(first)}
+    size = {w.buffer: DTYPES[w.dtype].itemsize for w in windows}
+    moved = [replace(w, buffer=number[w.buffer], offset=w.offset - first[w.buffer]) for w in windows]
+    return moved, tuple(Argument(buffer, start * size[buffer]) for buffer, start in first.items())
+
+
+def renumbered(loop: Loop) -> tuple[Loop, tuple[Argument, ...]]:
+    """The normalised loop with its windows renumbered."""
     loop = normalise(loop)
-    windows = [*loop.loads, *(s.window for s in loop.stores)]
-    buffers = tuple(dict.fromkeys(w.buffer for w in windows))
-    number = {buffer: n for n, buffer in enumerate(buffers)}
-    loads = tuple(replace(w, buffer=number[w.buffer]) for w in loop.loads)
-    stores = tuple(replace(s, window=replace(s.window, buffer=number[s.window.buffer])) for s in loop.stores)
-    return replace(loop, loads=loads, stores=stores), buffers
+    windows, arguments = renumber([*loop.loads, *(s.window for s in loop.stores)])
+    stores = zip(loop.stores, windows[len(loop.loads) :], strict=True)
+    loads = tuple(windows[: len(loop.loads)])
+    return replace(loop, loads=loads, stores=tuple(replace(s, window=w) for s, w in stores)), arguments

@@ -1,6 +1,10 @@
 """From a graph to steps: every fusion group a loop nest, every product a call of sgemm, every move a view.
 
 Values that need memory get numbered buffers; where those lie is decided afterwards (`buffers.py`).
+
+Equal loops share their code, so a model's repeated layers are compiled once. A graph with very many loops that differ
+would take minutes: from `FUSED_WORK` on, a fused loop that is not there yet is taken apart into loops of one operation
+each, with its numbers in memory, of which there are few kinds.
 """
 
 from __future__ import annotations
@@ -12,7 +16,7 @@ from typing import Any, ClassVar, Literal, TypeVar
 
 import numpy as np
 
-from compiler.passes.fusion import FusionGroup, fusion_groups
+from compiler.passes.fusion import FusionGroup, fusion_groups, index_space
 from compiler.targets.cpu.loops import Loop, Scalar, Store, Window
 from compiler.targets.cpu.program import Gemm, Step, orientation
 from compiler.targets.cpu.views import Index, Number, View, contiguous, move
@@ -20,6 +24,11 @@ from framework.builder import constant_value
 from framework.dtypes import DTYPES
 from framework.graph import Graph, Node
 from framework.primitives.base import Array, Shape
+
+FUSED_WORK = 8192
+"""How much of fused loops that differ is compiled for one graph: a loop counts its operations and `LOOP_WORK`."""
+LOOP_WORK = 32
+"""What a loop costs beside its operations, in operations."""
 
 Kind = Literal["input", "output", "constant", "temporary"]
 
@@ -63,7 +72,11 @@ class _Lowering:
         self.constants: list[Array] = []
         self.views: dict[int, View] = {}
         self.copies: dict[str, Window] = {}
-        self.waiting = {node: [n for n, r in enumerate(graph.results) if r == node] for node in graph.results}
+        self.loops: set[tuple[Any, ...]] = set()
+        self.work = 0
+        self.waiting: dict[int, list[int]] = {}  # by node, the numbers of the results that have no memory yet
+        for n, node in enumerate(graph.results):
+            self.waiting.setdefault(node, []).append(n)
 
     def run(self) -> Lowered:
         for number, i in enumerate(self.graph.inputs):
@@ -71,7 +84,7 @@ class _Lowering:
             self.views[i] = self._window(self._buffer("input", number, node.size * node.dtype.itemsize), node)
         for group in fusion_groups(self.graph):
             if group.space is not None:
-                self._loop(group)
+                self._group(group)
                 continue
             (i,) = group.nodes
             node = self.graph.nodes[i]
@@ -112,6 +125,45 @@ class _Lowering:
         if source.dtype != target.dtype:
             slot = body.compute("cast", (slot,), target.dtype, source.dtype)
         self.steps.append(body.loop([Store(slot, target)]))
+
+    def _group(self, group: FusionGroup) -> None:
+        """The loop that computes a fusion group; or, where too much that differs is fused, one for each node."""
+        kind = self._kind(group)
+        if kind in self.loops or self.work < FUSED_WORK:
+            if kind not in self.loops:
+                self.loops.add(kind)
+                self.work += LOOP_WORK + len(group.nodes)
+            self._loop(group)
+            return
+        for i in group.nodes:
+            node = self.graph.nodes[i]
+            for source in node.inputs:
+                view = self.views[source]
+                if isinstance(view, Number):
+                    self.views[source] = self._in_memory(view)
+            self._loop(FusionGroup((i,), index_space(self.graph, node), (i,)))
+
+    def _kind(self, group: FusionGroup) -> tuple[Any, ...]:
+        """What two groups have in common that become equal loops, but for which of their operands are one memory."""
+        local = {i: n for n, i in enumerate(group.nodes)}
+        stored = set(group.stored)
+        described = []
+        for i in group.nodes:
+            node = self.graph.nodes[i]
+            operands = tuple(
+                local[s] if s in local
+                else replace(view, buffer=0, offset=0) if isinstance(view := self.views[s], Window)
+                else repr(view)  # 0.0 and -0.0 are equal, but other numbers
+                for s in node.inputs
+            )
+            described.append((node.op, operands, node.dtype.name, i in stored, node.attrs))
+        return group.space, tuple(described)
+
+    def _in_memory(self, number: Number) -> Window:
+        value = np.array([number.value], DTYPES[number.dtype].numpy)
+        self.constants.append(value)
+        buffer = self._buffer("constant", len(self.constants) - 1, value.nbytes)
+        return Window(buffer, number.dtype, number.shape, number.strides)
 
     def _loop(self, group: FusionGroup) -> None:
         """One loop nest that computes a fusion group."""

@@ -6,6 +6,8 @@ the tightest gap between those that live then.
 
 from __future__ import annotations
 
+import bisect
+import heapq
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -37,27 +39,62 @@ class MemoryPlan:
 def plan_memory(lifetimes: Mapping[int, Lifetime]) -> MemoryPlan:
     """Place every buffer; none overlaps another that lives at the same time."""
     offsets: dict[int, int] = {}
-    total = 0
-    living: list[int] = []
+    free = _FreeSpace()
+    dying: list[tuple[int, int]] = []  # a heap of (last step, buffer)
     for buffer in sorted(lifetimes, key=lambda b: (lifetimes[b].first, -lifetimes[b].size, b)):
         life = lifetimes[buffer]
-        living = [b for b in living if lifetimes[b].last >= life.first]
-        offsets[buffer] = _best_gap(sorted((offsets[b], lifetimes[b].size) for b in living), life.size)
-        total = max(total, offsets[buffer] + _aligned(life.size))
-        living.append(buffer)
-    return MemoryPlan(offsets, total)
+        while dying and dying[0][0] < life.first:
+            _, dead = heapq.heappop(dying)
+            free.give_back(offsets[dead], _aligned(lifetimes[dead].size))
+        offsets[buffer] = free.take(_aligned(life.size))
+        heapq.heappush(dying, (life.last, buffer))
+    return MemoryPlan(offsets, free.most)
 
 
-def _best_gap(taken: list[tuple[int, int]], size: int) -> int:
-    """The start of the tightest gap between the taken ranges that holds `size` bytes, or the end of them all."""
-    best: tuple[int, int] | None = None
-    end = 0
-    for start, length in taken:
-        gap = start - end
-        if gap >= _aligned(size) and (best is None or gap < best[0]):
-            best = gap, end
-        end = max(end, start + _aligned(length))
-    return best[1] if best else end
+class _FreeSpace:
+    """The gaps between what lives, up to its `end`; `most` is the furthest that it ever was."""
+
+    def __init__(self) -> None:
+        self.end = self.most = 0
+        self.by_size: list[tuple[int, int]] = []  # (size, start) of every gap, ascending
+        self.by_start: dict[int, int] = {}  # start → size
+        self.by_end: dict[int, int] = {}  # end → start
+
+    def take(self, size: int) -> int:
+        """Where `size` bytes go: the start of the tightest gap that holds them, or the end of all."""
+        place = bisect.bisect_left(self.by_size, (size, 0))
+        if place == len(self.by_size):
+            start, self.end = self.end, self.end + size
+            self.most = max(self.most, self.end)
+            return start
+        length, start = self.by_size[place]
+        self._remove(start)
+        if length > size:
+            self._add(start + size, length - size)
+        return start
+
+    def give_back(self, start: int, size: int) -> None:
+        """Bytes that nothing needs any more; gaps that touch become one."""
+        if start + size in self.by_start:
+            size += self._remove(start + size)
+        if start in self.by_end:
+            before = self.by_end[start]
+            size += self._remove(before)
+            start = before
+        if start + size == self.end:
+            self.end = start
+        else:
+            self._add(start, size)
+
+    def _add(self, start: int, size: int) -> None:
+        bisect.insort(self.by_size, (size, start))
+        self.by_start[start], self.by_end[start + size] = size, start
+
+    def _remove(self, start: int) -> int:
+        size = self.by_start.pop(start)
+        del self.by_end[start + size]
+        del self.by_size[bisect.bisect_left(self.by_size, (size, start))]
+        return size
 
 
 def _aligned(size: int) -> int:
