@@ -26,6 +26,8 @@ from framework.reference import checked_value
 
 _RECYCLED_FROM = 16384
 """Bytes from which on a result's memory is worth keeping: fresh pages cost a fault each."""
+_OBJECT, _KERNEL = 400, 16384
+"""Bytes that a step or a small array takes in tables and as objects, and those of a kernel's code, about."""
 _REFERENCES = 2  # to a pooled array that nobody else holds, as sys.getrefcount counts: the list's and the argument's
 
 
@@ -34,7 +36,8 @@ class CpuExecutable:
 
     Attributes:
         arena_bytes: memory for all temporaries.
-        step_count: loops and products of one run.
+        step_count: loops and products of one run. kernel_count: how many of them differ.
+        nbytes: what it holds in memory, about: temporaries, constants, tables and its share of the code.
     """
 
     def __init__(self, graph: Graph, budget: ThreadBudget) -> None:
@@ -47,6 +50,7 @@ class CpuExecutable:
         self._budget = budget
         self._lock = threading.Lock()
         self._schedule = compile_steps(lowered.steps, sgemm)
+        self.kernel_count = len(set(self._schedule.kernels))
         address, self._driver = driver()
         self._run = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(address)
         self._arena = np.empty(plan.size + ALIGNMENT, np.uint8)
@@ -55,6 +59,8 @@ class CpuExecutable:
         start = -(-_address(self._arena) // ALIGNMENT) * ALIGNMENT
         self._words = _driver_words(self._schedule, self._table)
         self._fields = np.array([_word(array) for array in self._words.values()], np.int64)
+        constants = sum(constant.nbytes + _OBJECT for constant in lowered.constants)
+        self.nbytes = plan.size + constants + _OBJECT * len(lowered.steps) + _KERNEL * self.kernel_count
         inputs: dict[int, int] = {}
         outputs: dict[int, int] = {}
         for place, buffer in enumerate(lowered.buffers):

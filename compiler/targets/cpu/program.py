@@ -51,7 +51,7 @@ def orientation(window: Window) -> tuple[bool, int] | None:
     return None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Kernel:
     """Machine code of a step at `address`, valid while this object lives: it keeps the module."""
 
