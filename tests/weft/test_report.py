@@ -184,7 +184,7 @@ def test_a_compiled_program_is_the_same_workload_on_every_machine(weft: Any, tmp
         (["digits-mlp", "--inference", "--epochs", "2"], ["--inference trains nothing, so --epochs has no meaning"]),
         (["digits-mlp", "--int8", "--epochs", "2"], ["--int8 trains nothing, so --epochs has no meaning"]),
         (["digits-mlp", "--percentile", "99"], ["--percentile says how int8 is calibrated; add --int8"]),
-        (["digits-mlp", "--epochs", "0"], ["'--epochs': 0 is not in the range x>=1"]),
+        (["digits-mlp", "--epochs", "0"], ["'--epochs': 0 is not in the range 1<=x<=2147483647"]),
         (["digits-mlp", "--machine", "nanno"], ["no machine 'nanno'"]),
         (["digits-mlp", "-o", "no/such"], ["no does not exist; make it first, or give another"]),
         (["digits-mlp", "-o", "copy.weft"], ["copy.weft is not a directory; give the name of one"]),
