@@ -132,6 +132,17 @@ def test_waits_that_are_put_off_count(posts: int, reached: int) -> None:
         run(*lines)
 
 
+def test_the_first_instruction_of_all_can_be_the_one_that_is_put_off() -> None:
+    vector = "vector d=acc[0x400] post=s0"
+    with pytest.raises(ProgramError, match=r"^semaphore s0 can reach 256 while instruction 0 \(matmul, from p\.s:3\)"):
+        run(f"{MATMUL} wait=s0", "loop count=256", vector, "end", "loop count=255", f"{MATMUL} wait=s0", "end")
+    # Nothing goes on until it has started, and only then it gets too much.
+    first = f"{MATMUL} wait=s0 post=s1", vector, "vector d=acc[0x400] wait=s1"
+    run(*first, "loop count=255", vector, "end", "loop count=255", f"{MATMUL} wait=s0", "end")
+    with pytest.raises(ProgramError, match=r"^semaphore s0 can reach 256 while instruction 7 \(matmul, from p\.s:10\)"):
+        run(*first, "loop count=256", vector, "end", "loop count=256", f"{MATMUL} wait=s0", "end")
+
+
 def test_three_thousand_instructions_take_less_than_two_seconds() -> None:
     acc = 1 << 24
     body: list[Instruction] = []
