@@ -116,7 +116,8 @@ class QuantisedLinear(Module):
         values = cast(x._read(), float32)
         integers = apply("quantise", values, expand(self.input_multiplier._read(), x.shape))
         seen = apply("dequantise", integers, expand(scale, x.shape))
-        column = apply("reshape", weight_scale, shape=(self.out_features, 1))
+        # Not a reshape of the known value, which would be another value: passes must know the scale again in the bias.
+        column = apply("reshape", expand(weight_scale, (1, self.out_features)), shape=(self.out_features, 1))
         shape = (self.out_features, self.in_features)
         weight = apply("dequantise", self.weight._read(), expand(column, shape))
         result = apply("matmul", seen, weight, transpose_a=False, transpose_b=True, accumulate="float32")

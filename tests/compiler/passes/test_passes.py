@@ -11,7 +11,7 @@ import pytest
 from compiler.passes import pipeline
 from compiler.passes.precision import precision
 from framework import reference
-from framework.builder import GraphBuilder
+from framework.builder import GraphBuilder, constant_value
 from framework.errors import GraphError
 from framework.graph import Graph
 
@@ -72,6 +72,20 @@ def test_constant_folding_folds_scalars_under_broadcasts() -> None:
         %3 = mul(%0, %2) : float32[2, 3]
         output y = %3
     """)
+
+
+def test_constant_folding_is_exact_in_int64_and_wraps() -> None:
+    b = GraphBuilder()
+    large, two = b.constant(2**62 + 1, "int64"), b.constant(2, "int64")
+    folded = {
+        "odd": b.apply("add", large, two), "wrapped": b.apply("mul", large, two),
+        "saturated": b.apply("cast", large, dtype="int32"),
+        "most": b.apply("cast", b.constant(1e30, "float32"), dtype="int64"),
+    }  # fmt: skip
+    after = pipeline.run(b.build(folded), ["constant_folding"])
+    assert {node.op for node in after.nodes} == {"constant"}
+    values = {name: int(constant_value(after.nodes[i])) for name, i in after.outputs}
+    assert values == {"odd": 2**62 + 3, "wrapped": -(2**63) + 2, "saturated": 2**31 - 1, "most": 2**63 - 1}
 
 
 def test_constant_folding_carries_no_large_constant() -> None:
