@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Sequence
 from typing import Any
@@ -11,6 +12,8 @@ from framework.origin import user_line
 from framework.primitives.base import Shape
 
 Dims = int | Sequence[int] | None
+MOST = 1 << 40
+"""More elements than any machine here has memory for."""
 
 
 def axis(dim: Any, shape: Shape, *, new: bool = False) -> int:
@@ -19,7 +22,7 @@ def axis(dim: Any, shape: Shape, *, new: bool = False) -> int:
     new: the place of an axis that is to be put in. Raises AxisError for a place outside, DTypeError for no integer.
     """
     rank = len(shape) + 1 if new else max(len(shape), 1)
-    number = _whole(dim, "an axis")
+    number = whole(dim, "an axis")
     if not -rank <= number < rank:
         raise AxisError(
             f"{user_line()}: axis {number} is outside shape {list(shape)}: {'a new axis is' if new else 'axes are'} "
@@ -53,18 +56,29 @@ def permutation(order: Sequence[Any], shape: Shape) -> tuple[int, ...]:
 def extents(given: Sequence[Any], what: str = "shape") -> tuple[int, ...]:
     """Extents given one by one or as one sequence: f(2, 3) or f((2, 3)). Raises DTypeError for what is no integer."""
     listed = given[0] if len(given) == 1 and not hasattr(given[0], "__index__") else given
-    return tuple(_whole(extent, f"an extent of the {what}") for extent in _listed(listed))
+    return tuple(whole(extent, f"an extent of the {what}") for extent in _listed(listed))
 
 
 def sizes(given: Sequence[Any], what: str = "shape") -> tuple[int, ...]:
-    """Extents of something new, so none is negative. Raises ShapeError or DTypeError."""
+    """Extents of something new, so none is negative, and what memory can hold. Raises ShapeError or DTypeError."""
     shape = extents(given, what)
+    if math.prod(shape) > MOST or any(extent > MOST for extent in shape):
+        raise ShapeError(f"{user_line()}: the {what} has more than 2^40 elements, which no memory holds")
     if any(extent < 0 for extent in shape):
         raise ShapeError(f"{user_line()}: the {what} {list(shape)} has a negative extent")
     return shape
 
 
-def _whole(value: Any, what: str) -> int:
+def count(value: Any, what: str, least: int = 0) -> int:
+    """A number of things: an integer from ``least`` up to what memory can hold. Raises ShapeError or DTypeError."""
+    number = whole(value, what)
+    if not least <= number <= MOST:
+        found = number if abs(number) <= MOST else f"one of {number.bit_length()} bits"
+        raise ShapeError(f"{user_line()}: {what} is at least {least} and at most 2^40; it is {found}")
+    return number
+
+
+def whole(value: Any, what: str) -> int:
     """An integer (of Python, NumPy or anything like it), but no bool."""
     try:
         if isinstance(value, bool):
@@ -72,6 +86,16 @@ def _whole(value: Any, what: str) -> int:
         return operator.index(value)
     except TypeError:
         raise DTypeError(f"{user_line()}: {what} is an integer, not {_shown(value)}") from None
+
+
+def real(value: Any, what: str) -> float:
+    """A number as a float. Raises DTypeError."""
+    try:
+        if isinstance(value, str | bytes):
+            raise TypeError
+        return float(value)
+    except (TypeError, ValueError, OverflowError):
+        raise DTypeError(f"{user_line()}: {what} is a number, not {_shown(value)}") from None
 
 
 def _listed(value: Any) -> Sequence[Any]:

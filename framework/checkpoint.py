@@ -161,7 +161,10 @@ def fitted(name: str, value: Any, like: Tensor) -> Array:
     element type cannot hold: those out of its range, and fractions where it has integers.
     """
     dtype = like.dtype
-    array = np.asarray(value.numpy() if isinstance(value, Tensor) else value)
+    try:
+        array = np.asarray(value.numpy() if isinstance(value, Tensor) else value)
+    except ValueError:
+        raise CheckpointError(f"{name} is {list(like.shape)} in the model, but a ragged list in the state") from None
     if array.shape != like.shape:
         raise CheckpointError(f"{name} is {list(like.shape)} in the model, but {list(array.shape)} in the state")
     if array.dtype.kind not in "biuf" and array.dtype != bfloat16.numpy:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from framework.axes import count
 from framework.dtypes import as_dtype
-from framework.errors import CheckpointError, FrameworkError, ShapeError
+from framework.errors import AxisError, CheckpointError, ShapeError
 from framework.origin import user_line
 from framework.primitives.base import Array
 from framework.random import Generator, default_generator
@@ -40,7 +41,11 @@ class TensorDataset:
         return len(self.fields[0])
 
     def __getitem__(self, index: int) -> tuple[Tensor, ...]:
-        return tuple(field[0] for field in self.take(np.array([index])))
+        try:
+            return tuple(field[0] for field in self.take(np.array([index])))
+        except (IndexError, ValueError):
+            rows = len(self)
+            raise AxisError(f"{user_line()}: a dataset of {rows} rows is indexed by their numbers") from None
 
     def take(self, indices: Array) -> tuple[Tensor, ...]:
         """The rows with these indices of each field, of its element type."""
@@ -65,8 +70,7 @@ class DataLoader:
         generator: Generator | None = None,
         seed: int | None = None,
     ) -> None:
-        if batch_size < 1:
-            raise FrameworkError(f"{user_line()}: batch_size must be at least 1; it is {batch_size}")
+        batch_size = count(batch_size, "batch_size", least=1)
         self.dataset, self.batch_size, self.shuffle, self.drop_last = dataset, batch_size, shuffle, drop_last
         self.generator = generator if seed is None else Generator(seed)
         self._pass = _Pass(None, 0)
@@ -77,13 +81,13 @@ class DataLoader:
         return whole + (1 if rest and not self.drop_last else 0)
 
     def __iter__(self) -> Iterator[tuple[Tensor, ...]]:
-        count = len(self.dataset)
+        examples = len(self.dataset)
         if not self._resumed:
             self._pass = _Pass(self._source().get_state() if self.shuffle else None, 0)
         this, fresh, self._resumed = self._pass, not self._resumed, False
-        order = np.arange(count)
+        order = np.arange(examples)
         if self.shuffle:
-            order = (self._source() if fresh else Generator().set_state(this.order)).permutation(count)
+            order = (self._source() if fresh else Generator().set_state(this.order)).permutation(examples)
         while this.given < len(self):
             chosen = order[this.given * self.batch_size : (this.given + 1) * self.batch_size]
             this.given += 1
@@ -106,6 +110,9 @@ class DataLoader:
         """Stand where ``state_dict`` was called, the generator too. Raises CheckpointError for the state of a loader of
         other data or with other settings, saying what differs; nothing is changed then."""
         expected = {"given", *self._settings(), "order", "generator"}
+        if not isinstance(state, Mapping):
+            kind = type(state).__name__
+            raise CheckpointError(f"{user_line()}: load_state_dict takes what state_dict() gave, not {kind}")
         if state.keys() != expected:
             raise CheckpointError(f"a loader's state is {', '.join(sorted(expected))}, not {', '.join(sorted(state))}")
         for name, own in self._settings().items():

@@ -80,7 +80,7 @@ def as_dtype(value: DType | str | np.dtype[Any] | type) -> DType:
         return DTYPES[value]
     try:
         stored = np.dtype(value)
-    except TypeError:
+    except (TypeError, ValueError):
         stored = None
     found = None if stored is None else _BY_NUMPY.get(stored) or _STORED_AS.get(stored.name)
     if found is None:

@@ -15,6 +15,10 @@ class ShapeError(FrameworkError, ValueError):
     """Shapes that do not fit together; the message names all of them."""
 
 
+class AbstractError(FrameworkError, NotImplementedError):
+    """A module or optimiser without the method that says what it does."""
+
+
 class AxisError(ShapeError, IndexError):
     """An axis or an index outside what a tensor has."""
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from framework.axes import axis, sizes
+from framework.axes import axis, count, sizes
 from framework.device import Device, get_device
 from framework.dtypes import DType, as_dtype, bfloat16, bool_, float32, int32
 from framework.errors import DTypeError, FrameworkError, ShapeError
@@ -40,11 +40,13 @@ def ones(*shape: Any, dtype: DType | str = float32, device: str | Device | None 
 
 def zeros_like(like: Tensor) -> Tensor:
     """Zeros with the shape, dtype and device of ``like``."""
+    like = operand("zeros_like", like)
     return full(like.shape, 0, like.dtype, like._expr.device)
 
 
 def ones_like(like: Tensor) -> Tensor:
     """Ones with the shape, dtype and device of ``like``."""
+    like = operand("ones_like", like)
     return full(like.shape, 1, like.dtype, like._expr.device)
 
 
@@ -173,7 +175,7 @@ def is_class(labels: Tensor, classes: int) -> Tensor:
 
 def one_hot(labels: Tensor, classes: int) -> Tensor:
     """int32 [..., classes]: 1 at the label of each row, else 0."""
-    return is_class(labels, classes).to(int32)
+    return is_class(operand("one_hot", labels), count(classes, "the number of classes")).to(int32)
 
 
 def _reduced(losses: Tensor, reduction: str, sign: int = 1) -> Tensor:

@@ -8,7 +8,7 @@ from typing import Any, Self
 from framework.checkpoint import fitted
 from framework.device import Device
 from framework.dtypes import DType
-from framework.errors import CheckpointError, FrameworkError, TraceError
+from framework.errors import AbstractError, CheckpointError, FrameworkError, TraceError
 from framework.origin import inside, user_line
 from framework.primitives.base import Array
 from framework.refusals import FrameworkObject
@@ -86,7 +86,7 @@ class Module(FrameworkObject):
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """What the module computes; subclasses say."""
-        raise NotImplementedError(f"{type(self).__name__} has no forward()")  # torch's way: abc would refuse containers
+        raise AbstractError(f"{user_line()}: {type(self).__name__} has no forward(); define it, or call what it holds")
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         with inside(self._name, type(self).__name__):

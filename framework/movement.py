@@ -76,7 +76,7 @@ class Movement:
 
     def squeeze(self, dim: Any = None) -> Any:
         """Without axes of extent 1 (all, or those of ``dim``)."""
-        chosen = () if dim is not None and not isinstance(dim, int) and not len(dim) else axes(dim, self.shape)
+        chosen = () if dim is not None and isinstance(dim, list | tuple) and not dim else axes(dim, self.shape)
         return self._view("reshape", shape=tuple(n for d, n in enumerate(self.shape) if n != 1 or d not in chosen))
 
     def size(self, dim: int | None = None) -> Any:

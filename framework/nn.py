@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self, overload
 import numpy as np
 
 from framework import functional
+from framework.axes import MOST
 from framework.errors import FrameworkError, PlaceError, ShapeError
 from framework.module import Module, Parameter
 from framework.origin import user_line
@@ -36,7 +37,7 @@ class Linear(Module):
     ) -> None:
         super().__init__()
         for name, value in (("in_features", in_features), ("out_features", out_features)):
-            if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
+            if isinstance(value, bool) or not isinstance(value, int | np.integer) or not 1 <= value <= MOST:
                 raise ShapeError(f"{user_line()}: Linear: {name} is a positive integer, not {value!r}")
         self.in_features, self.out_features = int(in_features), int(out_features)
         source, bound = generator or default_generator(), 1 / math.sqrt(max(in_features, 1))
@@ -140,6 +141,8 @@ class ModuleList(_Places):
 
     def __init__(self, modules: Iterable[Module] = ()) -> None:
         super().__init__()
+        if not isinstance(modules, Iterable):
+            raise FrameworkError(f"{user_line()}: a ModuleList takes a list of modules, not a {type(modules).__name__}")
         for module in modules:
             self.append(module)
 

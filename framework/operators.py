@@ -159,6 +159,10 @@ class Operators(Movement, Writing):
 
     def __pow__(self, exponent: int | float) -> Any:
         """Powers by whole numbers (products) and by 0.5 (square root)."""
+        if isinstance(exponent, np.number):
+            exponent = exponent.item()
+        if not isinstance(exponent, int | float):
+            raise DTypeError(f"{user_line()}: ** takes a number as exponent, not a {type(exponent).__name__}")
         if exponent == 0.5:
             return self.sqrt()
         if not isinstance(exponent, int) and not float(exponent).is_integer():

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from framework.checkpoint import fitted
-from framework.errors import CheckpointError, FrameworkError, TraceError
+from framework.errors import AbstractError, CheckpointError, FrameworkError, TraceError
 from framework.lazy import is_left_over, no_grad
 from framework.module import Parameter
 from framework.origin import user_line
@@ -87,7 +87,7 @@ class Optimizer(FrameworkObject):
 
     def update(self, index: int, parameter: Parameter, gradient: Tensor) -> None:
         """Assign the parameter its new value, and the optimiser's own state; subclasses say how."""
-        raise NotImplementedError(f"{type(self).__name__} has no update()")  # abstract; step() is shared
+        raise AbstractError(f"{user_line()}: {type(self).__name__} has no update(); define what a step does")
 
     def named_state(self) -> Iterator[tuple[str, Tensor]]:
         """The learning rate and the optimiser's own tensors by name."""
@@ -161,8 +161,9 @@ def _not_negative(what: str, value: Any) -> float:
     """``value`` as a float. Raises FrameworkError if it is no number or negative."""
     try:
         number = float(value)
-    except (TypeError, ValueError):
-        raise FrameworkError(f"{user_line()}: {what} is a number, not {value!r}") from None
+    except (TypeError, ValueError, OverflowError):
+        shown = value if isinstance(value, str) else type(value).__name__
+        raise FrameworkError(f"{user_line()}: {what} is a number, not {shown!r}") from None
     if not number >= 0:
         raise FrameworkError(f"{user_line()}: {what} must not be negative; it is {number}")
     return number

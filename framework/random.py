@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from framework.axes import sizes
+from framework.axes import count as _count
+from framework.axes import real, sizes, whole
 from framework.errors import FrameworkError, TraceError
 from framework.origin import user_line
 from framework.primitives.base import Shape
 from framework.refusals import unknown_name
-from framework.tensor import Tensor
+from framework.tensor import Tensor, stored
 from framework.tracing import current_trace
 
 Words = npt.NDArray[np.uint32]
@@ -51,7 +52,7 @@ class Generator:
 
     def manual_seed(self, seed: int) -> Generator:
         """Start again from ``seed``."""
-        self.seed, self.draws = seed & (2**64 - 1), 0
+        self.seed, self.draws = whole(seed, "a seed") & (2**64 - 1), 0
         return self
 
     def get_state(self) -> npt.NDArray[np.int64]:
@@ -60,7 +61,7 @@ class Generator:
 
     def set_state(self, state: Any) -> Generator:
         """Go on from where ``get_state`` was called. Raises FrameworkError for anything else than its array."""
-        words = np.asarray(state.numpy() if isinstance(state, Tensor) else state)
+        words = state.numpy() if isinstance(state, Tensor) else stored(state, None)
         if words.shape != (2,) or words.dtype != np.int64:
             found = f"{words.dtype}{list(words.shape)}"
             raise FrameworkError(f"{user_line()}: a generator's state is what get_state() gave, int64[2], not {found}")
@@ -77,17 +78,19 @@ class Generator:
         draw = np.array([self.draws & 0xFFFFFFFF], np.uint32), np.array([self.draws >> 32], np.uint32)
         key = threefry2x32((self.seed & 0xFFFFFFFF, self.seed >> 32), *draw)
         self.draws += 1
-        index = np.arange(count, dtype=np.uint64)
+        index = np.arange(_count(count, "the number of words"), dtype=np.uint64)
         low, high = (index & np.uint64(0xFFFFFFFF)).astype(np.uint32), (index >> np.uint64(32)).astype(np.uint32)
         return threefry2x32((int(key[0][0]), int(key[1][0])), low, high)[0]
 
     def uniform(self, shape: Shape, low: float = 0.0, high: float = 1.0) -> npt.NDArray[np.float32]:
         """float32 numbers in [low, high), 24 random bits each."""
+        shape, low, high = sizes((shape,)), real(low, "low"), real(high, "high")
         unit = (self.bits(math.prod(shape)) >> np.uint32(8)).astype(np.float32) * np.float32(2**-24)
         return (np.float32(low) + unit * np.float32(high - low)).reshape(shape)
 
     def normal(self, shape: Shape) -> npt.NDArray[np.float32]:
         """float32 numbers of mean 0 and variance 1 (Box-Muller)."""
+        shape = sizes((shape,))
         count = math.prod(shape)
         radius = np.sqrt(-2 * np.log((self.bits(count).astype(np.float64) + 1) * 2.0**-32))
         angle = self.bits(count).astype(np.float64) * (2 * math.pi * 2.0**-32)

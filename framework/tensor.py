@@ -360,9 +360,14 @@ def stored(data: Any, dtype: DType | None) -> Array:
             dtype = python_dtype(data) if isinstance(data, Number) else data_dtype(array.dtype)
     except (ValueError, TypeError) as error:
         raise DTypeError(f"{user_line()}: cannot make a tensor of {type(data).__name__}: {error}") from None
-    if dtype.kind == "int" and array.size and array.dtype.kind != "b":
-        _check_range(array, dtype)
-    return np.array(array, dtype=dtype.numpy, order="C")
+    try:
+        if dtype.kind == "int" and array.size and array.dtype.kind != "b":
+            _check_range(array, dtype)
+        return np.array(array, dtype=dtype.numpy, order="C")
+    except DTypeError:
+        raise
+    except (ValueError, TypeError, OverflowError) as error:
+        raise DTypeError(f"{user_line()}: cannot make a {dtype} tensor of {type(data).__name__}: {error}") from None
 
 
 def _check_range(array: Array, dtype: DType) -> None:
