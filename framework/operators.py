@@ -194,7 +194,7 @@ class Operators(Movement, Writing):
         wanted = as_dtype(dtype) if dtype is not None else self.dtype if self.dtype.is_float else int64
         if wanted is bool_:
             raise DTypeError(f"{user_line()}: sum() gives numbers, not bool; write (x != 0).amax() for any of them")
-        return self._of(apply("sum", cast(self._read(), wanted), axes=self._axes(dim), keepdims=keepdim))
+        return self._of(apply("sum", cast(self._read(), wanted), axes=self._axes(dim), keepdims=bool(keepdim)))
 
     def mean(self, dim: Dims = None, keepdim: bool = False, dtype: DType | str | None = None) -> Any:
         """Mean over axes (all by default), of floats or of elements cast to a float ``dtype``; it is rounded once.
@@ -211,7 +211,7 @@ class Operators(Movement, Writing):
     def amax(self, dim: Dims = None, keepdim: bool = False) -> Any:
         """Largest element over axes; equal maxima share the gradient."""
         numbers = cast(self._read(), int8) if self.dtype is bool_ else self._read()
-        return self._of(cast(apply("max", numbers, axes=self._axes(dim), keepdims=keepdim), self.dtype))
+        return self._of(cast(apply("max", numbers, axes=self._axes(dim), keepdims=bool(keepdim)), self.dtype))
 
     def amin(self, dim: Dims = None, keepdim: bool = False) -> Any:
         """Smallest element over axes; equal minima share the gradient."""
@@ -234,7 +234,7 @@ class Operators(Movement, Writing):
             return self.flatten().argmax(0)
         if not self.shape:
             return self.reshape(1).argmax(axis(dim, ())).reshape(())
-        return self._apply("argmax", axis=axis(dim, self.shape), keepdims=keepdim)
+        return self._apply("argmax", axis=axis(dim, self.shape), keepdims=bool(keepdim))
 
     # Products
 
