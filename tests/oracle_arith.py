@@ -9,7 +9,7 @@ import random
 from collections.abc import Callable
 from fractions import Fraction
 
-from isa.functions import coefficients
+from weft.isa.functions import coefficients
 
 MASK = 0xFFFFFFFF
 NAN = 0x7FC00000

@@ -21,25 +21,25 @@ __framework__ = True
 
 _OTHERS = {
     "digits": "weft.datasets",
-    "Machine": "isa.machine",
-    "load_machine": "isa.machine",
-    "Program": "isa.program",
-    "get_engine": "sim.engines",
-    "verify": "sim.verify",
+    "Machine": "weft.isa.machine",
+    "load_machine": "weft.isa.machine",
+    "Program": "weft.isa.program",
+    "get_engine": "weft.sim.engines",
+    "verify": "weft.sim.verify",
     "compile": "weft.inspection",
     "profile": "weft.inspection",
     "report": "weft.reporting",
-    "device": "framework.device",
-    "quantise": "framework.quantisation",
-    "CalibrationError": "framework.quantisation",
-    "load_program": "isa.container",
-    "save_program": "isa.container",
-    "assemble": "isa.assembler",
-    "disassemble": "isa.disassembler",
-    "validate_program": "isa.validator",
-    "check_program": "isa.checker",
-    "WeftError": "isa.errors",
-    "CompileError": "compiler.errors",
+    "device": "weft.framework.device",
+    "quantise": "weft.framework.quantisation",
+    "CalibrationError": "weft.framework.quantisation",
+    "load_program": "weft.isa.container",
+    "save_program": "weft.isa.container",
+    "assemble": "weft.isa.assembler",
+    "disassemble": "weft.isa.disassembler",
+    "validate_program": "weft.isa.validator",
+    "check_program": "weft.isa.checker",
+    "WeftError": "weft.isa.errors",
+    "CompileError": "weft.compiler.errors",
 }
 """Public names that do not come from ``framework``, and their modules."""
 
@@ -60,17 +60,17 @@ def __getattr__(name: str) -> Any:
         return value
     if _LEFT_OUT:
         raise AttributeError(f"module 'weft' has no attribute {name!r}")
-    from framework import EXPORTS, MODULES
+    from weft.framework import EXPORTS, MODULES
 
     if name in MODULES:
-        value = importlib.import_module(f"framework.{name}")
+        value = importlib.import_module(f"weft.framework.{name}")
     else:
         module = next((m for m, names in EXPORTS.items() if name in names.split()), None)
         if module is None:
-            from framework.refusals import unknown_name
+            from weft.framework.refusals import unknown_name
 
             unknown_name("weft", {"__name__": __name__, "__all__": __dir__()})(name)
-        value = getattr(importlib.import_module(f"framework.{module}"), name)
+        value = getattr(importlib.import_module(f"weft.framework.{module}"), name)
     globals()[name] = value
     return value
 
@@ -78,6 +78,6 @@ def __getattr__(name: str) -> Any:
 def __dir__() -> list[str]:
     if _LEFT_OUT:
         return sorted({*globals(), *_OTHERS} - set(_LEFT_OUT))
-    from framework import EXPORTS, MODULES
+    from weft.framework import EXPORTS, MODULES
 
     return sorted({*globals(), *MODULES, *_OTHERS, *(n for names in EXPORTS.values() for n in names.split())})

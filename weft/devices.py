@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from framework.device import Device, get_device
-from isa.machine import load
+from weft.framework.device import Device, get_device
+from weft.isa.machine import load
 
 
 def device_of(device: str, machine: str, settings: tuple[tuple[str, int], ...], engine: str) -> Device:

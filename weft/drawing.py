@@ -22,7 +22,7 @@ _COMMAND = "from weft.drawing import work; work()"
 def work() -> None:
     """What such a process does: import, warm up, read one line [directory, result] from stdin, draw, and answer with
     one line on stdout: null, or the [errno, message] of an OSError."""
-    from reports import page
+    from weft.reports import page
 
     page.warm_up()
     line = sys.stdin.readline()
@@ -66,7 +66,7 @@ class Drawing:
         self._worker: subprocess.Popen[str] | None = None
 
     def __enter__(self) -> Drawing:
-        if "reports.page" not in sys.modules:  # else there is nothing to gain
+        if "weft.reports.page" not in sys.modules:  # else there is nothing to gain
             with suppress(OSError):  # no more processes: it is drawn here
                 self._worker = _start()
         return self
@@ -81,7 +81,7 @@ class Drawing:
         if problem is not None:
             raise OSError(*problem, str(directory))
         if not drawn:
-            from reports.page import write_all
+            from weft.reports.page import write_all
 
             write_all(directory, result)
 

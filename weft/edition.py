@@ -5,12 +5,12 @@
 
 from __future__ import annotations
 
-from isa.errors import MissingToolError
+from weft.isa.errors import MissingToolError
 
 LEFT_OUT: tuple[str, ...] = ()
 """Public names of ``weft`` that this edition lacks; empty in the whole weft."""
 
-PARTS = ("framework", "compiler", "rtl", "reports", "sim.rtl", "sim.pysim")
+PARTS = ("weft.framework", "weft.compiler", "weft.rtl", "weft.reports", "weft.sim.rtl", "weft.sim.pysim")
 """Packages and modules that the course edition leaves out."""
 
 VERBS = ("asm", "disasm", "sim", "lab", "cache", "doctor", "completion")

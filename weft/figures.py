@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from isa.events import EVENTS
-from isa.instructions import UNITS
-from isa.program import Program
-from sim.operators import useful_macs
-from sim.run import Run
-from sim.stalls import WORKING, largest_stall
+from weft.isa.events import EVENTS
+from weft.isa.instructions import UNITS
+from weft.isa.program import Program
+from weft.sim.operators import useful_macs
+from weft.sim.run import Run
+from weft.sim.stalls import WORKING, largest_stall
 
 SCHEMA = 1
 

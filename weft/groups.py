@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from isa.text import unknown
+from weft.isa.text import unknown
 
 
 class Group(click.Group):

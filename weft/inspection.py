@@ -9,18 +9,18 @@ from typing import Any
 
 import numpy as np
 
-from compiler.targets.accel.device import AccelDevice
-from framework.device import Device, compiled, get_device
-from framework.graph import Graph
-from framework.jit import JitFunction, jit
-from isa.container import check_machine
-from isa.errors import WeftError
-from isa.machine import Machine
-from isa.machine import load as load_machine
-from isa.program import Program
-from reports import profile as profiles
-from sim.engines import get_engine
-from sim.run import Run
+from weft.compiler.targets.accel.device import AccelDevice
+from weft.framework.device import Device, compiled, get_device
+from weft.framework.graph import Graph
+from weft.framework.jit import JitFunction, jit
+from weft.isa.container import check_machine
+from weft.isa.errors import WeftError
+from weft.isa.machine import Machine
+from weft.isa.machine import load as load_machine
+from weft.isa.program import Program
+from weft.reports import profile as profiles
+from weft.sim.engines import get_engine
+from weft.sim.run import Run
 
 Step = Callable[..., Any]
 _A_STEP = "a step (a function of tensors) and its arguments"

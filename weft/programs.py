@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from isa.container import load
-from isa.errors import WeftError
-from isa.program import Program
-from isa.text import suggestion
 from weft.devices import device_of
+from weft.isa.container import load
+from weft.isa.errors import WeftError
+from weft.isa.program import Program
+from weft.isa.text import suggestion
 from weft.models import RECIPES, recipe
 from weft.quantised import Calibration, quantised
 from weft.training import Session
@@ -72,8 +72,8 @@ def programs(
         raise WeftError(f"--int8 quantises a model ({', '.join(RECIPES)}); '{target}' is a program file")
     program = load(path)
     if machine is not None or settings:
-        from isa.container import check_machine
-        from weft.commands.options import machine_of
+        from weft.cli.options import machine_of
+        from weft.isa.container import check_machine
 
         check_machine(program, machine_of(machine or program.machine.name, settings), target)
     return [(target, program, program.image())]

@@ -6,10 +6,10 @@ import copy
 from dataclasses import dataclass
 from typing import Any
 
-from framework.jit import jit
-from framework.quantisation import quantise
-from framework.tensor import Tensor
 from weft.figures import utilisation
+from weft.framework.jit import jit
+from weft.framework.quantisation import quantise
+from weft.framework.tensor import Tensor
 from weft.training import Session
 
 DEFAULT_PERCENTILE = 99.9

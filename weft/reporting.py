@@ -10,18 +10,18 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from framework.device import Device, compiled, get_device, known_devices
-from framework.graph import Graph
-from framework.jit import JitFunction
-from framework.primitives.base import Array
-from isa.errors import WeftError
-from isa.program import Program
-from isa.text import suggestion
-from reports.result import HostTime, Parts, Training, Workload, build, dumps, workload_of
-from sim.run import Run
 from weft.devices import device_of
+from weft.framework.device import Device, compiled, get_device, known_devices
+from weft.framework.graph import Graph
+from weft.framework.jit import JitFunction
+from weft.framework.primitives.base import Array
+from weft.isa.errors import WeftError
+from weft.isa.program import Program
+from weft.isa.text import suggestion
 from weft.models import Recipe, recipe
 from weft.quantised import Calibration, quantised
+from weft.reports.result import HostTime, Parts, Training, Workload, build, dumps, workload_of
+from weft.sim.run import Run
 from weft.training import Outcome, Session
 
 EPOCHS = 3
@@ -47,7 +47,7 @@ class Report:
     @cached_property
     def html(self) -> str:
         """The page: one offline HTML file."""
-        from reports.page import render
+        from weft.reports.page import render
 
         return render(self.result)
 
@@ -58,14 +58,14 @@ class Report:
 
     def save(self, directory: str | Path) -> None:
         """Write index.html, result.json and figures/ into ``directory``; other files there stay. Raises OSError."""
-        from reports.page import write_all
         from weft.files import filling
+        from weft.reports.page import write_all
 
         with filling(Path(directory)) as folder:
             write_all(folder, self.result)
 
     def _repr_html_(self) -> str:
-        from reports.page import fragment
+        from weft.reports.page import fragment
 
         return fragment(self.result)
 
@@ -96,7 +96,7 @@ def report(
             raise WeftError("a named model takes a machine's name or file; compile a step for a Machine object")
         return Report(model_result(str(subject), machine=str(machine or "edu"), engine=engine or "fast"))
     if isinstance(subject, str | Path):
-        from isa.container import load
+        from weft.isa.container import load
 
         if not Path(subject).exists():
             near = suggestion(str(subject), RECIPES)
@@ -223,7 +223,7 @@ def _workload(chosen: Recipe, graph: Graph, step: str) -> Workload:
 
 def _useful_macs(graph: Graph) -> int:
     """Multiply-accumulates of the products that the targets run."""
-    from compiler.passes import pipeline
+    from weft.compiler.passes import pipeline
 
     graph = pipeline.run(graph, "accel")
     total = 0

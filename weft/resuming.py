@@ -19,10 +19,10 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from framework import checkpoint
-from framework.errors import CheckpointError
-from framework.primitives.base import Array
-from isa.reading import parse_json
+from weft.framework import checkpoint
+from weft.framework.errors import CheckpointError
+from weft.framework.primitives.base import Array
+from weft.isa.reading import parse_json
 from weft.training import Session
 
 FORMAT, SCHEMA = "weft training", 1

@@ -14,19 +14,19 @@ from typing import Any
 
 import numpy as np
 
-from framework.data import DataLoader, TensorDataset
-from framework.device import Device, compiled
-from framework.errors import CheckpointError
-from framework.jit import JitFunction, jit
-from framework.nn import Module
-from framework.optim import Optimizer
-from framework.primitives.base import Array
-from framework.random import Generator
-from framework.tensor import Tensor
-from isa.program import Program
-from sim.run import Run
 from weft.figures import stalls, utilisation
+from weft.framework.data import DataLoader, TensorDataset
+from weft.framework.device import Device, compiled
+from weft.framework.errors import CheckpointError
+from weft.framework.jit import JitFunction, jit
+from weft.framework.nn import Module
+from weft.framework.optim import Optimizer
+from weft.framework.primitives.base import Array
+from weft.framework.random import Generator
+from weft.framework.tensor import Tensor
+from weft.isa.program import Program
 from weft.models import Recipe
+from weft.sim.run import Run
 
 Progress = Callable[[int, int, float], None]
 """Called after every step with steps done, steps in all, the batch's loss."""

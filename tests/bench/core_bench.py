@@ -12,8 +12,8 @@ from axi_memory import AxiLite, AxiMemory
 from cocotb.clock import Clock
 from cocotb.triggers import ClockCycles, RisingEdge
 
-from isa.container import load
-from isa.registers import REGISTERS
+from weft.isa.container import load
+from weft.isa.registers import REGISTERS
 
 OFFSET = {register.name: register.offset for register in REGISTERS}
 

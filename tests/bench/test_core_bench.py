@@ -14,11 +14,11 @@ import pytest
 pytest.importorskip("amaranth", reason="needs Amaranth: pip install 'weft[rtl]'")
 pytest.importorskip("cocotb_tools", reason="needs cocotb: pip install 'weft[dev]'")
 
-from isa.container import save
-from isa.machine import load as load_machine
-from sim.fast.engine import FastEngine
-from sim.fuzz import random_program
-from sim.rtl.toolchain import find_toolchain
+from weft.isa.container import save
+from weft.isa.machine import load as load_machine
+from weft.sim.fast.engine import FastEngine
+from weft.sim.fuzz import random_program
+from weft.sim.rtl.toolchain import find_toolchain
 
 HERE = Path(__file__).parent
 
@@ -34,7 +34,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The nano core as an executable that cocotb drives."""
     from cocotb_tools.runner import get_runner
 
-    from rtl.verilog import export
+    from weft.rtl.verilog import export
 
     tools = find_toolchain()
     folder = tmp_path_factory.mktemp("bench")

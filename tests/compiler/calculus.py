@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from framework.primitives.base import Array
+from weft.framework.primitives.base import Array
 
 Function = Callable[..., Array]
 

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from framework.autodiff import gradients
-from framework.builder import GraphBuilder
-from framework.graph import Graph
-from framework.primitives.base import Array
+from weft.framework.autodiff import gradients
+from weft.framework.builder import GraphBuilder
+from weft.framework.graph import Graph
+from weft.framework.primitives.base import Array
 
 
 def _product(b: GraphBuilder, x: int, w: int) -> int:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from framework.autodiff import gradients
-from framework.builder import GraphBuilder
-from framework.dtypes import as_dtype
-from framework.graph import Graph
-from framework.primitives.base import Array
+from weft.framework.autodiff import gradients
+from weft.framework.builder import GraphBuilder
+from weft.framework.dtypes import as_dtype
+from weft.framework.graph import Graph
+from weft.framework.primitives.base import Array
 
 EDGES = (0, 1, 2, 0x3FFFFF, 0x400000, 0x400001, 0x3504F2, 0x3504F3, 0x3504F4, 0x7FFFFE, 0x7FFFFF)
 """Fractions where polynomials are joined, and the ends."""

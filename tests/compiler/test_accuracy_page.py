@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from compiler.accuracy import ACCEL_UNITS, GRADIENT_ULP, rows
+from weft.compiler.accuracy import ACCEL_UNITS, GRADIENT_ULP, rows
 
 PAGE = (Path(__file__).parents[2] / "docs" / "arithmetic.md").read_text()
 

@@ -8,15 +8,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from compiler.errors import CompileError
-from compiler.targets.accel.device import AccelDevice
-from compiler.targets.cpu.device import CpuDevice
-from framework import functional as F
-from framework.device import Device, use_device
-from framework.jit import jit
-from framework.tensor import Tensor
-from isa.checker import check
-from isa.validator import validate
+from weft.compiler.errors import CompileError
+from weft.compiler.targets.accel.device import AccelDevice
+from weft.compiler.targets.cpu.device import CpuDevice
+from weft.framework import functional as F
+from weft.framework.device import Device, use_device
+from weft.framework.jit import jit
+from weft.framework.tensor import Tensor
+from weft.isa.checker import check
+from weft.isa.validator import validate
 
 ACCELERATOR, PROCESSOR = AccelDevice("nano", tune=False), CpuDevice()
 VALUES = [

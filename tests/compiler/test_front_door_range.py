@@ -12,18 +12,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from compiler.targets.cpu.device import CpuDevice
-from framework import functional
-from framework.autodiff import gradients
-from framework.builder import GraphBuilder
-from framework.errors import FrameworkError
-from framework.graph import Graph
-from framework.jit import jit
-from framework.operators import Operators
-from framework.primitives.base import Array
-from framework.reference import evaluate, run
-from framework.tensor import Tensor
 from tests.compiler.sweep import errors, every_exponent
+from weft.compiler.targets.cpu.device import CpuDevice
+from weft.framework import functional
+from weft.framework.autodiff import gradients
+from weft.framework.builder import GraphBuilder
+from weft.framework.errors import FrameworkError
+from weft.framework.graph import Graph
+from weft.framework.jit import jit
+from weft.framework.operators import Operators
+from weft.framework.primitives.base import Array
+from weft.framework.reference import evaluate, run
+from weft.framework.tensor import Tensor
 
 ULP = {"x ** -3": 6, "x ** -2": 4, "x ** 3": 4}
 """Units in the last place allowed where it is not 3: a power is that many products."""

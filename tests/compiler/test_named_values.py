@@ -7,9 +7,9 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from framework import functional as F
-from framework.device import use_device
-from framework.tensor import Tensor
+from weft.framework import functional as F
+from weft.framework.device import use_device
+from weft.framework.tensor import Tensor
 
 DEVICES = ("numpy", "cpu", "accel")
 NAN, INF = float("nan"), float("inf")

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 import weft
-from framework import functional as F
-from framework import nn, optim, reference
-from framework.builder import GraphBuilder
-from framework.device import get_device
-from framework.graph import Graph
+from weft.framework import functional as F
+from weft.framework import nn, optim, reference
+from weft.framework.builder import GraphBuilder
+from weft.framework.device import get_device
+from weft.framework.graph import Graph
 
 DEVICES = ("numpy", "cpu", "accel")
 

@@ -13,18 +13,18 @@ import mpmath
 import numpy as np
 import pytest
 
-from compiler.accuracy import ACCEL_UNITS, CPU_ULP, GRADIENT_ULP, gradient_units
-from compiler.targets.accel.device import AccelDevice
-from compiler.targets.cpu.device import CpuDevice
-from framework.autodiff import gradients
-from framework.builder import GraphBuilder
-from framework.dtypes import float32
-from framework.graph import Graph
-from framework.primitives import PRIMITIVES
-from framework.primitives.base import Array
-from framework.reference import run
 from tests.compiler.calculus import BINARY, UNARY
 from tests.compiler.sweep import errors, every_bfloat16, every_exponent, flushed, graph_of, pairs, significand
+from weft.compiler.accuracy import ACCEL_UNITS, CPU_ULP, GRADIENT_ULP, gradient_units
+from weft.compiler.targets.accel.device import AccelDevice
+from weft.compiler.targets.cpu.device import CpuDevice
+from weft.framework.autodiff import gradients
+from weft.framework.builder import GraphBuilder
+from weft.framework.dtypes import float32
+from weft.framework.graph import Graph
+from weft.framework.primitives import PRIMITIVES
+from weft.framework.primitives.base import Array
+from weft.framework.reference import run
 
 DEVICES = ("numpy", "cpu", "accel")
 RANGE = {"float32": every_exponent, "bfloat16": every_bfloat16}

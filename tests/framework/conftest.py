@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from framework.device import use_device
-from framework.random import manual_seed
+from weft.framework.device import use_device
+from weft.framework.random import manual_seed
 
 
 @pytest.fixture(autouse=True)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from framework import functional as F
-from framework import nn, optim
-from framework.tensor import Tensor
+from weft.framework import functional as F
+from weft.framework import nn, optim
+from weft.framework.tensor import Tensor
 
 
 def make(momentum: float = 0.9) -> tuple[nn.Module, optim.SGD]:

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from framework import functional as F
-from framework.errors import AxisError, DTypeError, FrameworkError, ShapeError
-from framework.tensor import Tensor, tensor
+from weft.framework import functional as F
+from weft.framework.errors import AxisError, DTypeError, FrameworkError, ShapeError
+from weft.framework.tensor import Tensor, tensor
 
 SHAPES: list[tuple[int, ...]] = [(), (3,), (2, 3), (2, 1, 3), (1, 1), (0, 2)]
 AXES = [0, 1, -1, -2, 2, 3, -3, -4, 9, -10]

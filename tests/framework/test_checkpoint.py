@@ -10,13 +10,13 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from framework import nn, optim
-from framework.checkpoint import load, save
-from framework.dtypes import DTYPES
-from framework.errors import CheckpointError
-from framework.quantisation import quantise
-from framework.random import Generator
-from framework.tensor import tensor
+from weft.framework import nn, optim
+from weft.framework.checkpoint import load, save
+from weft.framework.dtypes import DTYPES
+from weft.framework.errors import CheckpointError
+from weft.framework.quantisation import quantise
+from weft.framework.random import Generator
+from weft.framework.tensor import tensor
 
 
 def test_round_trip(tmp_path: Path) -> None:

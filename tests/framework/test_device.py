@@ -7,10 +7,10 @@ from importlib import metadata
 import numpy as np
 import pytest
 
-from framework import device as devices
-from framework.builder import GraphBuilder
-from framework.device import Device, NumpyDevice, compiled, default_device, get_device, known_devices, use_device
-from framework.errors import DeviceError
+from weft.framework import device as devices
+from weft.framework.builder import GraphBuilder
+from weft.framework.device import Device, NumpyDevice, compiled, default_device, get_device, known_devices, use_device
+from weft.framework.errors import DeviceError
 
 
 class Sized:

@@ -7,12 +7,12 @@ import re
 import numpy as np
 import pytest
 
-from framework import jit as jits
-from framework.builder import GraphBuilder
-from framework.display import EDGE, NODES
-from framework.dtypes import float32
-from framework.graph import Graph
-from framework.tensor import Tensor
+from weft.framework import jit as jits
+from weft.framework.builder import GraphBuilder
+from weft.framework.display import EDGE, NODES
+from weft.framework.dtypes import float32
+from weft.framework.graph import Graph
+from weft.framework.tensor import Tensor
 
 
 def cells(html: str) -> list[list[str]]:

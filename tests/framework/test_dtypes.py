@@ -8,9 +8,9 @@ import itertools
 import numpy as np
 import pytest
 
-from framework.dtypes import DTYPES, as_dtype, bfloat16, bool_, float32, int8, int32, int64, promote, result_type
-from framework.errors import DTypeError
-from framework.tensor import tensor
+from weft.framework.dtypes import DTYPES, as_dtype, bfloat16, bool_, float32, int8, int32, int64, promote, result_type
+from weft.framework.errors import DTypeError
+from weft.framework.tensor import tensor
 
 
 @pytest.mark.parametrize(

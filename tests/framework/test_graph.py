@@ -8,12 +8,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from framework.autodiff import with_gradients
-from framework.builder import GraphBuilder, constant_value, prune, rewrite
-from framework.dtypes import float32
-from framework.errors import DTypeError, GradientError, GraphError, ShapeError
-from framework.graph import Graph, Node
-from framework.reference import evaluate, reference_node, run
+from weft.framework.autodiff import with_gradients
+from weft.framework.builder import GraphBuilder, constant_value, prune, rewrite
+from weft.framework.dtypes import float32
+from weft.framework.errors import DTypeError, GradientError, GraphError, ShapeError
+from weft.framework.graph import Graph, Node
+from weft.framework.reference import evaluate, reference_node, run
 
 
 def small() -> Graph:

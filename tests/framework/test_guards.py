@@ -12,11 +12,11 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
-from framework import nn, optim
-from framework.errors import TraceError
-from framework.guards import MOST_ELEMENTS
-from framework.jit import RetraceWarning, jit
-from framework.tensor import Tensor, tensor
+from weft.framework import nn, optim
+from weft.framework.errors import TraceError
+from weft.framework.guards import MOST_ELEMENTS
+from weft.framework.jit import RetraceWarning, jit
+from weft.framework.tensor import Tensor, tensor
 
 FACTOR = 2.0
 TABLE = {"scale": 2.0, "unused": [1]}

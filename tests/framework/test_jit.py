@@ -7,13 +7,13 @@ import warnings
 import numpy as np
 import pytest
 
-from framework import functional as F
-from framework import nn, optim
-from framework.device import NumpyDevice
-from framework.errors import DeviceError, FrameworkError, ShapeError, TraceError
-from framework.jit import JitFunction, RetraceWarning, jit, trace
-from framework.tensor import Tensor, tensor
 from tests.framework.small_model import X, Y, make, train_step
+from weft.framework import functional as F
+from weft.framework import nn, optim
+from weft.framework.device import NumpyDevice
+from weft.framework.errors import DeviceError, FrameworkError, ShapeError, TraceError
+from weft.framework.jit import JitFunction, RetraceWarning, jit, trace
+from weft.framework.tensor import Tensor, tensor
 
 
 def test_jitted_training_is_eager_training() -> None:

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from framework import nn
-from framework.jit import JitFunction, RetraceWarning, jit, trace
-from framework.tensor import Tensor, tensor
 from tests.framework.small_model import X, Y, make, train_step
+from weft.framework import nn
+from weft.framework.jit import JitFunction, RetraceWarning, jit, trace
+from weft.framework.tensor import Tensor, tensor
 
 
 class Noisy(nn.Module):

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 import weft
-from framework import checkpoint, functional, nn, optim
-from framework.errors import CheckpointError, FrameworkError, PlaceError
-from framework.tensor import Tensor, tensor
+from weft.framework import checkpoint, functional, nn, optim
+from weft.framework.errors import CheckpointError, FrameworkError, PlaceError
+from weft.framework.tensor import Tensor, tensor
 
 
 class Kinds(nn.Module):

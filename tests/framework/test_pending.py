@@ -13,16 +13,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from framework import device as devices
-from framework import functional as F
-from framework import nn, optim, reference
-from framework.device import Result, use_device
-from framework.errors import GradientError
-from framework.graph import Graph
-from framework.lazy import Expr, no_grad
-from framework.primitives.base import Array
-from framework.recent import Recent
-from framework.tensor import Tensor, tensor
+from weft.framework import device as devices
+from weft.framework import functional as F
+from weft.framework import nn, optim, reference
+from weft.framework.device import Result, use_device
+from weft.framework.errors import GradientError
+from weft.framework.graph import Graph
+from weft.framework.lazy import Expr, no_grad
+from weft.framework.primitives.base import Array
+from weft.framework.recent import Recent
+from weft.framework.tensor import Tensor, tensor
 
 
 class CountingDevice:

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from framework.autodiff import gradients
-from framework.builder import GraphBuilder
-from framework.errors import DTypeError, ShapeError
-from framework.graph import Graph
-from framework.primitives import PRIMITIVES
-from framework.reference import evaluate
+from weft.framework.autodiff import gradients
+from weft.framework.builder import GraphBuilder
+from weft.framework.errors import DTypeError, ShapeError
+from weft.framework.graph import Graph
+from weft.framework.primitives import PRIMITIVES
+from weft.framework.reference import evaluate
 
 
 @dataclass(frozen=True)

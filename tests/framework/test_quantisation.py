@@ -11,14 +11,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from framework import nn
-from framework.data import DataLoader, TensorDataset
-from framework.errors import GradientError, ShapeError
-from framework.jit import jit
-from framework.quantisation import CalibrationError, quantise
-from framework.quantised import LARGEST, SMALLEST, QuantisedLinear, quantise_array, scale_for
-from framework.random import Generator, manual_seed, rand
-from framework.tensor import Tensor
+from weft.framework import nn
+from weft.framework.data import DataLoader, TensorDataset
+from weft.framework.errors import GradientError, ShapeError
+from weft.framework.jit import jit
+from weft.framework.quantisation import CalibrationError, quantise
+from weft.framework.quantised import LARGEST, SMALLEST, QuantisedLinear, quantise_array, scale_for
+from weft.framework.random import Generator, manual_seed, rand
+from weft.framework.tensor import Tensor
 
 
 def mlp(*widths: int, seed: int = 0) -> nn.Sequential:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from framework.errors import TraceError
-from framework.jit import jit
-from framework.random import Generator, manual_seed, rand, randn, threefry2x32
-from framework.tensor import tensor
+from weft.framework.errors import TraceError
+from weft.framework.jit import jit
+from weft.framework.random import Generator, manual_seed, rand, randn, threefry2x32
+from weft.framework.tensor import tensor
 
 
 @pytest.mark.parametrize(

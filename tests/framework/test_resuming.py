@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from framework import checkpoint, functional, nn, optim
-from framework.data import DataLoader, TensorDataset
-from framework.errors import CheckpointError, FrameworkError
-from framework.random import Generator, default_generator, manual_seed
-from framework.tensor import Tensor
+from weft.framework import checkpoint, functional, nn, optim
+from weft.framework.data import DataLoader, TensorDataset
+from weft.framework.errors import CheckpointError, FrameworkError
+from weft.framework.random import Generator, default_generator, manual_seed
+from weft.framework.tensor import Tensor
 
 DATA = TensorDataset(np.arange(10))
 

@@ -8,11 +8,11 @@ import gc
 import numpy as np
 import pytest
 
-from framework import functional as F
-from framework.device import NumpyDevice
-from framework.errors import DeviceError, DTypeError, FrameworkError, GradientError, ShapeError
-from framework.lazy import Expr, no_grad
-from framework.tensor import Tensor, tensor
+from weft.framework import functional as F
+from weft.framework.device import NumpyDevice
+from weft.framework.errors import DeviceError, DTypeError, FrameworkError, GradientError, ShapeError
+from weft.framework.lazy import Expr, no_grad
+from weft.framework.tensor import Tensor, tensor
 
 
 def test_values_shapes_and_text() -> None:
@@ -74,7 +74,7 @@ def test_products_of_narrow_types() -> None:
 
 
 def test_transposed_operands_become_flags() -> None:
-    from framework.jit import trace
+    from weft.framework.jit import trace
 
     def f(x: Tensor, w: Tensor) -> Tensor:
         return x @ w.T

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from framework.errors import FrameworkError
-from framework.tensor import tensor
+from weft.framework.errors import FrameworkError
+from weft.framework.tensor import tensor
 
 SCRIPT = """
 import weft

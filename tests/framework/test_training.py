@@ -7,13 +7,13 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from framework import functional as F
-from framework import nn, optim
-from framework.data import DataLoader, TensorDataset
-from framework.errors import CheckpointError, DTypeError, FrameworkError, ShapeError
-from framework.jit import jit
-from framework.random import Generator, manual_seed
-from framework.tensor import Tensor, tensor
+from weft.framework import functional as F
+from weft.framework import nn, optim
+from weft.framework.data import DataLoader, TensorDataset
+from weft.framework.errors import CheckpointError, DTypeError, FrameworkError, ShapeError
+from weft.framework.jit import jit
+from weft.framework.random import Generator, manual_seed
+from weft.framework.tensor import Tensor, tensor
 
 
 def test_mlp_with_ragged_last_batch_learns() -> None:

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from framework import functional as F
-from framework.device import use_device
-from framework.dtypes import DTYPES, as_dtype
-from framework.errors import DTypeError
-from framework.tensor import Tensor, tensor
+from weft.framework import functional as F
+from weft.framework.device import use_device
+from weft.framework.dtypes import DTYPES, as_dtype
+from weft.framework.errors import DTypeError
+from weft.framework.tensor import Tensor, tensor
 
 torch = pytest.importorskip("torch", reason="torch is the oracle of element types")
 
@@ -237,7 +237,7 @@ def test_data_out_of_range_name_the_type_that_holds_them() -> None:
 
 
 def test_int64_is_shown_indexed_and_batched() -> None:
-    from framework.data import DataLoader, TensorDataset
+    from weft.framework.data import DataLoader, TensorDataset
 
     x = tensor([2**40, -(2**40)], dtype="int64")
     assert repr(x) == "tensor([ 1099511627776, -1099511627776], dtype=int64)"

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from framework import functional as F
-from framework import nn
-from framework.errors import DTypeError, FrameworkError, GradientError, ShapeError, TraceError
-from framework.jit import jit
-from framework.lazy import no_grad
-from framework.tensor import Tensor, tensor
+from weft.framework import functional as F
+from weft.framework import nn
+from weft.framework.errors import DTypeError, FrameworkError, GradientError, ShapeError, TraceError
+from weft.framework.jit import jit
+from weft.framework.lazy import no_grad
+from weft.framework.tensor import Tensor, tensor
 
 VIEWS: dict[str, Callable[[Any, random.Random], Callable[[Any], Any]]] = {
     "item": lambda t, r: (lambda i: lambda x: x[i])(r.randrange(t.shape[0])),

@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 
 import weft
-from framework import checkpoint, data, functional, nn, optim, quantisation
-from framework import random as weft_random
-from framework.errors import FrameworkError
-from framework.tensor import Tensor, tensor
+from weft.framework import checkpoint, data, functional, nn, optim, quantisation
+from weft.framework import random as weft_random
+from weft.framework.errors import FrameworkError
+from weft.framework.tensor import Tensor, tensor
 
 WRONG: dict[str, Callable[[], Any]] = {
     "None": lambda: None,

@@ -10,8 +10,8 @@ import time
 import traceback
 from pathlib import Path
 
-from sim.engines import get_engine
 from tests.fuzz_files import attempt, hostile, kinds, small_limits
+from weft.sim.engines import get_engine
 
 CHUNK = 1000
 

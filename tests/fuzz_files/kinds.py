@@ -14,26 +14,26 @@ from typing import Any
 import numpy as np
 from safetensors.numpy import save as encode
 
-from framework import checkpoint
-from framework.errors import CheckpointError
-from isa import container, machine
-from isa.assembler import assemble_file
-from isa.checker import check
-from isa.disassembler import disassemble
-from isa.encoding import INSTRUCTION_BYTES
-from isa.errors import AssemblyError, DeadlockError, LimitError, MachineError, ProgramError, WeftError
-from isa.instructions import BY_NAME
-from isa.machine import Machine
-from isa.program import Program
-from isa.validator import validate
-from reports import result
-from reports.compare import compare
-from sim.engines import get_engine
-from sim.fuzz import random_program
-from sim.run import Engine
-from sim.verify import verify
 from tests.fuzz_files import nasty
+from weft.framework import checkpoint
+from weft.framework.errors import CheckpointError
+from weft.isa import container, machine
+from weft.isa.assembler import assemble_file
+from weft.isa.checker import check
+from weft.isa.disassembler import disassemble
+from weft.isa.encoding import INSTRUCTION_BYTES
+from weft.isa.errors import AssemblyError, DeadlockError, LimitError, MachineError, ProgramError, WeftError
+from weft.isa.instructions import BY_NAME
+from weft.isa.machine import Machine
+from weft.isa.program import Program
+from weft.isa.validator import validate
 from weft.reporting import program_result, summary
+from weft.reports import result
+from weft.reports.compare import compare
+from weft.sim.engines import get_engine
+from weft.sim.fuzz import random_program
+from weft.sim.run import Engine
+from weft.sim.verify import verify
 
 MAX_CYCLES = 4000
 BASES = 24

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from isa.assembler import assemble, assemble_file
-from isa.disassembler import disassemble, instruction_text
-from isa.encoding import Instruction, encode, make
-from isa.errors import AssemblyError
-from isa.fields import Kind
-from isa.instructions import ACCUMULATOR_BIT, INSTRUCTIONS
-from isa.machine import load
-from isa.program import Buffer, Program
+from weft.isa.assembler import assemble, assemble_file
+from weft.isa.disassembler import disassemble, instruction_text
+from weft.isa.encoding import Instruction, encode, make
+from weft.isa.errors import AssemblyError
+from weft.isa.fields import Kind
+from weft.isa.instructions import ACCUMULATOR_BIT, INSTRUCTIONS
+from weft.isa.machine import load
+from weft.isa.program import Buffer, Program
 
 EXAMPLE = """\
 .machine edu dram.latency=37 queues.load=2   # the preset with changes

@@ -6,14 +6,14 @@ import time
 
 import pytest
 
-from isa.assembler import assemble
-from isa.checker import check
-from isa.encoding import Instruction, make
-from isa.errors import DeadlockError, ProgramError
-from isa.machine import load
-from isa.program import Program
-from isa.stream import expand
-from isa.validator import validate
+from weft.isa.assembler import assemble
+from weft.isa.checker import check
+from weft.isa.encoding import Instruction, make
+from weft.isa.errors import DeadlockError, ProgramError
+from weft.isa.machine import load
+from weft.isa.program import Program
+from weft.isa.stream import expand
+from weft.isa.validator import validate
 
 HEAD = ".machine nano\n.buffer x state float32 1x1024 @0x2000 pitch=4096\n"
 LOAD = "load dram=0x2000 local=sp[0x0] bytes=8"

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 
 import pytest
 
-from isa import checker
-from isa.checker import check
-from isa.encoding import Instruction, make
-from isa.errors import DeadlockError, ProgramError
-from isa.instructions import UNITS
-from isa.machine import load
-from isa.program import Program
-from isa.validator import validate
+from weft.isa import checker
+from weft.isa.checker import check
+from weft.isa.encoding import Instruction, make
+from weft.isa.errors import DeadlockError, ProgramError
+from weft.isa.instructions import UNITS
+from weft.isa.machine import load
+from weft.isa.program import Program
+from weft.isa.validator import validate
 
 MOST = 3
 """What a semaphore counts to in these programs."""

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from isa.assembler import assemble
-from isa.container import check_machine, from_bytes, load, save, to_bytes
-from isa.errors import ProgramError
-from isa.machine import load as load_machine
-from isa.program import Program
+from weft.isa.assembler import assemble
+from weft.isa.container import check_machine, from_bytes, load, save, to_bytes
+from weft.isa.errors import ProgramError
+from weft.isa.machine import load as load_machine
+from weft.isa.program import Program
 
 TEXT = """\
 .machine nano dram.latency=37

@@ -8,22 +8,22 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from isa import image, rules
-from isa.assembler import assemble
-from isa.checker import check
-from isa.cost import cost, executed
-from isa.encoding import make
-from isa.errors import LimitError, ProgramError
-from isa.image import DENSE, PAGE, blank, copied, difference
-from isa.machine import load
-from isa.program import Program
-from isa.races import _distinct
-from isa.stream import expand
-from isa.validator import problems, validate
-from sim.fast.plan import timing
-from sim.fast.stream import expand as expand_all
-from sim.fuzz import random_program
-from sim.interp import InterpEngine
+from weft.isa import image, rules
+from weft.isa.assembler import assemble
+from weft.isa.checker import check
+from weft.isa.cost import cost, executed
+from weft.isa.encoding import make
+from weft.isa.errors import LimitError, ProgramError
+from weft.isa.image import DENSE, PAGE, blank, copied, difference
+from weft.isa.machine import load
+from weft.isa.program import Program
+from weft.isa.races import _distinct
+from weft.isa.stream import expand
+from weft.isa.validator import problems, validate
+from weft.sim.fast.plan import timing
+from weft.sim.fast.stream import expand as expand_all
+from weft.sim.fuzz import random_program
+from weft.sim.interp import InterpEngine
 
 NANO = load("nano")
 NESTED = "loop count=65535\n" * 3 + "end\n" * 3

@@ -6,11 +6,11 @@ import random
 
 import pytest
 
-from isa.encoding import Instruction, columns, decode, decode_all, decode_table, encode, make
-from isa.errors import EncodingError
-from isa.events import EVENTS
-from isa.fields import INSTRUCTION_BITS
-from isa.instructions import INSTRUCTIONS
+from weft.isa.encoding import Instruction, columns, decode, decode_all, decode_table, encode, make
+from weft.isa.errors import EncodingError
+from weft.isa.events import EVENTS
+from weft.isa.fields import INSTRUCTION_BITS
+from weft.isa.instructions import INSTRUCTIONS
 
 BUILT = [spec for spec in INSTRUCTIONS if spec.built]
 

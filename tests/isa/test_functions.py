@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from isa.functions import (
+from weft.isa.functions import (
     C0_BITS,
     C1_BITS,
     C2_BITS,

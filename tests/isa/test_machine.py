@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from isa.errors import MachineError
-from isa.machine import PRESETS, from_dict, load, presets
+from weft.isa.errors import MachineError
+from weft.isa.machine import PRESETS, from_dict, load, presets
 
 EDU = tomllib.loads((PRESETS / "edu.toml").read_text())
 

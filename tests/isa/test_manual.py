@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from isa.instructions import INSTRUCTIONS
-from isa.manual import manual
-from isa.rules import RULES
+from weft.isa.instructions import INSTRUCTIONS
+from weft.isa.manual import manual
+from weft.isa.rules import RULES
 
 PATH = Path(__file__).parents[2] / "docs" / "isa.md"
 
 
 def test_the_manual_in_docs_is_current() -> None:
-    assert PATH.read_text(encoding="utf-8") == manual(), "run: python -m isa.manual docs/isa.md"
+    assert PATH.read_text(encoding="utf-8") == manual(), "run: python -m weft.isa.manual docs/isa.md"
 
 
 def test_it_names_every_instruction_and_field() -> None:

@@ -10,16 +10,16 @@ from typing import Any
 import pytest
 from safetensors.numpy import save as encode
 
-from isa import container, machine
-from isa.assembler import assemble, assemble_file
-from isa.disassembler import disassemble
-from isa.encoding import make
-from isa.errors import AssemblyError, LimitError, MachineError, ProgramError, WeftError, printable
-from isa.limits import LIMITS, TEXT_FILE, table
-from isa.program import Buffer, Program
-from isa.validator import problems, validate
-from reports import result
-from sim.operators import read_operators, useful_macs
+from weft.isa import container, machine
+from weft.isa.assembler import assemble, assemble_file
+from weft.isa.disassembler import disassemble
+from weft.isa.encoding import make
+from weft.isa.errors import AssemblyError, LimitError, MachineError, ProgramError, WeftError, printable
+from weft.isa.limits import LIMITS, TEXT_FILE, table
+from weft.isa.program import Buffer, Program
+from weft.isa.validator import problems, validate
+from weft.reports import result
+from weft.sim.operators import read_operators, useful_macs
 
 HEAD = ".machine nano\n"
 DIGITS, DEEP = "9" * 5000, 2000

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from isa.events import BUS_COUNTERS, EVENTS
-from isa.registers import ADDRESS_BITS, BY_NAME, COUNTER_BASE, FAULTS, REGISTERS
+from weft.isa.events import BUS_COUNTERS, EVENTS
+from weft.isa.registers import ADDRESS_BITS, BY_NAME, COUNTER_BASE, FAULTS, REGISTERS
 
 
 def test_every_register_has_its_own_name_and_word() -> None:

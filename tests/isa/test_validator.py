@@ -6,12 +6,12 @@ import time
 
 import pytest
 
-from isa.assembler import assemble
-from isa.encoding import make
-from isa.errors import ProgramError
-from isa.machine import load
-from isa.program import Program
-from isa.validator import problems, validate
+from weft.isa.assembler import assemble
+from weft.isa.encoding import make
+from weft.isa.errors import ProgramError
+from weft.isa.machine import load
+from weft.isa.program import Program
+from weft.isa.validator import problems, validate
 
 # nano: DIM 4, bus 4 bytes, scratchpad 4 x 0x800, accumulator 4 x 0x400, rows of 16 bytes.
 GOOD = """\

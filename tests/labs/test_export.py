@@ -195,9 +195,9 @@ def test_the_wheel_leaves_out_what_holds_answers() -> None:
     names = package_files()
     modules = {name.removesuffix(".py").removesuffix("/__init__").replace("/", ".") for name in names}
     assert not [module for module in modules for part in PARTS if module == part or module.startswith(f"{part}.")]
-    assert {"isa.machine", "sim.fast.engine", "sim.interp", "weft.cli", "weft.lab.runner"} <= modules
-    assert {f"weft.commands.{verb}" for verb in VERBS} & modules == {f"weft.commands.{verb}" for verb in COURSE_VERBS}
-    assert "isa/machines/nano.toml" in names
+    assert {"weft.isa.machine", "weft.sim.fast.engine", "weft.sim.interp", "weft.cli", "weft.lab.runner"} <= modules
+    assert {f"weft.cli.{verb}" for verb in VERBS} & modules == {f"weft.cli.{verb}" for verb in COURSE_VERBS}
+    assert "weft/isa/machines/nano.toml" in names
     assert "weft/training.py" not in names
 
 
@@ -325,7 +325,7 @@ def test_commands_that_need_solutions_are_marked(course: Course) -> None:
 
 NAMES = """
 import weft
-from isa.errors import MissingToolError
+from weft.isa.errors import MissingToolError
 
 assert weft.assemble and weft.load_machine("nano").dim == 4 and weft.get_engine("interp")
 assert "Tensor" not in dir(weft) and "assemble" in dir(weft)

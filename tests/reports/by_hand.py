@@ -12,10 +12,10 @@ pipeline of 4 cycles.
 
 from __future__ import annotations
 
-from isa.assembler import assemble
-from isa.program import Program
-from sim.engines import get_engine
-from sim.run import Run
+from weft.isa.assembler import assemble
+from weft.isa.program import Program
+from weft.sim.engines import get_engine
+from weft.sim.run import Run
 
 TEXT = """
 .machine nano

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from compiler.targets.accel.gemm import gemm_program
-from isa.machine import load
-from isa.program import Program
-from reports.result import HostTime, Parts, Training, build, workload_of
-from sim.engines import get_engine
-from sim.run import Run
+from weft.compiler.targets.accel.gemm import gemm_program
+from weft.isa.machine import load
+from weft.isa.program import Program
 from weft.programs import named_program
+from weft.reports.result import HostTime, Parts, Training, build, workload_of
+from weft.sim.engines import get_engine
+from weft.sim.run import Run
 
 
 @pytest.fixture(scope="session")

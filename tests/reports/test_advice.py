@@ -6,18 +6,18 @@ import numpy as np
 import pytest
 
 import weft
-from compiler.targets.accel.gemm import gemm_program
-from isa.assembler import assemble
-from isa.machine import load
-from isa.program import Program
-from reports.advice import LEAST, MOST, RULES, Advice, advise
-from reports.bandwidth import FETCH, READ, WRITE
-from reports.facts import Facts
-from reports.profile import profile
-from sim.engines import get_engine
-from sim.fuzz import random_program
-from sim.run import Run
 from tests.reports.by_hand import LOAD, PASS, STORE, run_by_hand
+from weft.compiler.targets.accel.gemm import gemm_program
+from weft.isa.assembler import assemble
+from weft.isa.machine import load
+from weft.isa.program import Program
+from weft.reports.advice import LEAST, MOST, RULES, Advice, advise
+from weft.reports.bandwidth import FETCH, READ, WRITE
+from weft.reports.facts import Facts
+from weft.reports.profile import profile
+from weft.sim.engines import get_engine
+from weft.sim.fuzz import random_program
+from weft.sim.run import Run
 
 
 def facts(program: Program, run: Run | None = None) -> Facts:

@@ -7,15 +7,15 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from compiler.targets.accel.gemm import gemm_program
-from isa.errors import ProgramError
-from isa.machine import load
-from isa.program import Program
-from reports.bandwidth import FETCH, READ, SAMPLES, WRITE, Bursts, bursts, over_time, retirements
-from sim.engines import get_engine
-from sim.fuzz import random_program
-from sim.run import Run
 from tests.reports.by_hand import BEGINS, CYCLES, run_by_hand
+from weft.compiler.targets.accel.gemm import gemm_program
+from weft.isa.errors import ProgramError
+from weft.isa.machine import load
+from weft.isa.program import Program
+from weft.reports.bandwidth import FETCH, READ, SAMPLES, WRITE, Bursts, bursts, over_time, retirements
+from weft.sim.engines import get_engine
+from weft.sim.fuzz import random_program
+from weft.sim.run import Run
 
 SLOW = {"dram.latency": 3, "dram.beat_cycles": 3, "bus.burst": 4}
 TIGHT = {"queues.fetch": 2, "queues.outstanding": 1}

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from reports.benchmarks import mlp_cpu_vs_torch
+from weft.reports.benchmarks import mlp_cpu_vs_torch
 
 
 def test_both_sides_train_the_same_model() -> None:

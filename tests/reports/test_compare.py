@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from compiler.targets.accel.gemm import gemm_program
-from isa.machine import load
-from reports.compare import Figure, compare
-from reports.result import Parts, ResultError, build, workload_of
-from sim.engines import get_engine
+from weft.compiler.targets.accel.gemm import gemm_program
+from weft.isa.machine import load
+from weft.reports.compare import Figure, compare
+from weft.reports.result import Parts, ResultError, build, workload_of
+from weft.sim.engines import get_engine
 
 
 def test_a_result_equals_itself_whatever_the_clock_said(result: dict[str, Any]) -> None:

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_hex
 
-from reports import figures, palette
-from reports.ranking import rank
+from weft.reports import figures, palette
+from weft.reports.ranking import rank
 
 
 def test_every_figure_is_valid_svg_and_png(result: dict[str, Any]) -> None:

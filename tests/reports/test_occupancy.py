@@ -7,16 +7,16 @@ from typing import Any
 
 import pytest
 
-from compiler.targets.accel.gemm import gemm_program
-from isa.access import DRAM, accesses
-from isa.errors import ProgramError
-from isa.machine import load
-from isa.program import Program
-from reports.occupancy import Live, live, over_time
-from sim.engines import get_engine
-from sim.fast.stream import ADDRESSES, expand
-from sim.run import Run
 from tests.reports.by_hand import LOAD, PASS, STORE, run_by_hand
+from weft.compiler.targets.accel.gemm import gemm_program
+from weft.isa.access import DRAM, accesses
+from weft.isa.errors import ProgramError
+from weft.isa.machine import load
+from weft.isa.program import Program
+from weft.reports.occupancy import Live, live, over_time
+from weft.sim.engines import get_engine
+from weft.sim.fast.stream import ADDRESSES, expand
+from weft.sim.run import Run
 
 
 def test_by_hand() -> None:

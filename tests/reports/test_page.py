@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from reports import embed
-from reports.page import fragment, render, write_all
-from reports.ranking import rank
-from sim.stalls import largest_stall
+from weft.reports import embed
+from weft.reports.page import fragment, render, write_all
+from weft.reports.ranking import rank
+from weft.sim.stalls import largest_stall
 
 HOSTILE = "<script>alert(1)</script> & \"quoted\" 'too' $x_{$ </style> 矩阵"
 LIMIT = 5 * 2**20

@@ -8,17 +8,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from compiler.targets.accel.gemm import gemm_program
-from isa.errors import ProgramError
-from isa.instructions import UNITS
-from isa.machine import load
-from isa.program import Program
-from reports.names import placeless, shortened
-from reports.profile import Profile, covered, profile
-from sim.engines import get_engine
-from sim.fuzz import random_program
-from sim.run import Run
 from tests.reports.by_hand import run_by_hand
+from weft.compiler.targets.accel.gemm import gemm_program
+from weft.isa.errors import ProgramError
+from weft.isa.instructions import UNITS
+from weft.isa.machine import load
+from weft.isa.program import Program
+from weft.reports.names import placeless, shortened
+from weft.reports.profile import Profile, covered, profile
+from weft.sim.engines import get_engine
+from weft.sim.fuzz import random_program
+from weft.sim.run import Run
 
 
 @pytest.fixture(scope="module")

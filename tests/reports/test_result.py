@@ -11,15 +11,15 @@ from typing import Any
 
 import pytest
 
-from isa.events import EVENTS
-from isa.program import Program
-from reports.metrics import METRICS, SHARE
-from reports.page import render
-from reports.result import HostTime, Parts, ResultError, Training, Workload, build, dumps, load, workload_of
-from reports.schema import problems
-from reports.summary import compared
-from sim.run import Run
 from tests.reports.by_hand import CYCLES, LOAD, run_by_hand
+from weft.isa.events import EVENTS
+from weft.isa.program import Program
+from weft.reports.metrics import METRICS, SHARE
+from weft.reports.page import render
+from weft.reports.result import HostTime, Parts, ResultError, Training, Workload, build, dumps, load, workload_of
+from weft.reports.schema import problems
+from weft.reports.summary import compared
+from weft.sim.run import Run
 
 
 def test_a_result_has_its_shape_and_survives_its_file(result: dict[str, Any], tmp_path: Path) -> None:

@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from isa.encoding import Instruction, encode_all
-from isa.machine import Machine, load
-from isa.registers import BY_NAME
-from rtl.core import Core
-from sim.dram import DramModel
 from tests.rtl.idle import IdleUnit
+from weft.isa.encoding import Instruction, encode_all
+from weft.isa.machine import Machine, load
+from weft.isa.registers import BY_NAME
+from weft.rtl.core import Core
+from weft.sim.dram import DramModel
 
 OKAY, SLAVE_ERROR = 0, 2
 ENTRY = 0x400

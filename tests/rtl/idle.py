@@ -7,8 +7,8 @@ from typing import Any
 from amaranth import Module
 from amaranth.lib import wiring
 
-from isa.machine import Machine
-from rtl.interfaces import unit_members
+from weft.isa.machine import Machine
+from weft.rtl.interfaces import unit_members
 
 
 class IdleUnit(wiring.Component):

@@ -13,10 +13,10 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.sim import Simulator
 
-from isa.vector_ops import BINARY, UNARY
-from rtl import arith
-from rtl.arith import Bf16Fma, Binary, Delay, Fp32Add, Fp32Mul, Unary
 from tests import oracle_arith as oracle
+from weft.isa.vector_ops import BINARY, UNARY
+from weft.rtl import arith
+from weft.rtl.arith import Bf16Fma, Binary, Delay, Fp32Add, Fp32Mul, Unary
 
 SEED = 77
 

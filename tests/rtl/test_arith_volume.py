@@ -16,10 +16,10 @@ from amaranth.hdl import Module
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from isa.vector_ops import BINARY, UNARY, index_of
-from rtl.arith import Bf16Fma, Binary, Unary
-from sim.fast import scalar
-from sim.rtl.toolchain import compile_all, find_toolchain, link, verilate
+from weft.isa.vector_ops import BINARY, UNARY, index_of
+from weft.rtl.arith import Bf16Fma, Binary, Unary
+from weft.sim.fast import scalar
+from weft.sim.rtl.toolchain import compile_all, find_toolchain, link, verilate
 
 pytestmark = pytest.mark.rtl
 njit: Any = numba.njit

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from isa.encoding import Instruction, encode, make
-from isa.machine import Bus, Machine, load
-from rtl.bursts import PAGE, BurstWalker, used_bytes
 from tests.rtl.simulate import simulate
+from weft.isa.encoding import Instruction, encode, make
+from weft.isa.machine import Bus, Machine, load
+from weft.rtl.bursts import PAGE, BurstWalker, used_bytes
 
 NANO = load("nano")
 EDU = load("edu")

@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from isa.encoding import encode_all, make
-from isa.events import EVENTS
-from isa.machine import load
-from isa.registers import BY_NAME, FAULT_BY_NAME, REGISTERS
 from tests.rtl.core_bench import ENTRY, OKAY, SLAVE_ERROR, CoreBench
 from tests.rtl.simulate import simulate
+from weft.isa.encoding import encode_all, make
+from weft.isa.events import EVENTS
+from weft.isa.machine import load
+from weft.isa.registers import BY_NAME, FAULT_BY_NAME, REGISTERS
 
 NANO = load("nano")
 

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from isa.encoding import Instruction, decode, encode, make
-from isa.instructions import UNITS
-from isa.machine import Queues, load
-from isa.registers import FAULTS
-from rtl.dispatch import CAUSES, Dispatch
 from tests.rtl.simulate import simulate
+from weft.isa.encoding import Instruction, decode, encode, make
+from weft.isa.instructions import UNITS
+from weft.isa.machine import Queues, load
+from weft.isa.registers import FAULTS
+from weft.rtl.dispatch import CAUSES, Dispatch
 
 MACHINE = dataclasses.replace(load("nano"), queues=Queues(loop=8))
 WIDTH = {"dram": 32}  # other addresses have 25 bits

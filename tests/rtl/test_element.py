@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from isa.machine import Machine, Pipeline, load
-from rtl.element import Element
 from tests.rtl.simulate import simulate
+from weft.isa.machine import Machine, Pipeline, load
+from weft.rtl.element import Element
 
 TABLE = Path(__file__).parents[2] / "labs" / "5-element" / "table.csv"
 NANO = load("nano")

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from isa.fields import INSTRUCTION_BYTES
-from isa.machine import load
-from rtl.fetch import Fetch
 from tests.rtl.simulate import simulate
+from weft.isa.fields import INSTRUCTION_BYTES
+from weft.isa.machine import load
+from weft.rtl.fetch import Fetch
 
 
 @pytest.mark.parametrize("preset", ["nano", "edu", "cloud"])

@@ -6,15 +6,15 @@ from typing import Any
 
 import pytest
 
-from isa.encoding import Instruction, encode, make
-from isa.fields import SEMAPHORE_MAX
-from isa.instructions import UNITS
-from isa.machine import load
-from rtl.interfaces import PRIORITY, STREAMS
-from rtl.issue import Issue, causes
-from rtl.ports import PortTable
-from rtl.semaphores import Semaphores
 from tests.rtl.simulate import simulate
+from weft.isa.encoding import Instruction, encode, make
+from weft.isa.fields import SEMAPHORE_MAX
+from weft.isa.instructions import UNITS
+from weft.isa.machine import load
+from weft.rtl.interfaces import PRIORITY, STREAMS
+from weft.rtl.issue import Issue, causes
+from weft.rtl.ports import PortTable
+from weft.rtl.semaphores import Semaphores
 
 NANO = load("nano")
 CONTROLLED = ("ready", "hazard", "occupied", "in_flight", "retire", "post")

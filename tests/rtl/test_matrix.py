@@ -9,13 +9,13 @@ from collections.abc import Sequence
 
 import pytest
 
-from isa import timing
-from isa.encoding import Instruction, make
-from isa.instructions import ACCUMULATOR_BIT, MATMUL_TYPES
-from isa.machine import Machine, Pipeline, load
-from rtl.matrix import DESTINATION, ROWS, WEIGHTS, MatrixUnit
 from tests import oracle_arith as oracle
 from tests.rtl.unit_bench import Memories, Run, drive
+from weft.isa import timing
+from weft.isa.encoding import Instruction, make
+from weft.isa.instructions import ACCUMULATOR_BIT, MATMUL_TYPES
+from weft.isa.machine import Machine, Pipeline, load
+from weft.rtl.matrix import DESTINATION, ROWS, WEIGHTS, MatrixUnit
 
 NANO = load("nano")
 BFLOAT = MATMUL_TYPES.index("bf16")

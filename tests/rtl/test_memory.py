@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from isa.machine import load
-from rtl.memory import (
+from tests.rtl.simulate import simulate
+from weft.isa.machine import load
+from weft.rtl.memory import (
     ACCUMULATOR_READERS,
     ACCUMULATOR_WRITERS,
     SCRATCHPAD_READERS,
@@ -16,7 +17,6 @@ from rtl.memory import (
     Accumulator,
     Scratchpad,
 )
-from tests.rtl.simulate import simulate
 
 
 @pytest.mark.parametrize("types", [("bf16", "int8"), ("int8",)])

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from isa.encoding import Instruction, make
-from isa.instructions import ACCUMULATOR_BIT
-from isa.machine import Bus, Dram, Machine, Queues, load
 from tests.rtl.core_bench import CoreBench
 from tests.rtl.simulate import simulate
+from weft.isa.encoding import Instruction, make
+from weft.isa.instructions import ACCUMULATOR_BIT
+from weft.isa.machine import Bus, Dram, Machine, Queues, load
 
 NANO = load("nano")
 HALT = make("halt")

@@ -9,14 +9,14 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from isa import timing
-from isa.encoding import Instruction, make
-from isa.instructions import ACCUMULATOR_BIT
-from isa.machine import Machine, Pipeline, load
-from isa.vector_ops import BINARY, ELEMENT_BYTES, ELEMENTS, REDUCTIONS, SOURCES, UNARY, VectorOp
-from rtl.vector import VectorUnit
 from tests import oracle_arith as oracle
 from tests.rtl.unit_bench import Memories, Run, drive
+from weft.isa import timing
+from weft.isa.encoding import Instruction, make
+from weft.isa.instructions import ACCUMULATOR_BIT
+from weft.isa.machine import Machine, Pipeline, load
+from weft.isa.vector_ops import BINARY, ELEMENT_BYTES, ELEMENTS, REDUCTIONS, SOURCES, UNARY, VectorOp
+from weft.rtl.vector import VectorUnit
 
 NANO = load("nano")
 MACHINES = {

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from amaranth.back import verilog
 
-from isa.errors import MissingToolError
-from isa.machine import load, presets
-from rtl.bus import axi_lite_members, axi_members
-from rtl.core import trace_members
-from rtl.fetch import Fetch
-from rtl.verilog import CELLS, TOP, export, memory_map
-from sim.rtl.toolchain import lint
+from weft.isa.errors import MissingToolError
+from weft.isa.machine import load, presets
+from weft.rtl.bus import axi_lite_members, axi_members
+from weft.rtl.core import trace_members
+from weft.rtl.fetch import Fetch
+from weft.rtl.verilog import CELLS, TOP, export, memory_map
+from weft.sim.rtl.toolchain import lint
 
 NANO = load("nano")
 
@@ -69,7 +69,7 @@ def test_without_yosys_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) 
         raise verilog.YosysError("Could not find an acceptable Yosys binary.")
 
     monkeypatch.setattr(verilog, "find_yosys", absent)
-    monkeypatch.setattr("rtl.verilog.Core", lambda machine, instances: Fetch(machine))  # any small component will do
+    monkeypatch.setattr("weft.rtl.verilog.Core", lambda machine, instances: Fetch(machine))  # any small component will do
     with pytest.raises(
         MissingToolError, match=r"^Verilog export needs Yosys: pip install 'weft\[rtl\]' \(Could not find"
     ):

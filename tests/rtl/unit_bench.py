@@ -8,8 +8,8 @@ from typing import Any
 
 from amaranth.sim import Simulator
 
-from isa.encoding import Instruction, encode
-from isa.machine import Machine
+from weft.isa.encoding import Instruction, encode
+from weft.isa.machine import Machine
 
 
 @dataclass

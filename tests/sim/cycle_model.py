@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
-from isa.encoding import Instruction
-from isa.instructions import ACCUMULATOR_BIT, UNITS
-from isa.program import Program
-from isa.vector_ops import BINARY, REDUCTIONS, SOURCES
+from weft.isa.encoding import Instruction
+from weft.isa.instructions import ACCUMULATOR_BIT, UNITS
+from weft.isa.program import Program
+from weft.isa.vector_ops import BINARY, REDUCTIONS, SOURCES
 
 
 @dataclass

@@ -6,14 +6,14 @@ import importlib.util
 
 import pytest
 
-from isa.errors import MissingToolError
+from weft.isa.errors import MissingToolError
 
 
 def need_rtl() -> None:
     """Skip the module unless Amaranth, Verilator and a C++ compiler are there."""
     if importlib.util.find_spec("amaranth") is None:
         pytest.skip("Amaranth is absent: pip install 'weft[rtl]'", allow_module_level=True)
-    from sim.rtl.toolchain import find_toolchain
+    from weft.sim.rtl.toolchain import find_toolchain
 
     try:
         find_toolchain()

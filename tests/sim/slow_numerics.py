@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import product
 
-from isa.encoding import Instruction
-from isa.instructions import ACCUMULATOR_BIT
-from isa.machine import Machine
-from isa.vector_ops import BINARY, ELEMENTS, REDUCTIONS, SOURCES, UNARY
 from tests import oracle_arith as exact
+from weft.isa.encoding import Instruction
+from weft.isa.instructions import ACCUMULATOR_BIT
+from weft.isa.machine import Machine
+from weft.isa.vector_ops import BINARY, ELEMENTS, REDUCTIONS, SOURCES, UNARY
 
 SIZES = {"word": 4, "bf16": 2, "int8": 1}
 

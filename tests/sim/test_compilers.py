@@ -12,18 +12,18 @@ from pathlib import Path
 
 import pytest
 
-from isa.errors import MissingToolError
-from isa.machine import load
-from sim.fast.engine import FastEngine
-from sim.fuzz import random_program
-from sim.verify import compare
 from tests.sim.rtl_tools import need_rtl
+from weft.isa.errors import MissingToolError
+from weft.isa.machine import load
+from weft.sim.fast.engine import FastEngine
+from weft.sim.fuzz import random_program
+from weft.sim.verify import compare
 
 need_rtl()
 
-from sim.rtl.build import PLAIN  # noqa: E402  (needs the tools)
-from sim.rtl.engine import RtlEngine  # noqa: E402
-from sim.rtl.toolchain import Toolchain, compile_all, compiler_command, find_toolchain, link  # noqa: E402
+from weft.sim.rtl.build import PLAIN  # noqa: E402  (needs the tools)
+from weft.sim.rtl.engine import RtlEngine  # noqa: E402
+from weft.sim.rtl.toolchain import Toolchain, compile_all, compiler_command, find_toolchain, link  # noqa: E402
 
 pytestmark = pytest.mark.rtl
 COMPILERS = ("g++", "clang++", "ccache g++", "ccache clang++")

@@ -7,15 +7,15 @@ import dataclasses
 import numpy as np
 import pytest
 
-from isa.encoding import Instruction, make
-from isa.errors import DeadlockError, ProgramError
-from isa.events import EVENTS
-from isa.machine import load
-from isa.program import Buffer, Program
-from sim.engines import get_engine
-from sim.fast.engine import FastEngine
-from sim.fast.plan import timing
-from sim.fuzz import random_program
+from weft.isa.encoding import Instruction, make
+from weft.isa.errors import DeadlockError, ProgramError
+from weft.isa.events import EVENTS
+from weft.isa.machine import load
+from weft.isa.program import Buffer, Program
+from weft.sim.engines import get_engine
+from weft.sim.fast.engine import FastEngine
+from weft.sim.fast.plan import timing
+from weft.sim.fuzz import random_program
 
 NANO = load("nano")
 

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from isa.machine import Machine, load
-from sim.engines import get_engine
-from sim.fuzz import random_program
-from sim.run import Engine
-from sim.verify import verify
 from tests.sim.rtl_tools import need_rtl
+from weft.isa.machine import Machine, load
+from weft.sim.engines import get_engine
+from weft.sim.fuzz import random_program
+from weft.sim.run import Engine
+from weft.sim.verify import verify
 
 need_rtl()
 pytestmark = pytest.mark.rtl

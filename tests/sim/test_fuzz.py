@@ -6,16 +6,16 @@ from collections import Counter
 
 import pytest
 
-from isa.assembler import assemble
-from isa.checker import check
-from isa.container import from_bytes, to_bytes
-from isa.disassembler import disassemble
-from isa.instructions import INSTRUCTIONS
-from isa.machine import load
-from isa.stream import expand
-from isa.validator import validate
-from isa.vector_ops import BINARY, REDUCTIONS, SOURCES, UNARY
-from sim.fuzz import random_program
+from weft.isa.assembler import assemble
+from weft.isa.checker import check
+from weft.isa.container import from_bytes, to_bytes
+from weft.isa.disassembler import disassemble
+from weft.isa.instructions import INSTRUCTIONS
+from weft.isa.machine import load
+from weft.isa.stream import expand
+from weft.isa.validator import validate
+from weft.isa.vector_ops import BINARY, REDUCTIONS, SOURCES, UNARY
+from weft.sim.fuzz import random_program
 
 NARROW = {"queues.load": 1, "queues.matrix": 1, "queues.vector": 1, "queues.store": 1, "queues.loop": 4}
 SMALL = {"scratchpad.bytes": 256, "accumulator.bytes": 256}

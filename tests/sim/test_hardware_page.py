@@ -12,13 +12,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from isa.assembler import assemble
-from isa.errors import MissingToolError
-from isa.events import BY_NAME
-from isa.program import Program
-from isa.timing import matmul_retire, vector_retire
-from sim.engines import TIMED, get_engine
-from sim.fast.engine import FastEngine
+from weft.isa.assembler import assemble
+from weft.isa.errors import MissingToolError
+from weft.isa.events import BY_NAME
+from weft.isa.program import Program
+from weft.isa.timing import matmul_retire, vector_retire
+from weft.sim.engines import TIMED, get_engine
+from weft.sim.fast.engine import FastEngine
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "hardware.md").read_text(encoding="utf-8")
@@ -97,12 +97,12 @@ def test_the_block_diagram_is_an_image_with_a_description() -> None:
 TRY = """
 import random
 from amaranth.sim import Simulator
-from isa.assembler import assemble
-from isa.encoding import decode, encode
-from isa.vector_ops import UNARY, index_of
-from rtl.arith.vector_ops import Unary
-from sim.fast import scalar
-from sim.interp import numbers
+from weft.isa.assembler import assemble
+from weft.isa.encoding import decode, encode
+from weft.isa.vector_ops import UNARY, index_of
+from weft.rtl.arith.vector_ops import Unary
+from weft.sim.fast import scalar
+from weft.sim.interp import numbers
 import numba, numpy as np, oracle_arith
 
 op = index_of(UNARY, "popcount")
@@ -143,8 +143,7 @@ def hunks(patch: str) -> list[tuple[str, str, str]]:
 
 def test_the_new_operation_works_in_every_engine(tmp_path: Path) -> None:
     pytest.importorskip("amaranth")
-    for package in ("isa", "rtl", "sim"):
-        shutil.copytree(ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(ROOT / "weft", tmp_path / "weft", ignore=shutil.ignore_patterns("__pycache__"))
     (tmp_path / "tests").mkdir()
     shutil.copy(ROOT / "tests" / "oracle_arith.py", tmp_path / "tests")
     places = hunks(block("diff"))

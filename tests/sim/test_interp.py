@@ -11,17 +11,16 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-import sim.interp
-from isa.assembler import assemble
-from isa.encoding import make
-from isa.errors import DeadlockError, ProgramError
-from isa.instructions import BY_NAME
-from isa.machine import load
-from isa.program import Program
-from sim.fuzz import random_program
-from sim.interp import InterpEngine, numbers
-from sim.interp.meaning import MEANING
 from tests import oracle_arith as oracle
+from weft.isa.assembler import assemble
+from weft.isa.encoding import make
+from weft.isa.errors import DeadlockError, ProgramError
+from weft.isa.instructions import BY_NAME
+from weft.isa.machine import load
+from weft.isa.program import Program
+from weft.sim.fuzz import random_program
+from weft.sim.interp import InterpEngine, numbers
+from weft.sim.interp.meaning import MEANING
 
 WORDS = oracle.random_words(random.Random(4), 1500)
 HEAD = ".machine nano\n.buffer b state float32 1x1024 @0x2000 pitch=4096\n"
@@ -200,4 +199,4 @@ def test_the_interpreter_shares_no_code_with_other_engines() -> None:
             names = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
             names += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             for name in names:
-                assert not name.startswith(("rtl", "sim.fast", "sim.rtl", "sim.pysim", "tests", "numba")), name
+                assert not name.startswith(("rtl", "weft.sim.fast", "weft.sim.rtl", "weft.sim.pysim", "tests", "numba")), name

@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 from numba import types
 
-from sim.cache.keeper import keeper
-from sim.fast import kept as kept_code
-from sim.fast.jit import kernel, standalone
+from weft.sim.cache.keeper import keeper
+from weft.sim.fast import kept as kept_code
+from weft.sim.fast.jit import kernel, standalone
 
 ROOT = Path(__file__).parents[2]
 
@@ -131,8 +131,8 @@ def started(program: Path, cache: Path, **more: Any) -> subprocess.CompletedProc
 
 
 def test_a_run_with_every_file_damaged(tmp_path: Path) -> None:
-    from isa.assembler import assemble
-    from isa.container import save
+    from weft.isa.assembler import assemble
+    from weft.isa.container import save
 
     save(assemble(".machine nano\nhalt\n", "halt.s"), tmp_path / "halt.weft")
     cache = tmp_path / "cache"
@@ -155,7 +155,7 @@ NOBODY = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
 CALLED = """
 import sys
 sys.path.insert(0, sys.argv[1])
-from sim.fast.jit import kernel
+from weft.sim.fast.jit import kernel
 print(kernel(eval("lambda x: 2 * x"))(21))
 """
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from isa.encoding import make
-from isa.instructions import ACCUMULATOR_BIT
-from isa.machine import Machine, load
-from isa.program import Program
-from sim.fast.engine import FastEngine
-from sim.fast.places import CHUNK
-from sim.fast.stream import ADDRESSES, expand
-from sim.fuzz import random_program
 from tests.sim.slow_numerics import EXECUTE, Memories
+from weft.isa.encoding import make
+from weft.isa.instructions import ACCUMULATOR_BIT
+from weft.isa.machine import Machine, load
+from weft.isa.program import Program
+from weft.sim.fast.engine import FastEngine
+from weft.sim.fast.places import CHUNK
+from weft.sim.fast.stream import ADDRESSES, expand
+from weft.sim.fuzz import random_program
 
 
 def compare(engine: FastEngine, program: Program, note: str) -> None:

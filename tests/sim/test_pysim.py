@@ -7,15 +7,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from isa.assembler import assemble
-from isa.errors import DeadlockError, ProgramError
-from isa.machine import load
-from isa.program import Program
-from sim.engines import get_engine
-from sim.fast.engine import FastEngine
-from sim.fuzz import random_program
-from sim.pysim import PysimEngine
-from sim.verify import compare
+from weft.isa.assembler import assemble
+from weft.isa.errors import DeadlockError, ProgramError
+from weft.isa.machine import load
+from weft.isa.program import Program
+from weft.sim.engines import get_engine
+from weft.sim.fast.engine import FastEngine
+from weft.sim.fuzz import random_program
+from weft.sim.pysim import PysimEngine
+from weft.sim.verify import compare
 
 UNUSUAL = {
     "queues.load": 1, "queues.matrix": 1, "queues.vector": 2, "queues.store": 1, "queues.outstanding": 1,

@@ -6,14 +6,14 @@ import itertools
 import random
 from collections import defaultdict
 
-from isa.access import Access, accesses
-from isa.checker import check
-from isa.encoding import Instruction
-from isa.errors import ProgramError
-from isa.machine import load
-from isa.program import Program
-from isa.stream import expand
-from sim.fuzz import random_program
+from weft.isa.access import Access, accesses
+from weft.isa.checker import check
+from weft.isa.encoding import Instruction
+from weft.isa.errors import ProgramError
+from weft.isa.machine import load
+from weft.isa.program import Program
+from weft.isa.stream import expand
+from weft.sim.fuzz import random_program
 
 Touched = dict[str, tuple[set[int], set[int]]]
 

@@ -19,9 +19,9 @@ ROOT = Path(__file__).parents[2]
 ODD = str(ROOT / "tests" / "machines" / "odd.toml")
 SCRIPT = """
 import hashlib, pathlib, sys
-from isa.machine import load
-from rtl.verilog import export
-from sim.rtl.sharing import share
+from weft.isa.machine import load
+from weft.rtl.verilog import export
+from weft.sim.rtl.sharing import share
 for name in sys.argv[1:]:
     plain = export(load(name))
     for kind, text in (("plain", plain), ("shared", share(plain))):

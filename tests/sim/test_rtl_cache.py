@@ -16,17 +16,17 @@ from pathlib import Path
 
 import pytest
 
-from isa.errors import MissingToolError, WeftError
-from isa.machine import Machine, load
 from tests.faults import Disk
 from tests.sim.rtl_tools import need_rtl
+from weft.isa.errors import MissingToolError, WeftError
+from weft.isa.machine import Machine, load
 
 need_rtl()
 
 
-from sim.cache import keeper as keepers  # noqa: E402
-from sim.rtl import build as builder  # noqa: E402  (needs the tools)
-from sim.rtl.toolchain import Toolchain  # noqa: E402
+from weft.sim.cache import keeper as keepers  # noqa: E402
+from weft.sim.rtl import build as builder  # noqa: E402  (needs the tools)
+from weft.sim.rtl.toolchain import Toolchain  # noqa: E402
 
 pytestmark = pytest.mark.rtl
 NANO = load("nano")
@@ -261,8 +261,8 @@ def test_no_folder_to_build_in(compiler: Compiler, monkeypatch: pytest.MonkeyPat
 SCRIPT = """
 import sys, time
 from pathlib import Path
-from isa.machine import load
-from sim.rtl import build as builder
+from weft.isa.machine import load
+from weft.sim.rtl import build as builder
 counted = Path(sys.argv[1])
 def compiled(tools, machine, variant, verilog, work, runtime):
     with counted.open("a") as file:

@@ -10,18 +10,18 @@ import threading
 import numpy as np
 import pytest
 
-from isa.assembler import assemble
-from isa.errors import DeadlockError, ProgramError
-from isa.machine import load
-from isa.program import Program
-from sim.fast.engine import FastEngine
-from sim.fuzz import random_program
-from sim.verify import compare
 from tests.sim.rtl_tools import need_rtl
+from weft.isa.assembler import assemble
+from weft.isa.errors import DeadlockError, ProgramError
+from weft.isa.machine import load
+from weft.isa.program import Program
+from weft.sim.fast.engine import FastEngine
+from weft.sim.fuzz import random_program
+from weft.sim.verify import compare
 
 need_rtl()
 
-from sim.rtl import engine as rtl  # noqa: E402  (needs the tools)
+from weft.sim.rtl import engine as rtl  # noqa: E402  (needs the tools)
 
 pytestmark = pytest.mark.rtl
 

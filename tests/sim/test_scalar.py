@@ -12,10 +12,10 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from isa.functions import MAX_ULP
-from isa.vector_ops import BINARY, UNARY
-from sim.fast import scalar
 from tests import oracle_arith as oracle
+from weft.isa.functions import MAX_ULP
+from weft.isa.vector_ops import BINARY, UNARY
+from weft.sim.fast import scalar
 
 njit: Any = numba.njit
 Words = npt.NDArray[Any]

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from isa.assembler import assemble
-from isa.checker import check
-from isa.errors import ProgramError
-from isa.fields import SEMAPHORE_MAX
-from isa.program import Program
-from isa.validator import validate
-from sim.engines import get_engine
-from sim.verify import verify
 from tests.sim.rtl_tools import need_rtl
+from weft.isa.assembler import assemble
+from weft.isa.checker import check
+from weft.isa.errors import ProgramError
+from weft.isa.fields import SEMAPHORE_MAX
+from weft.isa.program import Program
+from weft.isa.validator import validate
+from weft.sim.engines import get_engine
+from weft.sim.verify import verify
 
 MATMUL = "matmul a=sp[0x0] w=sp[0x0] d=acc[0x0] k=1 n=1"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sim.rtl.sharing import share
+from weft.sim.rtl.sharing import share
 
 ADDER = """module {name} (b, a, y);
   wire \\$1 ;

@@ -7,12 +7,12 @@ import sys
 
 import pytest
 
-from isa.assembler import assemble
-from isa.errors import DeadlockError
-from sim.engines import get_engine
-from sim.interp import InterpEngine
-from sim.verify import verify
 from tests.sim.rtl_tools import need_rtl
+from weft.isa.assembler import assemble
+from weft.isa.errors import DeadlockError
+from weft.sim.engines import get_engine
+from weft.sim.interp import InterpEngine
+from weft.sim.verify import verify
 
 TEXT = """
 .machine nano dram.bytes=4294967296
@@ -27,9 +27,9 @@ halt
 MIB = 1 << 20
 MEASURE = """
 import resource, sys
-from isa.assembler import assemble
-from sim.engines import get_engine
-from sim.verify import verify
+from weft.isa.assembler import assemble
+from weft.sim.engines import get_engine
+from weft.sim.verify import verify
 
 def peak():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sim.stalls import largest_stall
+from weft.sim.stalls import largest_stall
 
 
 def test_full_queues_and_work_are_no_cause() -> None:

@@ -6,8 +6,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from sim.fast import tile
 from tests import oracle_arith as oracle
+from weft.sim.fast import tile
 
 SHAPES = ((1, 1, 1), (4, 8, 8), (5, 7, 3), (9, 16, 16), (3, 17, 5))
 Halves = npt.NDArray[np.uint16]

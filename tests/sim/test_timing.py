@@ -7,12 +7,12 @@ import random
 
 import pytest
 
-from isa.events import EVENTS
-from isa.machine import Machine, load
-from isa.program import Program
-from sim.fast.plan import timing
-from sim.fuzz import random_program
 from tests.sim import cycle_model
+from weft.isa.events import EVENTS
+from weft.isa.machine import Machine, load
+from weft.isa.program import Program
+from weft.sim.fast.plan import timing
+from weft.sim.fuzz import random_program
 
 
 def compare(program: Program, note: str = "") -> None:

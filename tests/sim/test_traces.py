@@ -13,25 +13,25 @@ from typing import Any
 import numpy as np
 import pytest
 
-from isa.assembler import assemble
-from isa.disassembler import instruction_text
-from isa.errors import ProgramError
-from isa.events import BY_NAME
-from isa.instructions import UNITS
-from isa.machine import load
-from isa.program import Program
-from sim.engines import get_engine
-from sim.fast.engine import FastEngine
-from sim.fuzz import random_program
-from sim.operators import operator_names
-from sim.run import Run
-from sim.waits import signals, waits
+from weft.isa.assembler import assemble
+from weft.isa.disassembler import instruction_text
+from weft.isa.errors import ProgramError
+from weft.isa.events import BY_NAME
+from weft.isa.instructions import UNITS
+from weft.isa.machine import load
+from weft.isa.program import Program
+from weft.sim.engines import get_engine
+from weft.sim.fast.engine import FastEngine
+from weft.sim.fuzz import random_program
+from weft.sim.operators import operator_names
+from weft.sim.run import Run
+from weft.sim.waits import signals, waits
 
 pytest.importorskip("perfetto", reason="perfetto is absent: pip install 'weft[trace]'")
 
 from perfetto.protos.perfetto.trace.perfetto_trace_pb2 import Trace, TrackEvent
 
-from sim.traces import perfetto
+from weft.sim.traces import perfetto
 
 OVERLAP = """
 .machine nano

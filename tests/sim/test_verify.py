@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from isa.assembler import assemble
-from isa.events import EVENTS
-from isa.program import Program
-from sim.fast.engine import FastEngine
-from sim.interp import InterpEngine
-from sim.run import Run
-from sim.verify import Comparison, compare, report, verify
+from weft.isa.assembler import assemble
+from weft.isa.events import EVENTS
+from weft.isa.program import Program
+from weft.sim.fast.engine import FastEngine
+from weft.sim.interp import InterpEngine
+from weft.sim.run import Run
+from weft.sim.verify import Comparison, compare, report, verify
 
 TEXT = """
 .machine nano

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from isa.assembler import assemble
-from isa.errors import DeadlockError, MissingToolError
-from isa.instructions import UNITS
-from isa.program import Program
-from sim.engines import WAVES, get_engine
-from sim.fast.engine import FastEngine
-from sim.run import Run
+from weft.isa.assembler import assemble
+from weft.isa.errors import DeadlockError, MissingToolError
+from weft.isa.instructions import UNITS
+from weft.isa.program import Program
+from weft.sim.engines import WAVES, get_engine
+from weft.sim.fast.engine import FastEngine
+from weft.sim.run import Run
 
 pytest.importorskip("amaranth", reason="Amaranth is absent: pip install 'weft[rtl]'")
 vcdvcd = pytest.importorskip("vcdvcd", reason="vcdvcd is absent: pip install 'weft[dev]'")

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from isa.assembler import assemble
-from isa.container import save
 from weft.cli import main
+from weft.isa.assembler import assemble
+from weft.isa.container import save
 
 COPY = """
 .machine nano

@@ -8,9 +8,9 @@ from pathlib import Path
 import click
 import pytest
 
-from sim.cache.keeper import digest, keeper
 from tests.weft.conftest import Weft
 from weft import cli
+from weft.sim.cache.keeper import digest, keeper
 
 
 @pytest.fixture(autouse=True)

@@ -15,13 +15,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from framework import reference
-from isa.container import load
-from sim import engines
-from sim.fast.engine import FastEngine
-from sim.run import Run
 from weft.cli import VERBS
-from weft.commands.train import text
+from weft.cli.train import text
+from weft.framework import reference
+from weft.isa.container import load
+from weft.sim import engines
+from weft.sim.fast.engine import FastEngine
+from weft.sim.run import Run
 
 SIMULATED = {
     "schema", "engine", "design", "machine", "cycles", "instructions", "useful_macs", "utilisation", "stalls", "events",

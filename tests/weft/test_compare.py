@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from isa.assembler import assemble
-from isa.container import save
+from weft.isa.assembler import assemble
+from weft.isa.container import save
 
 PROGRAM = """
 .machine nano {changes}

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from isa.machine import presets
 from weft.cli import VERBS
-from weft.commands.completion import WHERE
+from weft.cli.completion import WHERE
+from weft.isa.machine import presets
 from weft.models import RECIPES
 
 

@@ -13,15 +13,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from framework import checkpoint
-from framework.errors import CheckpointError
-from isa.assembler import assemble
-from isa.container import save
-from isa.errors import ProgramError
-from sim.cache.keeper import PARTIAL, Keeper, digest
 from tests.faults import Disk
 from tests.weft.conftest import COPY, Weft
 from weft.files import filling, replacing, write_text
+from weft.framework import checkpoint
+from weft.framework.errors import CheckpointError
+from weft.isa.assembler import assemble
+from weft.isa.container import save
+from weft.isa.errors import ProgramError
+from weft.sim.cache.keeper import PARTIAL, Keeper, digest
 
 Writer = Callable[[Path, str], object]
 

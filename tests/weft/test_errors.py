@@ -17,12 +17,12 @@ import numpy as np
 import pytest
 
 import weft as front
-from compiler.errors import CompileError
-from framework import checkpoint
-from framework.errors import CheckpointError, DeviceError
-from isa.assembler import assemble
-from isa.container import save
-from isa.errors import MachineError, WeftError
+from weft.compiler.errors import CompileError
+from weft.framework import checkpoint
+from weft.framework.errors import CheckpointError, DeviceError
+from weft.isa.assembler import assemble
+from weft.isa.container import save
+from weft.isa.errors import MachineError, WeftError
 from weft.progress import Bar
 
 TRAIN = ("train", "digits-logistic", "--device", "cpu", "--epochs", "1")
@@ -209,7 +209,7 @@ def test_names_in_python() -> None:
 @pytest.fixture
 def no_toolchain(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[pytest.MonkeyPatch]:
     """An empty PATH and an empty cache."""
-    from sim.rtl.toolchain import find_toolchain
+    from weft.sim.rtl.toolchain import find_toolchain
 
     monkeypatch.setenv("PATH", "")
     monkeypatch.delenv("CXX", raising=False)

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 import weft
-from isa.checker import check
-from isa.validator import validate
 from weft.cli import main
+from weft.isa.checker import check
+from weft.isa.validator import validate
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 SCRIPTS = sorted(EXAMPLES.glob("*.py"))

@@ -6,12 +6,12 @@ import dataclasses
 
 import numpy as np
 
-from compiler.targets.accel.gemm import gemm_program
-from isa.events import BY_NAME
-from isa.machine import load
-from sim.engines import get_engine
-from weft.commands.train import text
+from weft.cli.train import text
+from weft.compiler.targets.accel.gemm import gemm_program
 from weft.figures import describe, figures
+from weft.isa.events import BY_NAME
+from weft.isa.machine import load
+from weft.sim.engines import get_engine
 
 
 def test_a_full_queue_is_not_named_as_the_largest_stall() -> None:

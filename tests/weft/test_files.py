@@ -103,7 +103,7 @@ def test_a_page_on_a_full_disk_is_named(weft: Weft, monkeypatch: pytest.MonkeyPa
         pytest.skip("there is no /dev/full")
     monkeypatch.setattr("weft.training.Session.train", lambda *_, **__: [1.0])
     monkeypatch.setattr("weft.training.Session.accuracy", lambda _: 0.5)
-    monkeypatch.setattr("reports.page.render", lambda _: "<html>")
+    monkeypatch.setattr("weft.reports.page.render", lambda _: "<html>")
     weft("demo", "--epochs", "1", "-o", "/dev/full").refused(2, "error: /dev/full: No space left on device")
 
 

@@ -11,14 +11,14 @@ from typing import Any, NoReturn
 import numpy as np
 import pytest
 
-from framework import optim
-from isa.assembler import assemble
-from isa.container import save, to_bytes
-from isa.errors import ProgramError
 from tests.test_architecture import MODULES, ROOT
 from tests.weft.conftest import COPY, Weft
 from weft import models
-from weft.commands.options import elements
+from weft.cli.options import elements
+from weft.framework import optim
+from weft.isa.assembler import assemble
+from weft.isa.container import save, to_bytes
+from weft.isa.errors import ProgramError
 
 
 def strict(text: str) -> Any:

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 import weft as front
-from framework import checkpoint
-from isa.assembler import assemble
-from isa.container import save
 from tests.weft.conftest import COPY, Weft
 from weft.files import filling, folder_obstacle, obstacle, write_text
+from weft.framework import checkpoint
+from weft.isa.assembler import assemble
+from weft.isa.container import save
 
 FUNCTIONS: dict[str, Callable[[Path], object]] = {
     "text": lambda path: write_text(path, "new"),

@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from framework import checkpoint
-from isa.disassembler import disassemble
-from isa.machine import PRESETS
 from tests.weft.conftest import COPY, Weft
 from tests.weft.test_resuming import session
 from weft import kinds
+from weft.framework import checkpoint
+from weft.isa.disassembler import disassemble
+from weft.isa.machine import PRESETS
 from weft.resuming import save
 
 
@@ -53,14 +53,14 @@ def _machine(path: Path) -> None:
 
 
 def _program(path: Path) -> None:
-    from isa.assembler import assemble
-    from isa.container import save as save_program
+    from weft.isa.assembler import assemble
+    from weft.isa.container import save as save_program
 
     save_program(assemble(COPY, "p.s"), path)
 
 
 def _disassembled(path: Path) -> None:
-    from isa.assembler import assemble
+    from weft.isa.assembler import assemble
 
     path.write_text(disassemble(assemble(COPY, "p.s")), encoding="utf-8")
 

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 import weft as front
-from compiler.passes import pipeline
-from framework import checkpoint, reference
-from framework.primitives.base import Array
+from weft.compiler.passes import pipeline
+from weft.framework import checkpoint, reference
+from weft.framework.primitives.base import Array
 from weft.models import recipe
 from weft.quantised import Calibration, quantised
 from weft.training import Session

@@ -15,9 +15,8 @@ from typing import Any
 
 import pytest
 
-import reports.page
-from reports import schema
-from weft.commands.report import FIGURES, WRITTEN
+from weft.cli.report import FIGURES, WRITTEN
+from weft.reports import schema
 
 LOGISTIC = ("report", "digits-logistic", "--machine", "nano", "--epochs", "1")
 
@@ -218,7 +217,7 @@ def test_where_no_process_can_draw_it_is_drawn_here(
     command: str, weft: Any, program: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("weft.drawing._COMMAND", command)
-    monkeypatch.delitem(sys.modules, "reports.page")
+    monkeypatch.delitem(sys.modules, "weft.reports.page")
     assert weft("report", program, "-o", tmp_path / "out").code == 0
     assert len(list((tmp_path / "out").rglob("*.png"))) == len(FIGURES) - 1  # nothing was trained
 

@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
-from framework import checkpoint
-from framework.errors import CheckpointError
 from tests.weft.conftest import Weft
 from tests.weft.killing import ROOT, VOLATILE, kill_and_compare
 from weft.devices import device_of
+from weft.framework import checkpoint
+from weft.framework.errors import CheckpointError
 from weft.models import recipe
 from weft.resuming import Keeper, read, resume, save, weights
 from weft.training import Session

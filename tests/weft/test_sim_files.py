@@ -50,7 +50,7 @@ def test_what_cannot_be_is_refused_before_any_work(
         raise AssertionError("nothing may run")
 
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("sim.engines.get_engine", run)
+    monkeypatch.setattr("weft.sim.engines.get_engine", run)
     weft("sim", program, *words).refused(2, *texts)
     assert list(tmp_path.iterdir()) == [program]
 

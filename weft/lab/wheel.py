@@ -14,16 +14,15 @@ from collections.abc import Iterable, Iterator
 from importlib import metadata
 from pathlib import Path
 
-from framework import EXPORTS, MODULES
 from weft import _OTHERS
 from weft.edition import VERBS, is_part
+from weft.framework import EXPORTS, MODULES
 from weft.lab.needs import distribution, requirements
 
 ROOT = Path(__file__).parents[2]
 """Where the packages lie, in a checkout and installed alike."""
-PACKAGES = ("isa", "sim", "weft")
 COMMANDS = ("__init__", "options", *VERBS)
-"""Files of ``weft/commands`` that the edition has."""
+"""Files of ``weft/cli`` that the edition has."""
 DATA = (".toml", ".csv.gz", ".typed", "README.md")
 LOCAL = "+course"
 _EPOCH = (1980, 1, 1, 0, 0, 0)
@@ -63,10 +62,10 @@ def write_wheel(path: Path, needs: Iterable[str]) -> None:
 
 def package_files() -> dict[str, bytes]:
     """Path in the wheel → contents: modules that lead to nothing left out, and the data beside them."""
-    modules = {str(path.relative_to(ROOT)): path for name in PACKAGES for path in sorted((ROOT / name).rglob("*.py"))}
+    modules = {str(path.relative_to(ROOT)): path for path in sorted((ROOT / "weft").rglob("*.py"))}
     kept = _kept({name: path.read_text(encoding="utf-8") for name, path in modules.items()})
     found = {name: text.encode() for name, text in kept.items()}
-    folders = {Path(name).parent for name in kept} | {Path("isa/machines"), Path("weft/data")}
+    folders = {Path(name).parent for name in kept} | {Path("weft/isa/machines"), Path("weft/data")}
     for folder in sorted(folders):
         for path in sorted((ROOT / folder).glob("*")):
             if path.name.endswith(DATA):
@@ -92,7 +91,7 @@ def _kept(sources: dict[str, str]) -> dict[str, str]:
     """
     names = {_module(name): name for name in sources}
     wanted = {name: list(_imported(_at_load(ast.parse(text)))) for name, text in sources.items()}
-    verbs = Path("weft/commands")
+    verbs = Path("weft/cli")
     kept = {
         name
         for name in sources

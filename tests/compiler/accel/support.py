@@ -7,17 +7,17 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from compiler.accuracy import ACCEL
-from compiler.check import check_nodes
-from compiler.targets.accel.compile import compile, prepared
-from framework.graph import Graph
-from framework.primitives.base import Array
-from isa.checker import check
-from isa.machine import Machine
-from isa.program import Program
-from isa.validator import validate
-from sim.fast.engine import FastEngine
-from sim.run import Engine
+from weft.compiler.accuracy import ACCEL
+from weft.compiler.check import check_nodes
+from weft.compiler.targets.accel.compile import compile, prepared
+from weft.framework.graph import Graph
+from weft.framework.primitives.base import Array
+from weft.isa.checker import check
+from weft.isa.machine import Machine
+from weft.isa.program import Program
+from weft.isa.validator import validate
+from weft.sim.fast.engine import FastEngine
+from weft.sim.run import Engine
 
 
 @functools.cache

@@ -6,18 +6,18 @@ from dataclasses import replace
 
 import pytest
 
-from compiler.contents import Bytes, Contents
-from compiler.errors import CompileError, InternalError
-from compiler.targets.accel import groups, placement
-from compiler.targets.accel.arrays import Array
-from compiler.targets.accel.compile import compile
-from compiler.targets.accel.contents import check_contents
-from compiler.targets.accel.kernel import Kernel
-from compiler.targets.accel.micro import FULL, ROW, Micro
-from compiler.targets.accel.product import Product
-from framework.builder import GraphBuilder
-from framework.graph import Graph
-from isa.machine import load
+from weft.compiler.contents import Bytes, Contents
+from weft.compiler.errors import CompileError, InternalError
+from weft.compiler.targets.accel import groups, placement
+from weft.compiler.targets.accel.arrays import Array
+from weft.compiler.targets.accel.compile import compile
+from weft.compiler.targets.accel.contents import check_contents
+from weft.compiler.targets.accel.kernel import Kernel
+from weft.compiler.targets.accel.micro import FULL, ROW, Micro
+from weft.compiler.targets.accel.product import Product
+from weft.framework.builder import GraphBuilder
+from weft.framework.graph import Graph
+from weft.isa.machine import load
 
 
 def place(address: int) -> Array:

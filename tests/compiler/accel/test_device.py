@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from compiler.targets.accel.device import AccelDevice
-from framework import functional, nn, optim
-from framework.builder import GraphBuilder
-from framework.device import Device
-from framework.jit import jit
-from framework.random import manual_seed
-from framework.tensor import Tensor
 from tests.compiler.models import mlp_step, starting_values
+from weft.compiler.targets.accel.device import AccelDevice
+from weft.framework import functional, nn, optim
+from weft.framework.builder import GraphBuilder
+from weft.framework.device import Device
+from weft.framework.jit import jit
+from weft.framework.random import manual_seed
+from weft.framework.tensor import Tensor
 
 
 def test_a_graph_is_compiled_once_and_the_last_run_kept() -> None:

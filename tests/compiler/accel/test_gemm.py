@@ -6,13 +6,13 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from compiler.targets.accel.gemm import TYPES, gemm_program
-from framework.primitives.base import Array
-from isa.machine import load
-from isa.program import DTYPES
-from sim.engines import get_engine
-from sim.fast.plan import timing
 from tests.compiler.accel.support import fast, image, sound
+from weft.compiler.targets.accel.gemm import TYPES, gemm_program
+from weft.framework.primitives.base import Array
+from weft.isa.machine import load
+from weft.isa.program import DTYPES
+from weft.sim.engines import get_engine
+from weft.sim.fast.plan import timing
 
 ORIENTATIONS = [(False, False), (False, True), (True, False), (True, True)]
 SHAPES = [(8, 8, 8), (5, 7, 3), (33, 20, 17), (1, 10, 5), (10, 1, 5), (6, 9, 1), (1, 1, 1), (64, 24, 130)]

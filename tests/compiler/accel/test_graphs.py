@@ -8,17 +8,17 @@ import re
 import numpy as np
 import pytest
 
-from compiler.accuracy import ACCEL
-from compiler.check import check_nodes
-from compiler.errors import CompileError
-from compiler.targets.accel.compile import compile, prepared
-from framework import reference
-from framework.builder import GraphBuilder
-from framework.graph import Graph
-from isa.machine import Machine, from_dict, load
-from sim.engines import get_engine
 from tests.compiler.accel.support import image, judged, observe, results, sound
 from tests.compiler.models import logistic_step, mlp_step, starting_values
+from weft.compiler.accuracy import ACCEL
+from weft.compiler.check import check_nodes
+from weft.compiler.errors import CompileError
+from weft.compiler.targets.accel.compile import compile, prepared
+from weft.framework import reference
+from weft.framework.builder import GraphBuilder
+from weft.framework.graph import Graph
+from weft.isa.machine import Machine, from_dict, load
+from weft.sim.engines import get_engine
 
 
 def _odd() -> Machine:

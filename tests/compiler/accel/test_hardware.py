@@ -8,15 +8,15 @@ import pytest
 
 pytest.importorskip("amaranth", reason="needs Amaranth: pip install 'weft[rtl]'")
 
-from compiler.targets.accel.compile import compile
-from isa.errors import MissingToolError
-from isa.machine import Machine, load
-from sim.interp import InterpEngine
-from sim.rtl.engine import RtlEngine
-from sim.rtl.toolchain import find_toolchain
-from sim.verify import verify
 from tests.compiler.accel.support import fast, image, sound
 from tests.compiler.models import logistic_step, mlp_step, starting_values
+from weft.compiler.targets.accel.compile import compile
+from weft.isa.errors import MissingToolError
+from weft.isa.machine import Machine, load
+from weft.sim.interp import InterpEngine
+from weft.sim.rtl.engine import RtlEngine
+from weft.sim.rtl.toolchain import find_toolchain
+from weft.sim.verify import verify
 
 pytestmark = pytest.mark.rtl
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from compiler.targets.accel.assemble import assemble
-from compiler.targets.accel.emit import Builder
-from compiler.targets.accel.lives import touching
-from isa.machine import load
+from weft.compiler.targets.accel.assemble import assemble
+from weft.compiler.targets.accel.emit import Builder
+from weft.compiler.targets.accel.lives import touching
+from weft.isa.machine import load
 
 MACHINE = load("nano")
 

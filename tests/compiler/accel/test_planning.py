@@ -6,17 +6,17 @@ import random
 
 import pytest
 
-from compiler.targets.accel.compile import compile
-from compiler.targets.accel.kernel import Kernel
-from compiler.targets.accel.layout import Layout
-from compiler.targets.accel.memory import Arena, NoSpace
-from compiler.targets.accel.micro import FULL, ONE, Micro, passes
-from compiler.targets.accel.order import ordered
-from compiler.targets.accel.residency import Tenant, leases
-from framework.builder import GraphBuilder
-from isa.machine import load
-from sim.fast.plan import timing
 from tests.compiler.models import mlp_step
+from weft.compiler.targets.accel.compile import compile
+from weft.compiler.targets.accel.kernel import Kernel
+from weft.compiler.targets.accel.layout import Layout
+from weft.compiler.targets.accel.memory import Arena, NoSpace
+from weft.compiler.targets.accel.micro import FULL, ONE, Micro, passes
+from weft.compiler.targets.accel.order import ordered
+from weft.compiler.targets.accel.residency import Tenant, leases
+from weft.framework.builder import GraphBuilder
+from weft.isa.machine import load
+from weft.sim.fast.plan import timing
 
 EDU = load("edu")
 

@@ -10,24 +10,24 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from compiler.passes import pipeline
-from compiler.targets.accel.compile import compile
-from compiler.targets.accel.device import AccelDevice
-from compiler.targets.cpu.device import CpuDevice
-from framework import nn, reference
-from framework.builder import GraphBuilder
-from framework.graph import Graph
-from framework.jit import jit
-from framework.primitives.base import Array
-from framework.quantisation import quantise
-from framework.random import Generator
-from framework.tensor import Tensor
-from isa.errors import MissingToolError
-from isa.machine import Machine, load
-from isa.vector_ops import BINARY, ELEMENTS, UNARY
-from sim.interp import InterpEngine
-from sim.verify import verify
 from tests.compiler.accel.support import fast, image, results, sound
+from weft.compiler.passes import pipeline
+from weft.compiler.targets.accel.compile import compile
+from weft.compiler.targets.accel.device import AccelDevice
+from weft.compiler.targets.cpu.device import CpuDevice
+from weft.framework import nn, reference
+from weft.framework.builder import GraphBuilder
+from weft.framework.graph import Graph
+from weft.framework.jit import jit
+from weft.framework.primitives.base import Array
+from weft.framework.quantisation import quantise
+from weft.framework.random import Generator
+from weft.framework.tensor import Tensor
+from weft.isa.errors import MissingToolError
+from weft.isa.machine import Machine, load
+from weft.isa.vector_ops import BINARY, ELEMENTS, UNARY
+from weft.sim.interp import InterpEngine
+from weft.sim.verify import verify
 
 MACHINES = ("nano", "edu", "edge-int8", "tests/machines/odd.toml", "tests/machines/bytes.toml")
 
@@ -157,8 +157,8 @@ def test_a_hidden_layer_takes_three_vector_passes() -> None:
 @pytest.mark.parametrize("name", ["nano", "edu", "tests/machines/odd.toml", "tests/machines/bytes.toml"])
 def test_the_hardware_agrees_in_every_cycle_and_bit(name: str) -> None:
     pytest.importorskip("amaranth", reason="needs Amaranth: pip install 'weft[rtl]'")
-    from sim.rtl.engine import RtlEngine
-    from sim.rtl.toolchain import find_toolchain
+    from weft.sim.rtl.engine import RtlEngine
+    from weft.sim.rtl.toolchain import find_toolchain
 
     try:
         find_toolchain()

@@ -7,17 +7,17 @@ import random
 import numpy as np
 import pytest
 
-from compiler.targets.accel.assemble import assemble
-from compiler.targets.accel.loops import Loop, executed, flatten, leaves, peel_first, peel_last
-from compiler.targets.accel.schedule import interleave
-from compiler.targets.accel.sync import PAIRS, edges, masked, masks
-from compiler.targets.accel.tasks import Task
-from isa.encoding import Instruction, make
-from isa.instructions import ACCUMULATOR_BIT as ACC
-from isa.machine import load
-from isa.program import Buffer
-from sim.fast.engine import FastEngine
 from tests.compiler.accel.support import sound
+from weft.compiler.targets.accel.assemble import assemble
+from weft.compiler.targets.accel.loops import Loop, executed, flatten, leaves, peel_first, peel_last
+from weft.compiler.targets.accel.schedule import interleave
+from weft.compiler.targets.accel.sync import PAIRS, edges, masked, masks
+from weft.compiler.targets.accel.tasks import Task
+from weft.isa.encoding import Instruction, make
+from weft.isa.instructions import ACCUMULATOR_BIT as ACC
+from weft.isa.machine import load
+from weft.isa.program import Buffer
+from weft.sim.fast.engine import FastEngine
 
 EDU = load("edu")
 

@@ -7,10 +7,10 @@ import itertools
 import numpy as np
 import pytest
 
-from compiler.targets.cpu.device import CpuDevice
-from framework import reference
-from framework.builder import GraphBuilder
-from framework.dtypes import DTYPES
+from weft.compiler.targets.cpu.device import CpuDevice
+from weft.framework import reference
+from weft.framework.builder import GraphBuilder
+from weft.framework.dtypes import DTYPES
 
 FLOATS = np.array(
     [

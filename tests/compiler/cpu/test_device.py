@@ -7,13 +7,13 @@ import threading
 import numpy as np
 import pytest
 
-from compiler.targets.cpu.device import CpuDevice
-from compiler.targets.cpu.threads import available_cores
-from framework.builder import GraphBuilder
-from framework.device import Device
-from framework.errors import DeviceError, GraphError, ShapeError
-from framework.graph import Graph
-from framework.primitives.base import Array
+from weft.compiler.targets.cpu.device import CpuDevice
+from weft.compiler.targets.cpu.threads import available_cores
+from weft.framework.builder import GraphBuilder
+from weft.framework.device import Device
+from weft.framework.errors import DeviceError, GraphError, ShapeError
+from weft.framework.graph import Graph
+from weft.framework.primitives.base import Array
 
 LARGE = (100, 100)
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from compiler.targets.cpu.device import CpuDevice
-from compiler.targets.cpu.functions import MAX_ULP
-from framework.builder import GraphBuilder
-from framework.primitives.base import Array
+from weft.compiler.targets.cpu.device import CpuDevice
+from weft.compiler.targets.cpu.functions import MAX_ULP
+from weft.framework.builder import GraphBuilder
+from weft.framework.primitives.base import Array
 
 NUMPY = {"exp": np.exp, "log": np.log}
 

@@ -8,18 +8,18 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from compiler.errors import InternalError
-from compiler.fuzz.graphs import random_graph
-from compiler.targets.cpu import buffers
-from compiler.targets.cpu.buffers import place_temporaries, update_in_place
-from compiler.targets.cpu.contents import check_contents
-from compiler.targets.cpu.loops import Loop
-from compiler.targets.cpu.lower import Lowered, lower
-from compiler.targets.cpu.memory import ALIGNMENT, Lifetime, MemoryPlan, plan_memory
-from compiler.targets.cpu.program import Gemm
-from compiler.targets.cpu.views import contiguous, reshaped
-from framework.builder import GraphBuilder
-from framework.graph import Graph
+from weft.compiler.errors import InternalError
+from weft.compiler.fuzz.graphs import random_graph
+from weft.compiler.targets.cpu import buffers
+from weft.compiler.targets.cpu.buffers import place_temporaries, update_in_place
+from weft.compiler.targets.cpu.contents import check_contents
+from weft.compiler.targets.cpu.loops import Loop
+from weft.compiler.targets.cpu.lower import Lowered, lower
+from weft.compiler.targets.cpu.memory import ALIGNMENT, Lifetime, MemoryPlan, plan_memory
+from weft.compiler.targets.cpu.program import Gemm
+from weft.compiler.targets.cpu.views import contiguous, reshaped
+from weft.framework.builder import GraphBuilder
+from weft.framework.graph import Graph
 
 PRODUCT = {"transpose_a": False, "transpose_b": False, "accumulate": "float32"}
 

@@ -7,13 +7,13 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from compiler.targets.cpu.device import CpuDevice
-from framework import nn
-from framework.device import Device, NumpyDevice
-from framework.jit import jit
-from framework.primitives.base import Array
-from framework.quantisation import quantise
-from framework.tensor import Tensor
+from weft.compiler.targets.cpu.device import CpuDevice
+from weft.framework import nn
+from weft.framework.device import Device, NumpyDevice
+from weft.framework.jit import jit
+from weft.framework.primitives.base import Array
+from weft.framework.quantisation import quantise
+from weft.framework.tensor import Tensor
 
 
 class Sums(nn.Module):

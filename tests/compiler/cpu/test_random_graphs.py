@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from compiler.check import check_nodes
-from compiler.fuzz.graphs import random_graph
-from compiler.fuzz.subjects import Subject
-from compiler.fuzz.trial import judge
-from compiler.fuzz.values import random_values
-from compiler.targets.cpu import executable
-from compiler.targets.cpu.device import CpuDevice
+from weft.compiler.check import check_nodes
+from weft.compiler.fuzz.graphs import random_graph
+from weft.compiler.fuzz.subjects import Subject
+from weft.compiler.fuzz.trial import judge
+from weft.compiler.fuzz.values import random_values
+from weft.compiler.targets.cpu import executable
+from weft.compiler.targets.cpu.device import CpuDevice
 
 PRODUCTS = [seed for seed in range(120) if any(node.op == "matmul" for node in random_graph(seed).nodes)][:25]
 

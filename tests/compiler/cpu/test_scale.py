@@ -15,14 +15,14 @@ from weakref import WeakValueDictionary
 import numpy as np
 import pytest
 
-from compiler.passes.fusion import MAX_NODES, fusion_groups
-from compiler.targets.cpu import lower, program
-from compiler.targets.cpu.device import CpuDevice
-from framework.builder import GraphBuilder
-from framework.device import NumpyDevice
-from framework.graph import Graph
-from framework.jit import jit
-from framework.tensor import Tensor
+from weft.compiler.passes.fusion import MAX_NODES, fusion_groups
+from weft.compiler.targets.cpu import lower, program
+from weft.compiler.targets.cpu.device import CpuDevice
+from weft.framework.builder import GraphBuilder
+from weft.framework.device import NumpyDevice
+from weft.framework.graph import Graph
+from weft.framework.jit import jit
+from weft.framework.tensor import Tensor
 
 SHAPE = (4, 4)
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from compiler.check import check_nodes
-from compiler.fuzz.subjects import Subject
-from compiler.passes import pipeline
-from compiler.targets.cpu.device import CpuDevice
-from framework.device import NumpyDevice
-from framework.graph import Graph
 from tests.compiler.models import logistic_step, mlp_step, starting_values
+from weft.compiler.check import check_nodes
+from weft.compiler.fuzz.subjects import Subject
+from weft.compiler.passes import pipeline
+from weft.compiler.targets.cpu.device import CpuDevice
+from weft.framework.device import NumpyDevice
+from weft.framework.graph import Graph
 
 STEPS = {
     "mlp": mlp_step((20, 33, 17, 10), 13),

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from compiler.errors import CompileError
-from compiler.fuzz.campaign import Failure, Summary, try_seed
-from compiler.targets.accel import build, expand, groups, lower, placement, residency, schedule
-from compiler.targets.cpu import buffers, executable, scalars
-from framework import device
+from weft.compiler.errors import CompileError
+from weft.compiler.fuzz.campaign import Failure, Summary, try_seed
+from weft.compiler.targets.accel import build, expand, groups, lower, placement, residency, schedule
+from weft.compiler.targets.cpu import buffers, executable, scalars
+from weft.framework import device
 
 Plant = Callable[[pytest.MonkeyPatch], None]
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 
-from compiler.fuzz.graphs import random_graph
-from compiler.fuzz.values import random_values
-from framework.graph import Graph
-from framework.primitives import PRIMITIVES
-from framework.reference import evaluate
+from weft.compiler.fuzz.graphs import random_graph
+from weft.compiler.fuzz.values import random_values
+from weft.framework.graph import Graph
+from weft.framework.primitives import PRIMITIVES
+from weft.framework.reference import evaluate
 
 GRAPHS = [random_graph(seed) for seed in range(300)]
 

@@ -10,8 +10,8 @@ from collections import Counter
 
 import pytest
 
-from compiler.fuzz.campaign import Summary, try_seed
-from framework.device import known_devices
+from weft.compiler.fuzz.campaign import Summary, try_seed
+from weft.framework.device import known_devices
 
 GRAPHS, CHUNK, FEW = 300, 20, 4
 QUICK = ("accel", "numpy")

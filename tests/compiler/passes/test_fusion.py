@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from compiler.fuzz.graphs import random_graph
-from compiler.passes.fusion import fusion_groups, index_space
-from framework.builder import GraphBuilder
+from weft.compiler.fuzz.graphs import random_graph
+from weft.compiler.passes.fusion import fusion_groups, index_space
+from weft.framework.builder import GraphBuilder
 
 PRODUCT = {"transpose_a": False, "transpose_b": False, "accumulate": "float32"}
 

@@ -8,19 +8,19 @@ from typing import Any
 import numpy as np
 import pytest
 
-from compiler.fuzz.graphs import random_graph
-from compiler.fuzz.values import random_values
-from compiler.passes.machine_functions import FORMS, machine_functions
-from compiler.passes.magnitude import Magnitudes
-from compiler.targets.accel.expand import ELEMENTWISE
-from framework import functional as F
-from framework.builder import GraphBuilder
-from framework.graph import Graph
-from framework.jit import jit
-from framework.primitives import PRIMITIVES
-from framework.reference import evaluate
-from framework.tensor import Tensor
 from tests.compiler.models import mlp_step
+from weft.compiler.fuzz.graphs import random_graph
+from weft.compiler.fuzz.values import random_values
+from weft.compiler.passes.machine_functions import FORMS, machine_functions
+from weft.compiler.passes.magnitude import Magnitudes
+from weft.compiler.targets.accel.expand import ELEMENTWISE
+from weft.framework import functional as F
+from weft.framework.builder import GraphBuilder
+from weft.framework.graph import Graph
+from weft.framework.jit import jit
+from weft.framework.primitives import PRIMITIVES
+from weft.framework.reference import evaluate
+from weft.framework.tensor import Tensor
 
 
 def lowered(f: Callable[..., Any], *shapes: tuple[int, ...]) -> Graph:

@@ -8,12 +8,12 @@ from textwrap import dedent
 import numpy as np
 import pytest
 
-from compiler.passes import pipeline
-from compiler.passes.precision import precision
-from framework import reference
-from framework.builder import GraphBuilder, constant_value
-from framework.errors import GraphError
-from framework.graph import Graph
+from weft.compiler.passes import pipeline
+from weft.compiler.passes.precision import precision
+from weft.framework import reference
+from weft.framework.builder import GraphBuilder, constant_value
+from weft.framework.errors import GraphError
+from weft.framework.graph import Graph
 
 PRODUCT = {"transpose_a": False, "transpose_b": False, "accumulate": "float32"}
 

@@ -7,12 +7,12 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from compiler.passes import pipeline
-from compiler.passes.scales import Scale, scale_of
-from framework import reference
-from framework.builder import GraphBuilder
-from framework.graph import Graph
 from tests.compiler.passes.test_passes import PRODUCT, check
+from weft.compiler.passes import pipeline
+from weft.compiler.passes.scales import Scale, scale_of
+from weft.framework import reference
+from weft.framework.builder import GraphBuilder
+from weft.framework.graph import Graph
 
 INTEGER_PASSES = ("quantised_products", "common_subexpressions", "quantised_bias", "requantise")
 

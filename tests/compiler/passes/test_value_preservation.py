@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from compiler.fuzz.graphs import random_graph
-from compiler.fuzz.values import random_values
-from compiler.passes import pipeline
-from framework import reference
-from framework.graph import Graph
-from framework.primitives.base import Array
+from weft.compiler.fuzz.graphs import random_graph
+from weft.compiler.fuzz.values import random_values
+from weft.compiler.passes import pipeline
+from weft.framework import reference
+from weft.framework.graph import Graph
+from weft.framework.primitives.base import Array
 
 ROUNDING = ("machine_functions", "precision", "quantised_products", "quantised_bias", "requantise")
 """Passes that change how often values are rounded."""

@@ -1,1 +1,0 @@
-"""Reports: metrics, views of runs, pages and benchmarks, on top of everything else."""

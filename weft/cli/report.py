@@ -1,0 +1,140 @@
+"""``weft report``: one model step or program, measured and explained, as a page with figures and one JSON."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from weft.cli.int8 import calibration_of, int8_options
+from weft.cli.options import (
+    COUNT,
+    MODEL_OR_FILE,
+    Folder,
+    engine_option,
+    json_option,
+    keep_apart,
+    machine_options,
+    print_json,
+    refuse_unused,
+    seed_given,
+    seed_option,
+)
+from weft.isa.errors import WeftError
+
+FOLDER_NAME = "weft-report"
+FIGURES = ("attribution", "bandwidth", "loss", "occupancy", "roofline", "timeline")
+WRITTEN = ("index.html", "result.json", *(f"figures/{name}.{kind}" for name in FIGURES for kind in ("svg", "png")))
+"""The files of a report, known before matplotlib is imported."""
+FOLDER = Folder(WRITTEN)
+
+
+if TYPE_CHECKING:
+    _Base = click.ParamType[tuple[str, ...]]
+else:
+    _Base = click.ParamType
+
+
+class _Devices(_Base):
+    name = "accel,cpu"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
+        if isinstance(value, tuple):
+            return value
+        from weft.reporting import check_devices
+
+        names = tuple(dict.fromkeys(name.strip() for name in str(value).split(",")))
+        try:
+            check_devices(names)
+        except WeftError as wrong:
+            self.fail(str(wrong), param, ctx)
+        return names
+
+
+@click.command("report")
+@click.argument("target", type=MODEL_OR_FILE, metavar="MODEL|PROGRAM.weft")
+@click.option(
+    "--device", "devices", type=_Devices(), default=None, metavar="accel,cpu",
+    help="Devices side by side [default: accel,cpu].",
+)  # fmt: skip
+@machine_options(None)
+@engine_option()
+@click.option("--epochs", type=COUNT, default=None, help="Passes over the data for loss curves [3].")
+@click.option("--inference", is_flag=True, help="Report inference instead of a training step; nothing is trained.")
+@int8_options("Report inference in int8.")
+@click.option("-o", "--output", type=FOLDER, default=None, help=f"The directory to write [default: {FOLDER_NAME}].")
+@seed_option
+@json_option
+def command(
+    target: str,
+    devices: tuple[str, ...] | None,
+    machine: str | None,
+    settings: tuple[tuple[str, int], ...],
+    engine: str,
+    epochs: int | None,
+    inference: bool,
+    int8: bool,
+    calibration: str | None,
+    percentile: float | None,
+    output: Path | None,
+    seed: int,
+    as_json: bool,
+) -> None:
+    """Run and explain a model's step, or a program file: cycles, stalls, operators, memory, traffic, advice.
+
+    Writes index.html (needs no network), result.json and figures/*.svg, *.png into a directory, where it replaces
+    its own files and no others. With --json it prints the result, and writes only if -o is given.
+    """
+    from weft.drawing import Drawing
+    from weft.files import filling
+    from weft.models import RECIPES
+    from weft.progress import Bar
+    from weft.reporting import DEVICES, model_result, summary
+
+    how = calibration_of(int8, calibration, percentile)
+    for option, given in (("--inference", inference), ("--int8", int8)):
+        if given and epochs is not None:
+            raise click.UsageError(f"{option} trains nothing, so --epochs has no meaning with it; leave one out")
+    if devices is not None and "accel" not in devices:
+        refuse_unused(",".join(devices))
+    if output is None and not as_json:
+        output = FOLDER.convert(FOLDER_NAME, None, None)
+    if output is not None:
+        keep_apart("--output", [output / name for name in WRITTEN], target, machine)
+    with Drawing() if output is not None else nullcontext() as drawing:
+        if target in RECIPES:
+            chosen = machine or "edu", settings, engine, seed, epochs, inference, Bar, how
+            result = model_result(target, devices or DEVICES, *chosen)
+        else:
+            options = {"--device": devices not in (None, ("accel",)), "--epochs": epochs, "--inference": inference}
+            for option, used in (*options.items(), ("--int8", int8), ("--seed", seed_given())):
+                if used:
+                    raise click.UsageError(f"{target} is a program file for the accelerator alone: leave out {option}")
+            result = _of_file(target, machine, settings, engine)
+        if output is not None and drawing is not None:
+            with filling(output) as folder:
+                drawing.draw(folder, result)
+    if as_json:
+        print_json(result)
+        return
+    click.echo("\n".join(summary(result)))
+    if output is not None:
+        click.echo(f"\npage: {output / 'index.html'}")
+
+
+def _of_file(
+    target: str, machine: str | None, settings: tuple[tuple[str, int], ...], engine: str
+) -> dict[str, Any]:
+    from weft.cli.options import engine_of
+    from weft.isa.checker import check
+    from weft.isa.validator import validate
+    from weft.programs import programs
+    from weft.reporting import check_engine, name_of, program_result
+
+    check_engine(engine)
+    ((_, program, image),) = programs(target, machine, settings, 0)
+    validate(program)
+    check(program)
+    return program_result(program, engine_of(engine).run(program, image), name_of(program, target))

@@ -1,0 +1,156 @@
+"""Every node of a compiled graph judged against float64: the one place where allowed errors are stated.
+
+A node is computed in float64 from the very values that the target gave its operands, so that errors do not add up along
+the graph, and the target's value must be within a bound that follows from the operation alone. With u the unit roundoff
+of what the value is rounded to (float32: 2**-24, bfloat16: 2**-8) and v = 2**-24 that of the arithmetic:
+
+==================== ================================================================================
+movement, select,    equal
+max, neg, abs, casts,
+integers, bools,
+quantise, dequantise
+add, sub, mul        u·|r|: rounded once
+sum of n             (n - 1)·v·Σ|x| + u·|r|: n - 1 additions in any order
+matmul over K        2·K·v·Σ|a·b| + u·|r|: K fused products, and at most as many sums of partial sums
+functions, div       c·v·|r| + u·|r|, with c from the target's table in `accuracy.py`; 0 where it has none
+==================== ================================================================================
+
+Where a target flushes, numbers below 2**-126 count as zero, and may become zero anywhere.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from weft.compiler.accuracy import NUMPY, Accuracy
+from weft.framework.graph import Graph, Node
+from weft.framework.primitives import PRIMITIVES
+from weft.framework.primitives.base import Array
+from weft.framework.reference import reference_node
+
+ROUNDOFF = {"float32": 2.0**-24, "bfloat16": 2.0**-8}
+V = ROUNDOFF["float32"]
+TINY = 2.0**-126
+LEAST = {"float32": 2.0**-149, "bfloat16": 2.0**-133}
+"""The smallest subnormals."""
+LARGEST = float(np.finfo(np.float32).max)
+
+@dataclass(frozen=True)
+class NodeError:
+    """A node beyond its bound: the worst element, and by how many bounds it is off (infinity: not comparable)."""
+
+    index: int
+    text: str
+    ratio: float
+
+
+EXACT = frozenset({"maximum", "minimum", "neg", "abs", "select", "cast", "max", "quantise", "dequantise", "constant"})
+
+
+def is_exact(node: Node) -> bool:
+    """Whether a node chooses, moves, or rounds only as it is told to."""
+    return node.op in EXACT or PRIMITIVES[node.op].group == "movement" or not node.dtype.is_float
+
+
+def _magnitude(graph: Graph, index: int, inputs: list[Array]) -> Array:
+    """The node computed on absolute values."""
+    return np.asarray(reference_node(graph, index, [np.abs(x.astype(np.float64)) for x in inputs]))
+
+
+def arithmetic_error(graph: Graph, index: int, inputs: list[Array], result: Array, accuracy: Accuracy) -> Array:
+    """The allowed absolute error before the result is rounded to the node's dtype."""
+    node = graph.nodes[index]
+    if node.op == "sum":
+        count = inputs[0].size // max(1, result.size)
+        return np.asarray(max(count - 1, 0) * V * _magnitude(graph, index, inputs))
+    if node.op == "matmul":
+        depth = inputs[0].shape[-2 if node.attr("transpose_a") else -1]
+        return np.asarray(2 * depth * V * _magnitude(graph, index, inputs))
+    if node.op not in accuracy.functions:
+        return np.zeros(result.shape)
+    return np.asarray(accuracy.functions[node.op].of(inputs[0].astype(np.float64)) * V * np.abs(result))
+
+
+def bound(graph: Graph, index: int, inputs: list[Array], result: Array, accuracy: Accuracy) -> Array:
+    """The allowed absolute error of every element of a float node. ``result``: its value in float64."""
+    node = graph.nodes[index]
+    with np.errstate(all="ignore"):
+        if is_exact(node):
+            return np.full(result.shape, TINY if accuracy.flushes else 0.0)
+        own = arithmetic_error(graph, index, inputs, result, accuracy)
+        # A bfloat16 is rounded from a float32, which was itself rounded.
+        rounding = ROUNDOFF[node.dtype.name] * np.abs(result) * (1 + 2.0**-15)
+        return np.asarray(own + rounding + (TINY if accuracy.flushes else LEAST[node.dtype.name]))
+
+
+def flushed(values: list[Array]) -> list[Array]:
+    """Floats with everything below 2**-126 made a zero of its sign."""
+    return [np.where(np.abs(x) < TINY, np.copysign(0.0, x), x) if x.dtype.kind not in "bi" else x for x in values]
+
+
+def _beyond(graph: Graph, index: int, inputs: list[Array], shape: tuple[int, ...]) -> Array:
+    """Where partial sums may leave float32's range, whatever infinities there are besides: nothing is judged there."""
+    node = graph.nodes[index]
+    if node.op not in ("sum", "matmul") or not node.dtype.is_float:
+        return np.zeros(shape, bool)
+    wide = [x.astype(np.float64) for x in inputs]
+    return np.asarray(_magnitude(graph, index, [np.where(np.isfinite(x), x, 0.0) for x in wide]) >= LARGEST)
+
+
+def _judge(
+    graph: Graph, index: int, node: Node, inputs: list[Array], value: Array, accuracy: Accuracy
+) -> NodeError | None:
+    if value.shape != node.shape or value.dtype != node.dtype.numpy:
+        text = f"{_named(index, node)}: the value is {value.dtype}{list(value.shape)}"
+        return NodeError(index, text, math.inf)
+    with np.errstate(all="ignore"):
+        seen = flushed([x.astype(np.float64) if x.dtype.kind not in "bi" else x for x in inputs])
+        expected = np.asarray(reference_node(graph, index, seen if accuracy.flushes else inputs))
+        if node.dtype.is_float:
+            allowed = bound(graph, index, inputs, expected, accuracy)
+            ratio = np.asarray(np.abs(value.astype(np.float64) - expected) / allowed)
+            same = (np.isnan(expected) & np.isnan(value)) | (value == expected)
+            overflown = np.isinf(value.astype(np.float64)) & (np.abs(expected) + allowed >= LARGEST)
+            same |= overflown & (np.sign(value) == np.sign(expected))
+            ratio = np.where(same, 0.0, np.where(np.isnan(ratio), math.inf, ratio))
+        else:
+            ratio = np.where(value == expected, 0.0, math.inf)
+        ratio = np.where(_beyond(graph, index, inputs, ratio.shape), 0.0, ratio)
+    if ratio.size == 0 or float(ratio.max()) <= 1.0:
+        return None
+    at = np.unravel_index(int(ratio.argmax()), ratio.shape)
+    text = f"{_named(index, node)}: element {list(map(int, at))} is {value[at]}, float64 gives {expected[at]}"
+    if PRIMITIVES[node.op].group == "elementwise":
+        text += f" from {', '.join(str(x[at]) for x in inputs)}"
+    return NodeError(index, text, float(ratio.max()))
+
+
+def _named(index: int, node: Node) -> str:
+    return f"%{index} = {node.op} ({node.type_text}{', ' + node.origin if node.origin else ''})"
+
+
+def check_nodes(graph: Graph, values: Mapping[int, Array], accuracy: Accuracy = NUMPY) -> list[NodeError]:
+    """Every node of ``values`` that is beyond its bound.
+
+    values: what the target computed for nodes by index, inputs included; constants, index grids and movements may be
+    left out. Nodes without all operands are skipped. accuracy: what the target states.
+    """
+    known = {i: np.asarray(value) for i, value in values.items()}
+    found: list[NodeError] = []
+    for index, node in enumerate(graph.nodes):
+        if node.op == "input" or any(i not in known for i in node.inputs):
+            continue
+        inputs = [known[i] for i in node.inputs]
+        if index in known:
+            error = _judge(graph, index, node, inputs, known[index], accuracy)
+            if error:
+                found.append(error)
+            if known[index].shape != node.shape:
+                del known[index]
+        elif PRIMITIVES[node.op].group in ("movement", "source"):
+            known[index] = reference_node(graph, index, inputs, float64=False)
+    return found

@@ -1,0 +1,173 @@
+"""Kernels from groups: the members of a group written out in micro-operations over its space."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from weft.compiler.errors import InternalError
+from weft.compiler.targets.accel.expand import CASTS, ELEMENTWISE, KINDS, Writer
+from weft.compiler.targets.accel.groups import Group, Grouper, extents
+from weft.compiler.targets.accel.kernel import Kernel
+from weft.compiler.targets.accel.micro import COL, FULL, ONE, ROW, Micro
+from weft.compiler.targets.accel.product import Product
+from weft.compiler.targets.accel.views import is_view, stored, unsupported, where
+from weft.framework.graph import Graph, Node
+
+_WRAPS = ("add", "sub", "mul", "neg")
+_INSTEAD = {
+    "argmax": "return the values, and take .numpy().argmax() on the host",
+    "slice": "give each part as an input of its own",
+}
+"""What to write instead of an operation that has no near form."""
+
+
+def label_of(graph: Graph, index: int) -> str:
+    """How instructions and reports name a node."""
+    node = graph.nodes[index]
+    what = node.attr("name") if node.op == "input" else node.op
+    return f"%{index} {what}" + (f" {node.origin}" if node.origin else "")
+
+
+def constant_bits(node: Node) -> int | None:
+    """The word of a constant whose elements are all equal; None for any other."""
+    raw = np.frombuffer(node.attr("value"), node.dtype.numpy)
+    if raw.size == 0 or (raw.size > 1 and raw.tobytes() != raw[:1].tobytes() * raw.size):
+        return None
+    value = raw[0]
+    if node.dtype.is_float:
+        return int(np.float32(value).view(np.uint32))
+    return -int(value) if node.dtype.kind == "bool" else int(value)
+
+
+class _Build:
+    def __init__(self, grouper: Grouper, group: Group) -> None:
+        self.graph, self.grouper, self.group = grouper.graph, grouper, group
+        self.writer = Writer()
+        self.made: dict[int, int] = {}
+        self.leaves: dict[tuple[int, str], int] = {}
+
+    def operand(self, base: int, role: str) -> int:
+        """The micro-operation that is a value in a role."""
+        if base in self.made:
+            return self.made[base]
+        node = self.graph.nodes[base]
+        if node.op == "constant":
+            bits = constant_bits(node)
+            if bits is not None:
+                return self.writer.imm(bits)
+        key = (base, role)
+        if key not in self.leaves:
+            label = label_of(self.graph, base)
+            self.leaves[key] = self.writer.add(Micro("leaf", "", (), role, node.dtype.name, label, value=base))
+        return self.leaves[key]
+
+    def member(self, index: int, role: str) -> int:
+        """Write a member out."""
+        node, w = self.graph.nodes[index], self.writer
+        w.role, w.label = role, label_of(self.graph, index)
+        if node.op == "matmul":
+            return w.add(Micro("product", "", (), FULL, node.dtype.name, w.label))
+        if node.op == "iota":
+            return self._iota(index, node, role)
+        seen = self.grouper.operand_views(index)
+        inner = self.grouper.inner(self.group, index, role)
+        args = tuple(self.operand(v.base, r) for v, r in zip(seen, inner, strict=True))
+        if node.op in ("sum", "max"):
+            return self._reduction(index, node, role, args[0])
+        if is_view(self.graph, index):
+            return w.un("identity", args[0], node.dtype.name)
+        kind = KINDS[self.graph.nodes[node.inputs[0]].dtype.name]
+        if node.op == "cast":
+            return CASTS[kind, KINDS[node.dtype.name]](w, args, node.dtype.name)
+        expansion = ELEMENTWISE.get((node.op, kind))
+        if expansion is None:
+            reason = f"the vector unit has no {node.op} of {self.graph.nodes[node.inputs[0]].dtype}"
+            raise unsupported(self.graph, index, reason, _INSTEAD.get(node.op, "float32 operands, elementwise"))
+        if node.op in _WRAPS and node.dtype.name == "int8":
+            raise unsupported(self.graph, index, "int8 results would saturate, not wrap", "a cast to int32 first")
+        return expansion(w, args, node.dtype.name)
+
+    def _iota(self, index: int, node: Node, role: str) -> int:
+        shape, axis = node.shape, node.attr("axis")
+        wide = [a for a in range(len(shape)) if shape[a] > 1]
+        along = role
+        if role == FULL and stored(shape)[0] > 1:
+            if axis == len(shape) - 1:
+                along = ROW
+            elif [a for a in wide if a < len(shape) - 1] in ([axis], []):
+                along = COL
+            else:
+                raise unsupported(self.graph, index, "it counts along one of several leading axes", "two axes")
+        elif role == FULL:
+            along = ROW
+        if shape[axis] == 1:
+            return self.writer.imm(0)
+        made = self.writer.add(Micro("iota", "", (), along, "int32", self.writer.label))
+        return made if along == role else self.writer.un("identity", made, "int32")
+
+    def _reduction(self, index: int, node: Node, role: str, arg: int) -> int:
+        w = self.writer
+        base = self.grouper.walked(self.group, index)
+        if role == FULL:
+            return w.un("identity", arg, node.dtype.name)
+        if node.dtype.name != "float32":
+            raise unsupported(self.graph, index, f"the vector unit reduces no {node.dtype}", "a cast to float32 first")
+        if w.micros[arg].role != base:
+            w.role = base
+            arg = w.un("identity", arg)
+        op = {"sum": "fsum", "max": "fmax"}[node.op]
+
+        def reduce(over: str, operand: int, out: str) -> int:
+            return w.add(Micro("reduce", f"{over}_{op}", (operand,), out, "float32", w.label))
+
+        if base == FULL and role == ROW:
+            return reduce("row", arg, ROW)
+        if base == FULL and role == ONE and self.group.space[0] > 1:
+            return reduce("lane", reduce("row", arg, ROW), ONE)
+        return reduce("lane", arg, role)
+
+
+def _product(grouper: Grouper, index: int) -> Product:
+    """The product as stored values, so that its result comes out as it is stored."""
+    graph = grouper.graph
+    node = graph.nodes[index]
+    sides = []
+    for operand, flag in zip(node.inputs, ("transpose_a", "transpose_b"), strict=True):
+        value, flipped, shape = grouper.operand(operand)
+        column = shape[-1] == 1 and shape[0] > 1  # stored as one row: its own transpose
+        sides.append((value, flipped ^ node.attr(flag) ^ column))
+    dtype = graph.nodes[sides[0][0]].dtype.name
+    rows = graph.nodes[node.inputs[0]].shape
+    k = rows[0] if node.attr("transpose_a") else rows[1]
+    label = label_of(graph, index)
+    (a, ta), (b, tb) = sides
+    names = label_of(graph, a), label_of(graph, b)
+    if node.shape[1] == 1 and node.shape[0] > 1:
+        return Product(b, a, not tb, not ta, dtype, k, label, names[::-1])
+    return Product(a, b, ta, tb, dtype, k, label, names)
+
+
+def kernel_of(grouper: Grouper, group: Group) -> Kernel:
+    """The kernel of a group. Raises CompileError for a node that the vector unit cannot do."""
+    build = _Build(grouper, group)
+    graph = grouper.graph
+    for index in sorted(group.members):
+        if any(extent == 0 for extent in graph.nodes[index].shape):
+            raise unsupported(graph, index, "it has no elements", "extents of at least 1")
+        build.made[index] = build.member(index, group.members[index])
+    for index, role in group.members.items():
+        if stored(graph.nodes[index].shape) != extents(group.space, role):
+            raise InternalError(where(graph, index), f"it is stored otherwise than {role} of {list(group.space)}")
+    outputs: dict[int, int] = {}
+    for index in sorted(group.outputs):
+        micro = build.made[index]
+        if build.writer.micros[micro].kind in ("imm", "iota", "leaf") or micro in outputs:
+            build.writer.role = group.members[index]
+            build.writer.label = label_of(graph, index)
+            micro = build.writer.un("identity", micro, graph.nodes[index].dtype.name)
+        outputs[micro] = index
+    product = None if group.product is None else _product(grouper, group.product)
+    named = group.product if group.product is not None else max(group.members)
+    return Kernel(
+        label_of(graph, named), *group.space, tuple(build.writer.micros), outputs, product, tuple(sorted(group.members))
+    )

@@ -1,0 +1,102 @@
+"""Sharing memory: results that may overwrite an operand take its place, and dead temporaries' bytes are used again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from weft.compiler.targets.cpu.loops import Loop, Window
+from weft.compiler.targets.cpu.lower import Lowered
+from weft.compiler.targets.cpu.memory import Lifetime, MemoryPlan, plan_memory
+from weft.compiler.targets.cpu.program import Gemm, Step
+from weft.framework.dtypes import DTYPES
+
+
+def reads(step: Step) -> tuple[Window, ...]:
+    """Every window that a step reads."""
+    return (step.a, step.b) if isinstance(step, Gemm) else tuple(step.loads)
+
+
+def writes(step: Step) -> tuple[Window, ...]:
+    """Every window that a step writes."""
+    return (step.out,) if isinstance(step, Gemm) else tuple(store.window for store in step.stores)
+
+
+@dataclass
+class _Span:
+    """The first and the last step that touch a buffer."""
+
+    first: int
+    last: int
+
+
+def update_in_place(lowered: Lowered) -> Lowered:
+    """The same steps, with a loop's result put where an operand lies that is a temporary and dies there.
+
+    Legal if the loop reads the operand only at the very element that it then writes. So the gradient of a weight is
+    made in the memory of the weight's new momentum, and added to in place.
+    """
+    spans = _spans(lowered)
+    moved: dict[int, int] = {}
+    for n, step in enumerate(lowered.steps):
+        if not isinstance(step, Loop):
+            continue
+        taken = {store.window.buffer for store in step.stores}
+        for store in step.stores:
+            target = store.window
+            if store.combine or spans[target.buffer].first != n:
+                continue
+            for load in step.loads:
+                if load.buffer in taken or not _may_overwrite(lowered, step, load.buffer, target):
+                    continue
+                if spans[load.buffer].last == n and moved.get(load.buffer) is None:
+                    moved[load.buffer] = target.buffer
+                    spans[target.buffer].first = spans[load.buffer].first
+                    taken.add(load.buffer)
+                    break
+    for buffer in reversed(list(moved)):  # where a buffer went may itself have gone on, at a later step
+        moved[buffer] = moved.get(moved[buffer], moved[buffer])
+    return replace(lowered, steps=tuple(_renamed(step, moved) for step in lowered.steps))
+
+
+def _may_overwrite(lowered: Lowered, step: Loop, operand: int, target: Window) -> bool:
+    a, b = lowered.buffers[operand], lowered.buffers[target.buffer]
+    if a.kind != "temporary" or b.kind == "input" or a.size != b.size:
+        return False
+    return all(same_place(w, target) for w in step.loads if w.buffer == operand)
+
+
+def same_place(a: Window, b: Window) -> bool:
+    """Whether two windows of one memory show the same bytes at every index."""
+    steps = zip(a.shape, a.strides, b.strides, strict=True)
+    same_steps = all(extent == 1 or s == t for extent, s, t in steps)
+    return same_steps and a.offset == b.offset and DTYPES[a.dtype].itemsize == DTYPES[b.dtype].itemsize
+
+
+def _renamed(step: Step, moved: Mapping[int, int]) -> Step:
+    def window(w: Window) -> Window:
+        return replace(w, buffer=moved[w.buffer]) if w.buffer in moved else w
+
+    if isinstance(step, Gemm):
+        return Gemm(window(step.a), window(step.b), window(step.out))
+    stores = tuple(replace(s, window=window(s.window)) for s in step.stores)
+    return replace(step, loads=tuple(map(window, step.loads)), stores=stores)
+
+
+def _spans(lowered: Lowered) -> dict[int, _Span]:
+    spans: dict[int, _Span] = {}
+    for n, step in enumerate(lowered.steps):
+        for window in (*reads(step), *writes(step)):
+            spans.setdefault(window.buffer, _Span(n, n)).last = n
+    return spans
+
+
+def place_temporaries(lowered: Lowered) -> MemoryPlan:
+    """The arena: an offset for every temporary buffer that some step touches."""
+    return plan_memory(
+        {
+            buffer: Lifetime(lowered.buffers[buffer].size, span.first, span.last)
+            for buffer, span in _spans(lowered).items()
+            if lowered.buffers[buffer].kind == "temporary"
+        }
+    )

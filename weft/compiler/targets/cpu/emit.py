@@ -1,0 +1,220 @@
+"""LLVM IR for one loop nest, written so that the loop vectoriser accepts it.
+
+Each buffer is one `noalias` pointer argument: windows of one buffer may overlap only where they are the same window
+(updating in place), which the vectoriser handles. Values that do not change along the innermost dimension are loaded
+before it. Sums carry `reassoc`, which is what allows them to be vectorised; nothing else is relaxed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from llvmlite import ir
+
+from weft.compiler.targets.cpu.functions import I32
+from weft.compiler.targets.cpu.loops import Loop, Store, Window
+from weft.compiler.targets.cpu.scalars import (
+    I64,
+    compute,
+    from_memory,
+    identity,
+    memory_type,
+    merge,
+    register_type,
+    to_memory,
+)
+
+
+def i64(value: int) -> ir.Constant:
+    """An int64 literal."""
+    return ir.Constant(I64, value)
+
+
+def emit_loop(module: ir.Module, name: str, loop: Loop, buffers: int) -> ir.Function:
+    """Add the function `name` to `module`: it takes the pointers of the loop's buffers, numbered 0 to `buffers`-1.
+
+    `loop` is normalised and renumbered.
+    """
+    pointer = ir.IntType(8).as_pointer()
+    function = ir.Function(module, ir.FunctionType(ir.VoidType(), [pointer] * buffers), name)
+    function.linkage = "internal"
+    function.attributes.add("noinline")
+    function.attributes.add("nounwind")
+    for argument in function.args:
+        argument.add_attribute("noalias")
+    builder = ir.IRBuilder(function.append_basic_block("entry"))
+    _Nest(builder, loop, function.args).run()
+    builder.ret_void()
+    return function
+
+
+@contextmanager
+def counted(b: ir.IRBuilder, extent: int) -> Iterator[ir.Value]:
+    """A counting loop, of at least one turn, around what the `with` block emits; gives the counter."""
+    with counted_to(b, i64(extent)) as counter:
+        yield counter
+
+
+@contextmanager
+def counted_to(b: ir.IRBuilder, extent: ir.Value) -> Iterator[ir.Value]:
+    """The same for a number of turns that is known at run time."""
+    before = b.block
+    body, after = b.append_basic_block("loop"), b.append_basic_block("done")
+    b.branch(body)
+    b.position_at_end(body)
+    counter = b.phi(I64)
+    counter.add_incoming(i64(0), before)
+    yield counter
+    following = b.add(counter, i64(1), flags=("nsw", "nuw"))
+    counter.add_incoming(following, b.block)
+    b.cbranch(b.icmp_signed("<", following, extent), body, after)
+    b.position_at_end(after)
+
+
+def _identity(store: Store) -> ir.Constant:
+    """What a reduction into `store` starts from."""
+    assert store.combine is not None
+    return identity(store.combine, store.window.dtype)
+
+
+def _merge(b: ir.IRBuilder, store: Store, left: ir.Value, right: ir.Value) -> ir.Value:
+    """One step of the reduction into `store`."""
+    assert store.combine is not None
+    return merge(b, store.combine, left, right, store.window.dtype)
+
+
+class _Nest:
+    """The emission of one loop nest at a builder's position."""
+
+    def __init__(self, builder: ir.IRBuilder, loop: Loop, pointers: Sequence[ir.Value]) -> None:
+        self.b = builder
+        self.loop = loop
+        self.pointers = pointers
+        rank = len(loop.shape)
+        # A reduction over the innermost dimension alone needs no running value in memory.
+        self.in_register = [s for s in loop.stores if s.combine and rank and s.window.strides[-1] == 0]
+        self.seeded = [s for s in loop.stores if s.combine and any(st == 0 for st in s.window.strides[:-1])]
+
+    def run(self) -> None:
+        if 0 in self.loop.shape:
+            for store in self.loop.stores:
+                if store.combine:
+                    self._seed(store)
+            return
+        for store in self.seeded:
+            self._seed(store)
+        counters: list[ir.Value] = []
+        self._outer(counters, self.loop.shape[:-1])
+
+    def _seed(self, store: Store) -> None:
+        """Write the reduction's identity to every place of its window."""
+        kept = [d for d, stride in enumerate(store.window.strides) if stride != 0]
+        dtype = store.window.dtype
+        value = to_memory(self.b, _identity(store), dtype)
+
+        if any(self.loop.shape[d] == 0 for d in kept):
+            return
+
+        def fill(counters: dict[int, ir.Value], rest: list[int]) -> None:
+            if not rest:
+                index = [counters.get(d, i64(0)) for d in range(len(store.window.strides))]
+                self.b.store(value, self._address(store.window, index))
+                return
+            with counted(self.b, self.loop.shape[rest[0]]) as counter:
+                fill({**counters, rest[0]: counter}, rest[1:])
+
+        fill({}, kept)
+
+    def _outer(self, counters: list[ir.Value], extents: tuple[int, ...]) -> None:
+        if not extents:
+            self._inner(counters)
+            return
+        with counted(self.b, extents[0]) as counter:
+            self._outer([*counters, counter], extents[1:])
+
+    def _inner(self, outer: list[ir.Value]) -> None:
+        shape = self.loop.shape
+        if not shape:
+            self._body([], {}, [])
+            return
+        hoisted = {
+            slot: self._load(w, [*outer, i64(0)]) for slot, w in enumerate(self.loop.loads) if w.strides[-1] == 0
+        }
+        b = self.b
+        before = b.block
+        body, after = b.append_basic_block("body"), b.append_basic_block("after")
+        b.branch(body)
+        b.position_at_end(body)
+        counter = b.phi(I64)
+        counter.add_incoming(i64(0), before)
+        running = []
+        for store in self.in_register:
+            phi = b.phi(register_type(store.window.dtype))
+            phi.add_incoming(_identity(store), before)
+            running.append(phi)
+        results = self._body([*outer, counter], hoisted, running)
+        following = b.add(counter, i64(1), flags=("nsw", "nuw"))
+        counter.add_incoming(following, b.block)
+        for phi, result in zip(running, results, strict=True):
+            phi.add_incoming(result, b.block)
+        b.cbranch(b.icmp_signed("<", following, i64(shape[-1])), body, after)
+        b.position_at_end(after)
+        for store, result in zip(self.in_register, results, strict=True):
+            index = [*outer, i64(0)]
+            if store in self.seeded:
+                result = _merge(b, store, self._load(store.window, index), result)
+            self._store(store.window, index, result)
+
+    def _body(self, index: list[ir.Value], hoisted: dict[int, ir.Value], running: list[ir.Value]) -> list[ir.Value]:
+        """The scalar work of one point; returns the next running values."""
+        b = self.b
+        slots = [
+            hoisted[n] if n in hoisted else self._load(w, index) for n, w in enumerate(self.loop.loads)
+        ]
+        for op in self.loop.body:
+            if op.op == "index":
+                strides, offset = op.value
+                slots.append(self._position(strides, offset, index))
+            else:
+                slots.append(compute(b, op, [slots[a] for a in op.args]))
+        results = [
+            _merge(b, s, phi, slots[s.slot])
+            for s, phi in zip(self.in_register, running, strict=True)
+        ]
+        for store in self.loop.stores:
+            if store in self.in_register:
+                continue
+            value = slots[store.slot]
+            if store in self.seeded:
+                value = _merge(b, store, self._load(store.window, index), value)
+            elif store.combine:  # reduced along nothing
+                start = _identity(store)
+                value = _merge(b, store, start, value)
+            self._store(store.window, index, value)
+        return results
+
+    def _position(self, strides: tuple[int, ...], offset: int, index: list[ir.Value]) -> ir.Value:
+        """The linear position of this point, as int32."""
+        total: ir.Value = i64(offset)
+        for counter, stride in zip(index, strides, strict=True):
+            if stride:
+                total = self.b.add(total, self.b.mul(counter, i64(stride)))
+        return self.b.trunc(total, I32)
+
+    def _address(self, window: Window, index: list[ir.Value]) -> ir.Value:
+        b = self.b
+        element = memory_type(window.dtype)
+        total: ir.Value = i64(window.offset)
+        for counter, stride in zip(index, window.strides, strict=True):
+            if stride:
+                step = counter if stride == 1 else b.mul(counter, i64(stride), flags=("nsw",))
+                total = b.add(total, step, flags=("nsw",))
+        base = b.bitcast(self.pointers[window.buffer], element.as_pointer())
+        return b.gep(base, [total], inbounds=True)
+
+    def _load(self, window: Window, index: list[ir.Value]) -> ir.Value:
+        return from_memory(self.b, self.b.load(self._address(window, index)), window.dtype)
+
+    def _store(self, window: Window, index: list[ir.Value], value: ir.Value) -> None:
+        self.b.store(to_memory(self.b, value, window.dtype), self._address(window, index))

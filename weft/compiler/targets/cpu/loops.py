@@ -1,0 +1,142 @@
+"""One fused loop nest: strided windows read, scalar operations between, windows written or reduced into.
+
+A `Loop` says what to compute at every point of an index space; `normalise` merges and orders its dimensions so that
+the innermost runs along memory; `emit` (in `emit.py`) turns it into LLVM IR.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from weft.framework.dtypes import DTYPES
+
+Combine = Literal["sum", "max", "min"]
+"""How a reduction merges two values."""
+
+
+@dataclass(frozen=True)
+class Window:
+    """A strided view of a buffer.
+
+    Attributes:
+        buffer: its place in the executable's table of pointers.
+        dtype: element type, by name.
+        shape: extents.
+        strides: elements to step along each dimension; 0 repeats.
+        offset: the first element.
+    """
+
+    buffer: int
+    dtype: str
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]
+    offset: int = 0
+
+
+@dataclass(frozen=True)
+class Scalar:
+    """One operation of the loop's body. Slots number the loads first, then the body's results in order.
+
+    Attributes:
+        op: key of the table in `scalars.py`.
+        args: slots of the operands.
+        dtype: of the result.
+        operand_dtype: of the first operand (the result's own where there is none).
+        value: what else the operation needs: a constant's number; an index's (strides, offset).
+    """
+
+    op: str
+    args: tuple[int, ...]
+    dtype: str
+    operand_dtype: str
+    value: Any = None
+
+
+@dataclass(frozen=True)
+class Store:
+    """What a slot's value goes to. With `combine`  the window's stride is zero along
+    the dimensions that are reduced away."""
+
+    slot: int
+    window: Window
+    combine: Combine | None = None
+
+
+@dataclass(frozen=True)
+class Loop:
+    """A loop nest over `shape`; every window has that shape."""
+
+    shape: tuple[int, ...]
+    loads: tuple[Window, ...]
+    body: tuple[Scalar, ...]
+    stores: tuple[Store, ...]
+
+
+def normalise(loop: Loop) -> Loop:
+    """Drop extents of one, put the dimension with the smallest steps innermost, and merge dimensions that every
+    window walks as if they were one."""
+    steps = [w.strides for w in loop.loads] + [s.window.strides for s in loop.stores]
+    steps += [op.value[0] for op in loop.body if op.op == "index"]
+    order = [d for d in range(len(loop.shape)) if loop.shape[d] != 1]
+    order.sort(key=lambda d: -sum(abs(s[d]) for s in steps))
+    merged: list[list[int]] = []  # groups of dimensions, each of which becomes one
+    for d in order:
+        if merged and all(s[merged[-1][-1]] == s[d] * loop.shape[d] for s in steps):
+            merged[-1].append(d)
+        else:
+            merged.append([d])
+
+    def extent(group: Sequence[int]) -> int:
+        product = 1
+        for d in group:
+            product *= loop.shape[d]
+        return product
+
+    shape = tuple(extent(g) for g in merged)
+
+    def walk(strides: tuple[int, ...]) -> tuple[int, ...]:
+        return tuple(strides[g[-1]] for g in merged)
+
+    def window(w: Window) -> Window:
+        return replace(w, shape=shape, strides=walk(w.strides))
+
+    return Loop(
+        shape,
+        tuple(window(w) for w in loop.loads),
+        tuple(replace(op, value=(walk(op.value[0]), op.value[1])) if op.op == "index" else op for op in loop.body),
+        tuple(replace(s, window=window(s.window)) for s in loop.stores),
+    )
+
+
+@dataclass(frozen=True)
+class Argument:
+    """A pointer that a step is given: a buffer's, moved on by `offset` bytes."""
+
+    buffer: int
+    offset: int
+
+
+def renumber(windows: Sequence[Window]) -> tuple[list[Window], tuple[Argument, ...]]:
+    """The windows with their buffers numbered 0, 1, … in order of appearance and read from where the first of each
+    begins, and what pointers that makes them be given.
+
+    Steps that differ in nothing but where their operands lie become equal, and can share their code.
+    """
+    first: dict[int, int] = {}
+    for w in windows:
+        first[w.buffer] = min(w.offset, first.get(w.buffer, w.offset))
+    number = {buffer: n for n, buffer in enumerate(first)}
+    size = {w.buffer: DTYPES[w.dtype].itemsize for w in windows}
+    moved = [replace(w, buffer=number[w.buffer], offset=w.offset - first[w.buffer]) for w in windows]
+    return moved, tuple(Argument(buffer, start * size[buffer]) for buffer, start in first.items())
+
+
+def renumbered(loop: Loop) -> tuple[Loop, tuple[Argument, ...]]:
+    """The normalised loop with its windows renumbered."""
+    loop = normalise(loop)
+    windows, arguments = renumber([*loop.loads, *(s.window for s in loop.stores)])
+    stores = zip(loop.stores, windows[len(loop.loads) :], strict=True)
+    loads = tuple(windows[: len(loop.loads)])
+    return replace(loop, loads=loads, stores=tuple(replace(s, window=w) for s, w in stores)), arguments

@@ -1,0 +1,356 @@
+"""From a graph to steps: every fusion group a loop nest, every product a call of sgemm, every move a view.
+
+Values that need memory get numbered buffers; where those lie is decided afterwards (`buffers.py`).
+
+Equal loops share their code, so a model's repeated layers are compiled once. A graph with very many loops that differ
+would take minutes: from `FUSED_WORK` on, a fused loop that is not there yet is taken apart into loops of one operation
+each, with its numbers in memory, of which there are few kinds.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Literal, TypeVar
+
+import numpy as np
+
+from weft.compiler.passes.fusion import FusionGroup, fusion_groups, index_space
+from weft.compiler.targets.cpu.loops import Loop, Scalar, Store, Window
+from weft.compiler.targets.cpu.program import Gemm, Step, orientation
+from weft.compiler.targets.cpu.views import Index, Number, View, contiguous, move
+from weft.framework.builder import constant_value
+from weft.framework.dtypes import DTYPES
+from weft.framework.graph import Graph, Node
+from weft.framework.primitives.base import Array, Shape
+
+FUSED_WORK = 8192
+"""How much of fused loops that differ is compiled for one graph: a loop counts its operations and `LOOP_WORK`."""
+LOOP_WORK = 32
+"""What a loop costs beside its operations, in operations."""
+
+Kind = Literal["input", "output", "constant", "temporary"]
+
+
+@dataclass(frozen=True)
+class Buffer:
+    """Memory of one value: its kind, its number among the inputs, results or constants (0 for a temporary), and
+    bytes."""
+
+    kind: Kind
+    number: int
+    size: int
+
+
+@dataclass(frozen=True)
+class Lowered:
+    """A graph as steps over buffers; a buffer's place in `buffers` is its place in the table of pointers.
+
+    Input n is the graph's n-th input node, output n its n-th result (outputs, then updates), constant n is
+    `constants[n]`.
+    """
+
+    steps: tuple[Step, ...]
+    buffers: tuple[Buffer, ...]
+    constants: tuple[Array, ...]
+
+
+def lower(graph: Graph, has_sgemm: bool) -> Lowered:
+    """Steps that compute every result of `graph`. Without sgemm, products become plain loops."""
+    return _Lowering(graph, has_sgemm).run()
+
+
+class _Lowering:
+    """The state of one lowering: steps and buffers so far, and where each node's value lies."""
+
+    def __init__(self, graph: Graph, has_sgemm: bool) -> None:
+        self.graph = graph
+        self.has_sgemm = has_sgemm
+        self.steps: list[Step] = []
+        self.buffers: list[Buffer] = []
+        self.constants: list[Array] = []
+        self.views: dict[int, View] = {}
+        self.copies: dict[str, Window] = {}
+        self.loops: set[tuple[Any, ...]] = set()
+        self.work = 0
+        self.waiting: dict[int, list[int]] = {}  # by node, the numbers of the results that have no memory yet
+        for n, node in enumerate(graph.results):
+            self.waiting.setdefault(node, []).append(n)
+
+    def run(self) -> Lowered:
+        for number, i in enumerate(self.graph.inputs):
+            node = self.graph.nodes[i]
+            self.views[i] = self._window(self._buffer("input", number, node.size * node.dtype.itemsize), node)
+        for group in fusion_groups(self.graph):
+            if group.space is not None:
+                self._group(group)
+                continue
+            (i,) = group.nodes
+            node = self.graph.nodes[i]
+            if node.op != "input":
+                self.views[i] = self._OTHERS.get(node.op, _Lowering._move)(self, i, node)
+        self._copy_results()
+        return Lowered(tuple(self.steps), tuple(self.buffers), tuple(self.constants))
+
+    def _buffer(self, kind: Kind, number: int, size: int) -> int:
+        self.buffers.append(Buffer(kind, number, size))
+        return len(self.buffers) - 1
+
+    def _window(self, buffer: int, node: Node) -> Window:
+        return Window(buffer, node.dtype.name, node.shape, contiguous(node.shape))
+
+    def _temporary(self, shape: Shape, dtype: str) -> Window:
+        size = math.prod(shape) * DTYPES[dtype].itemsize
+        return Window(self._buffer("temporary", 0, size), dtype, shape, contiguous(shape))
+
+    def _target(self, i: int) -> Window:
+        """New memory for node `i`: that of the first result that hands it out, if there is one."""
+        node = self.graph.nodes[i]
+        if self.waiting.get(i):
+            size = node.size * node.dtype.itemsize
+            return self._window(self._buffer("output", self.waiting[i].pop(0), size), node)
+        return self._temporary(node.shape, node.dtype.name)
+
+    def _copy_results(self) -> None:
+        """Results that lie elsewhere (an input, a view, a value handed out twice) are copied."""
+        for i in dict.fromkeys(self.graph.results):
+            while self.waiting[i]:
+                self._copy(self.views[i], self._target(i))
+
+    def _copy(self, source: View, target: Window) -> None:
+        """target = source, converted to the target's dtype; one of their shape."""
+        body = _Body(target.shape)
+        slot = body.operand(source)
+        if source.dtype != target.dtype:
+            slot = body.compute("cast", (slot,), target.dtype, source.dtype)
+        self.steps.append(body.loop([Store(slot, target)]))
+
+    def _group(self, group: FusionGroup) -> None:
+        """The loop that computes a fusion group; or, where too much that differs is fused, one for each node."""
+        kind = self._kind(group)
+        if kind in self.loops or self.work < FUSED_WORK:
+            if kind not in self.loops:
+                self.loops.add(kind)
+                self.work += LOOP_WORK + len(group.nodes)
+            self._loop(group)
+            return
+        for i in group.nodes:
+            node = self.graph.nodes[i]
+            for source in node.inputs:
+                view = self.views[source]
+                if isinstance(view, Number):
+                    self.views[source] = self._in_memory(view)
+            self._loop(FusionGroup((i,), index_space(self.graph, node), (i,)))
+
+    def _kind(self, group: FusionGroup) -> tuple[Any, ...]:
+        """What two groups have in common that become equal loops, but for which of their operands are one memory."""
+        local = {i: n for n, i in enumerate(group.nodes)}
+        stored = set(group.stored)
+        described = []
+        for i in group.nodes:
+            node = self.graph.nodes[i]
+            operands = tuple(
+                local[s] if s in local
+                else replace(view, buffer=0, offset=0) if isinstance(view := self.views[s], Window)
+                else repr(view)  # 0.0 and -0.0 are equal, but other numbers
+                for s in node.inputs
+            )
+            described.append((node.op, operands, node.dtype.name, i in stored, node.attrs))
+        return group.space, tuple(described)
+
+    def _in_memory(self, number: Number) -> Window:
+        value = np.array([number.value], DTYPES[number.dtype].numpy)
+        self.constants.append(value)
+        buffer = self._buffer("constant", len(self.constants) - 1, value.nbytes)
+        return Window(buffer, number.dtype, number.shape, number.strides)
+
+    def _loop(self, group: FusionGroup) -> None:
+        """One loop nest that computes a fusion group."""
+        assert group.space is not None
+        body = _Body(group.space)
+        slots: dict[int, int] = {}
+        stores: list[Store] = []
+        narrowed: list[tuple[Window, Window]] = []
+        for i in group.nodes:
+            node = self.graph.nodes[i]
+            args = tuple(slots[s] if s in slots else body.operand(self.views[s]) for s in node.inputs)
+            if node.op in ("sum", "max"):
+                target = self._target(i)
+                total = target
+                if node.op == "sum" and target.dtype == "bfloat16":  # summed in float32, rounded once
+                    total = self._temporary(target.shape, "float32")
+                    narrowed.append((total, target))
+                stores.append(Store(args[0], _spread(total, node, group.space), "sum" if node.op == "sum" else "max"))
+                self.views[i] = target
+            else:
+                slots[i] = body.compute(node.op, args, node.dtype.name, self.graph.nodes[node.inputs[0]].dtype.name)
+                if i in group.stored:
+                    target = self._target(i)
+                    stores.append(Store(slots[i], target))
+                    self.views[i] = target
+        self.steps.append(body.loop(stores))
+        for total, target in narrowed:
+            self._copy(total, target)
+
+    def _constant(self, i: int, node: Node) -> View:
+        value = constant_value(node)
+        if node.size == 1:
+            return Number(value.reshape(()).item(), node.dtype.name, node.shape, (0,) * len(node.shape))
+        self.constants.append(np.ascontiguousarray(value))
+        return self._window(self._buffer("constant", len(self.constants) - 1, value.nbytes), node)
+
+    def _iota(self, i: int, node: Node) -> View:
+        return Index(node.shape, tuple(int(d == node.attr("axis")) for d in range(len(node.shape))))
+
+    def _move(self, i: int, node: Node) -> View:
+        source = self.views[node.inputs[0]]
+        moved = move(source, node)
+        if moved is None:  # a reshape of elements that no strides reach: in order first, then free
+            ordered = self._temporary(source.shape, source.dtype)
+            self._copy(source, ordered)
+            moved = move(ordered, node)
+            assert moved is not None
+        return moved
+
+    def _pad(self, i: int, node: Node) -> View:
+        target = self._target(i)
+        dtype = node.dtype.name
+        fill = np.asarray(node.attr("value")).astype(node.dtype.numpy).item()
+        self._copy(Number(fill, dtype, node.shape, (0,) * len(node.shape)), target)
+        source = self.views[node.inputs[0]]
+        low, steps = node.attr("low"), [n + 1 for n in node.attr("interior")]
+        inner = Window(
+            target.buffer, dtype, source.shape,
+            tuple(s * step for s, step in zip(target.strides, steps, strict=True)),
+            sum(s * first for s, first in zip(target.strides, low, strict=True)),
+        )  # fmt: skip
+        self._copy(source, inner)
+        return target
+
+    def _argmax(self, i: int, node: Node) -> View:
+        """The maximum, then the smallest index of an element equal to it (or not a number)."""
+        source, axis = self.views[node.inputs[0]], node.attr("axis")
+        dtype, space = source.dtype, source.shape
+        reduced = {"axes": (axis,), "keepdims": node.attr("keepdims")}
+        largest = _spread(self._temporary(node.shape, dtype), node, space, reduced)
+        body = _Body(space)
+        self.steps.append(body.loop([Store(body.operand(source), largest, "max")]))
+        body = _Body(space)
+        x, top = body.operand(source), body.operand(largest)
+        hit = body.compute("eq", (x, top), "bool", dtype)
+        if DTYPES[dtype].is_float:
+            hit = body.compute("or", (hit, body.compute("ne", (x, x), "bool", dtype)), "bool", "bool")
+        here = body.operand(Index(space, tuple(int(d == axis) for d in range(len(space)))))
+        beyond = body.operand(Number(space[axis], "int32", space, (0,) * len(space)))
+        where = body.compute("select", (hit, here, beyond), "int32", "int32")
+        target = self._target(i)
+        self.steps.append(body.loop([Store(where, _spread(target, node, space, reduced), "min")]))
+        return target
+
+    def _matmul(self, i: int, node: Node) -> View:
+        a, b = (
+            _transposed(self.views[source]) if node.attr(flag) else self.views[source]
+            for source, flag in zip(node.inputs, ("transpose_a", "transpose_b"), strict=True)
+        )
+        target = self._target(i)
+        if node.dtype.name == "float32" and self.has_sgemm:
+            self.steps.append(Gemm(self._readable(a), self._readable(b), target))
+            return target
+        # [batch…, M, K, N]: products summed along K
+        m, k, n = (*a.shape[-2:], b.shape[-1])
+        space = (*node.shape[:-2], m, k, n)
+        body = _Body(space)
+        slots = []
+        for view, missing in ((a, -1), (b, -3)):
+            strides = list(view.strides)
+            strides.insert(len(space) + missing, 0)
+            slot = body.operand(replace(view, shape=space, strides=tuple(strides)))
+            slots.append(body.compute("cast", (slot,), node.dtype.name, view.dtype))
+        product = body.compute("mul", tuple(slots), node.dtype.name, node.dtype.name)
+        out = replace(target, shape=space, strides=(*target.strides[:-1], 0, target.strides[-1]))
+        self.steps.append(body.loop([Store(product, out, "sum")]))
+        return target
+
+    def _readable(self, view: View) -> Window:
+        """A float32 window that BLAS can read, with the view's elements: itself, or a copy made once."""
+        reading = orientation(view) if isinstance(view, Window) else None
+        if reading is not None and isinstance(view, Window) and view.dtype == "float32":
+            return view
+        swapped = reading is not None and reading[0]
+        stored = _transposed(view) if swapped else view  # both orientations share one copy
+        if repr(stored) not in self.copies:
+            self.copies[repr(stored)] = self._temporary(stored.shape, "float32")
+            self._copy(stored, self.copies[repr(stored)])
+        copy = self.copies[repr(stored)]
+        return _transposed(copy) if swapped else copy
+
+    _OTHERS: ClassVar[dict[str, Callable[[_Lowering, int, Node], View]]] = {
+        "constant": _constant, "iota": _iota, "pad": _pad, "argmax": _argmax, "matmul": _matmul,
+    }  # fmt: skip
+
+
+class _Body:
+    """A loop's loads and scalar operations under construction."""
+
+    def __init__(self, shape: Shape) -> None:
+        self.shape = shape
+        self.entries: list[Window | Scalar] = []
+        self.known: dict[str, int] = {}
+
+    def operand(self, view: View) -> int:
+        """The number of a value read from a view of the loop's shape."""
+        key = repr(view)  # not the view itself: 0.0 and -0.0 are equal, but other numbers
+        if key not in self.known:
+            assert view.shape == self.shape
+            self.known[key] = len(self.entries)
+            self.entries.append(_leaf(view))
+        return self.known[key]
+
+    def compute(self, op: str, args: tuple[int, ...], dtype: str, operand_dtype: str) -> int:
+        """The number of an operation's result."""
+        self.entries.append(Scalar(op, args, dtype, operand_dtype))
+        return len(self.entries) - 1
+
+    def loop(self, stores: list[Store]) -> Loop:
+        """The finished loop: loads numbered first, as `Loop` wants them."""
+        loads = [n for n, e in enumerate(self.entries) if isinstance(e, Window)]
+        rest = [n for n, e in enumerate(self.entries) if isinstance(e, Scalar)]
+        slot = {n: place for place, n in enumerate([*loads, *rest])}
+        return Loop(
+            self.shape,
+            tuple(e for e in self.entries if isinstance(e, Window)),
+            tuple(replace(e, args=tuple(slot[a] for a in e.args)) for e in self.entries if isinstance(e, Scalar)),
+            tuple(replace(s, slot=slot[s.slot]) for s in stores),
+        )
+
+
+def _leaf(view: View) -> Window | Scalar:
+    """How a loop's body reads a view."""
+    if isinstance(view, Number):
+        return Scalar("constant", (), view.dtype, view.dtype, view.value)
+    if isinstance(view, Index):
+        return Scalar("index", (), view.dtype, view.dtype, (view.strides, view.offset))
+    return view
+
+
+V = TypeVar("V", Window, View)
+
+
+def _transposed(view: V) -> V:
+    """The view with its last two dimensions exchanged."""
+    return replace(
+        view,
+        shape=(*view.shape[:-2], view.shape[-1], view.shape[-2]),
+        strides=(*view.strides[:-2], view.strides[-1], view.strides[-2]),
+    )
+
+
+def _spread(target: Window, node: Node, space: Shape, attrs: dict[str, Any] | None = None) -> Window:
+    """A reduction's result as a window over the whole index space: stride 0 along the axes reduced away."""
+    attrs = attrs or node.attributes
+    kept = [d for d in range(len(space)) if attrs["keepdims"] or d not in attrs["axes"]]
+    strides = [0] * len(space)
+    for d, stride in zip(kept, target.strides, strict=True):
+        strides[d] = 0 if d in attrs["axes"] else stride
+    return replace(target, shape=space, strides=tuple(strides))

@@ -1,0 +1,183 @@
+"""The steps of an executable as a schedule of native kernels, which one native function goes through.
+
+A kernel is `void kernel(char** arguments)`: a loop nest, or a matrix product by sgemm. Equal steps share a kernel,
+within an executable and among all of a process. The driver makes the table of arguments and calls one kernel after the
+other: nothing is allocated and no Python runs inside, and its code does not grow with the graph.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from weakref import WeakValueDictionary
+
+from llvmlite import ir
+
+from weft.compiler.targets.cpu.blas import NO_TRANSPOSE, ROW_MAJOR, TRANSPOSE, Sgemm
+from weft.compiler.targets.cpu.emit import counted, counted_to, emit_loop, i64
+from weft.compiler.targets.cpu.functions import F32
+from weft.compiler.targets.cpu.loops import Argument, Loop, Window, renumber, renumbered
+from weft.compiler.targets.cpu.native import NativeModule, compile_module, new_module
+
+POINTER = ir.IntType(8).as_pointer()
+
+
+@dataclass(frozen=True)
+class Gemm:
+    """out = a · b over the last two dimensions, float32; transposed operands are windows with swapped strides.
+
+    `a` is [batch…, M, K], `b` [batch…, K, N], `out` [batch…, M, N] and contiguous in its last dimension.
+    """
+
+    a: Window
+    b: Window
+    out: Window
+
+
+Step = Loop | Gemm
+
+
+def orientation(window: Window) -> tuple[bool, int] | None:
+    """How BLAS would read the last two dimensions of `window`: (transposed, leading dimension), or None if it
+    cannot."""
+    (rows, columns), (down, across) = window.shape[-2:], window.strides[-2:]
+    if (across == 1 or columns == 1) and (down >= columns or rows == 1):
+        return False, max(down if rows > 1 else 0, columns, 1)
+    if (down == 1 or rows == 1) and (across >= rows or columns == 1):
+        return True, max(across if columns > 1 else 0, rows, 1)
+    return None
+
+
+@dataclass(frozen=True, eq=False)
+class Kernel:
+    """Machine code of a step at `address`, valid while this object lives: it keeps the module."""
+
+    address: int
+    module: NativeModule
+
+
+_KERNELS: WeakValueDictionary[bytes, Kernel] = WeakValueDictionary()
+"""The kernels of all executables that live, by a hash of the step's text."""
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Kernels in the order of the steps (one may stand there often), and the arguments of each."""
+
+    kernels: tuple[Kernel, ...]
+    arguments: tuple[tuple[Argument, ...], ...]
+
+
+def compile_steps(steps: Sequence[Step], sgemm: Sgemm | None) -> Schedule:
+    """Machine code for every step. `sgemm` may be None where no step is a Gemm."""
+    shared = [_shared(step) for step in steps]
+    # By text, since 0.0 and -0.0 are equal but other constants.
+    keys = [hashlib.sha256(repr(step).encode()).digest() for step, _ in shared]
+    known: dict[bytes, Kernel | None] = {key: _KERNELS.get(key) for key in keys}
+    module, names = new_module("kernels"), dict[bytes, str]()
+    for key, (step, arguments) in zip(keys, shared, strict=True):
+        if known[key] is None and key not in names:
+            names[key] = f"kernel{len(names)}"
+            _emit(module, names[key], step, len(arguments), sgemm)
+    if names:
+        native = compile_module(module)
+        for key, name in names.items():
+            known[key] = _KERNELS[key] = Kernel(native.address(name), native)
+    kernels = tuple(kernel for key in keys if (kernel := known[key]) is not None)
+    return Schedule(kernels, tuple(arguments for _, arguments in shared))
+
+
+def _shared(step: Step) -> tuple[Step, tuple[Argument, ...]]:
+    """The step in the form that equal ones share, and what pointers it is given."""
+    if isinstance(step, Loop):
+        return renumbered(step)
+    windows, arguments = renumber((step.a, step.b, step.out))
+    return Gemm(*windows), arguments
+
+
+def _emit(module: ir.Module, name: str, step: Step, count: int, sgemm: Sgemm | None) -> None:
+    """Add the kernel `name` of a shared step, which is given `count` pointers."""
+    function = ir.Function(module, ir.FunctionType(ir.VoidType(), [POINTER.as_pointer()]), name)
+    builder = ir.IRBuilder(function.append_basic_block("entry"))
+    pointers = [builder.load(builder.gep(function.args[0], [i64(n)])) for n in range(count)]
+    if isinstance(step, Loop):
+        builder.call(emit_loop(module, f"{name}.loop", step, count), pointers)
+    else:
+        assert sgemm is not None
+        _emit_gemm(builder, step, [pointers[w.buffer] for w in (step.a, step.b, step.out)], sgemm)
+    builder.ret_void()
+
+
+DRIVER_FIELDS = ("table", "argument_count", "buffers", "offsets", "arguments", "kernel_count", "kernels", "starts")
+"""What the driver is given: one array of 64-bit words, addresses and numbers, in this order.
+
+`arguments[n] = table[buffers[n]] + offsets[n]` for all arguments; then `kernels[n](&arguments[starts[n]])` for all
+kernels.
+"""
+
+
+@functools.cache
+def driver() -> tuple[int, NativeModule]:
+    """The address of `void run(int64* fields)`, and the module that must live while it is called."""
+    module = new_module("driver")
+    words = ir.IntType(64).as_pointer()
+    run = ir.Function(module, ir.FunctionType(ir.VoidType(), [words]), "run")
+    b = ir.IRBuilder(run.append_basic_block("entry"))
+    fields = [b.load(b.gep(run.args[0], [i64(n)])) for n in range(len(DRIVER_FIELDS))]
+    table, argument_count, buffers, offsets, arguments, kernel_count, kernels, starts = fields
+
+    def word(base: ir.Value, index: ir.Value) -> ir.Value:
+        return b.gep(b.inttoptr(base, words), [index])
+
+    with b.if_then(b.icmp_signed(">", argument_count, i64(0))), counted_to(b, argument_count) as n:
+        place = b.load(word(table, b.load(word(buffers, n))))
+        b.store(b.add(place, b.load(word(offsets, n))), word(arguments, n))
+    with b.if_then(b.icmp_signed(">", kernel_count, i64(0))), counted_to(b, kernel_count) as n:
+        kernel = ir.FunctionType(ir.VoidType(), [POINTER.as_pointer()]).as_pointer()
+        given = b.bitcast(word(arguments, b.load(word(starts, n))), POINTER.as_pointer())
+        b.call(b.inttoptr(b.load(word(kernels, n)), kernel), [given])
+    b.ret_void()
+    native = compile_module(module)
+    return native.address("run"), native
+
+
+def _emit_gemm(b: ir.IRBuilder, gemm: Gemm, bases: Sequence[ir.Value], sgemm: Sgemm) -> None:
+    """Calls of sgemm, one for each element of the batch dimensions."""
+    windows = (gemm.a, gemm.b, gemm.out)
+    readings = [reading for w in windows if (reading := orientation(w))]
+    assert len(readings) == 3, f"lowering made a window that BLAS cannot read: {gemm}"
+    assert readings[2][0] is False, f"lowering made a transposed result: {gemm}"
+    m, n = gemm.out.shape[-2:]
+    k = gemm.a.shape[-1]
+    integer, enum = ir.IntType(sgemm.integer_bits), ir.IntType(32)
+    floats = F32.as_pointer()
+    kinds = [enum] * 3 + [integer] * 3 + [F32, floats, integer, floats, integer, F32, floats, integer]
+    function = b.inttoptr(i64(sgemm.address), ir.FunctionType(ir.VoidType(), kinds).as_pointer())
+    batch = gemm.out.shape[:-2]
+
+    def call(counters: list[ir.Value]) -> None:
+        if len(counters) < len(batch):
+            with counted(b, batch[len(counters)]) as counter:
+                call([*counters, counter])
+            return
+        places = []
+        for base, window in zip(bases, windows, strict=True):
+            index: ir.Value = i64(window.offset)
+            for counter, stride in zip(counters, window.strides, strict=False):
+                index = b.add(index, b.mul(counter, i64(stride)))
+            places.append(b.gep(b.bitcast(base, floats), [index]))
+        (ta, lda), (tb, ldb), (_, ldc) = readings
+        flag = [ir.Constant(enum, TRANSPOSE if t else NO_TRANSPOSE) for t in (ta, tb)]
+        sizes = [ir.Constant(integer, v) for v in (m, n, k)]
+        lda, ldb, ldc = (ir.Constant(integer, v) for v in (lda, ldb, ldc))
+        one, zero = ir.Constant(F32, 1.0), ir.Constant(F32, 0.0)
+        b.call(
+            function,
+            [ir.Constant(enum, ROW_MAJOR), *flag, *sizes, one, places[0], lda, places[1], ldb, zero, places[2], ldc],
+        )
+
+    if math.prod(gemm.out.shape):
+        call([])

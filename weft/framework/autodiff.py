@@ -1,0 +1,72 @@
+"""Reverse-mode differentiation, graph to graph: the backward pass is more nodes of the same kind."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from weft.framework.builder import GraphBuilder
+from weft.framework.errors import GradientError
+from weft.framework.graph import Graph
+from weft.framework.primitives import PRIMITIVES, Site
+
+
+def gradients(builder: GraphBuilder, loss: int, wrt: Sequence[int], seed: int | None = None) -> tuple[int, ...]:
+    """Append the derivatives of node ``loss`` with respect to each node of ``wrt``; return their indices.
+
+    The result has the shape and dtype of the node it belongs to; a node that ``loss`` does not depend on gets zeros.
+    seed: the cotangent of ``loss`` (its shape and dtype); 1 if it is not given, and then ``loss`` must be a scalar.
+    Nodes on the way that no member of ``wrt`` leads to are not differentiated. New nodes carry the origin of the node
+    they belong to. Raises GradientError for a ``loss`` that is no float, or no scalar and without a seed.
+    """
+    node = builder[loss]
+    if not node.dtype.is_float:
+        raise GradientError(f"cannot differentiate %{loss}, which is {node.dtype}, not a float")
+    if seed is None and node.size != 1:
+        raise GradientError(f"only a scalar has a gradient without a seed; this is {node.type_text}")
+    reached = _depends_on(builder, loss, wrt)
+    cotangents: dict[int, int] = {loss: builder.full(1, like=loss) if seed is None else seed}
+    for i in range(loss, -1, -1):
+        if not reached[i] or i not in cotangents:
+            continue
+        node = builder[i]
+        with builder.origin(f"{node.origin} (backward)" if node.origin else None):
+            _propagate(builder, i, cotangents, reached)
+    return tuple(cotangents[i] if i in cotangents else builder.full(0, like=i) for i in wrt)
+
+
+def _propagate(builder: GraphBuilder, i: int, cotangents: dict[int, int], reached: bytearray) -> None:
+    """Hand the cotangent of node ``i`` to its inputs, adding where a node is used several times."""
+    node = builder[i]
+    site = Site(node.inputs, i, node.attributes)
+    for source, rule in zip(node.inputs, PRIMITIVES[node.op].gradients, strict=True) if node.inputs else ():
+        if rule is None or not reached[source] or not builder.dtype(source).is_float:
+            continue
+        part = rule(builder, site, cotangents[i])
+        cotangents[source] = builder.apply("add", cotangents[source], part) if source in cotangents else part
+
+
+def _depends_on(builder: GraphBuilder, last: int, roots: Sequence[int]) -> bytearray:
+    """For each node up to ``last``: does it depend on one of ``roots``?"""
+    reached = bytearray(last + 1)
+    for i in roots:
+        if i <= last:
+            reached[i] = 1
+    for i in range(last + 1):
+        if any(reached[source] for source in builder[i].inputs):
+            reached[i] = 1
+    return reached
+
+
+def with_gradients(graph: Graph, loss: str, wrt: Sequence[str]) -> Graph:
+    """The graph with an output ``d.<name>`` for every input of ``wrt``: the derivative of output ``loss`` by it.
+
+    Raises GradientError for names that the graph does not have.
+    """
+    outputs = dict(graph.outputs)
+    unknown = [name for name in wrt if name not in graph.input_names]
+    if loss not in outputs or unknown:
+        wrong = f"output {loss!r}" if loss not in outputs else f"input {unknown[0]!r}"
+        raise GradientError(f"no {wrong}; outputs {sorted(outputs)}, inputs {sorted(graph.input_names)}")
+    builder = GraphBuilder(graph.nodes)
+    found = gradients(builder, outputs[loss], [graph.input_names[name] for name in wrt])
+    return builder.build({**outputs, **{f"d.{n}": i for n, i in zip(wrt, found, strict=True)}}, dict(graph.updates))

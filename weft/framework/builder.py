@@ -1,0 +1,195 @@
+"""Writing graphs: the builder that infers shapes and dtypes, and the rewriting that every pass is made of."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from weft.framework.dtypes import DType, as_dtype, data_dtype
+from weft.framework.errors import DTypeError, GraphError, ShapeError
+from weft.framework.graph import Attributes, Graph, Node, check_attributes
+from weft.framework.primitives import PRIMITIVES
+from weft.framework.primitives.base import Array, Operand, Shape
+
+
+def _plain(value: Any) -> Any:
+    """An attribute's value in its one hashable form."""
+    if isinstance(value, (list, tuple)):
+        return tuple(_plain(v) for v in value)
+    if isinstance(value, DType):
+        return value.name
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def plain_attributes(attrs: Mapping[str, Any]) -> Attributes:
+    """Attributes in the form that a node holds them in: hashable values, sorted by name."""
+    return tuple(sorted((name, _plain(value)) for name, value in attrs.items()))
+
+
+class GraphBuilder:
+    """A graph under construction: nodes are appended, refer to earlier ones by index, and get shape and dtype by rule.
+
+    >>> b = GraphBuilder()
+    >>> x = b.input("x", (2, 3), "float32")
+    >>> y = b.apply("sum", x, axes=(1,), keepdims=False)
+    >>> b.build(outputs={"y": y}).nodes[y].type_text
+    'float32[2]'
+    """
+
+    def __init__(self, nodes: Sequence[Node] = ()) -> None:
+        """Start from ``nodes`` (kept under their indices) or from nothing."""
+        self.nodes: list[Node] = list(nodes)
+        self._scalars: dict[tuple[bytes, str], int] = {}
+        self._origin: str | None = None
+
+    def __len__(self) -> int:
+        return len(self.nodes)
+
+    def __getitem__(self, index: int) -> Node:
+        return self.nodes[index]
+
+    def shape(self, node: int) -> Shape:
+        """The shape of a node."""
+        return self.nodes[node].shape
+
+    def dtype(self, node: int) -> DType:
+        """The dtype of a node."""
+        return self.nodes[node].dtype
+
+    def origin(self, text: str | None) -> _Origin:
+        """Nodes appended in a ``with`` block of this carry this origin."""
+        return _Origin(self, text)
+
+    def apply(self, op: str, *inputs: int, **attrs: Any) -> int:
+        """Append primitive ``op`` and return its index.
+
+        Raises GraphError for an unknown primitive or wrong attributes, ShapeError or DTypeError (naming op, shapes and
+        origin) for operands that do not fit.
+        """
+        return self.add(op, inputs, plain_attributes(attrs))
+
+    def add(self, op: str, inputs: Sequence[int], attrs: Attributes, origin: str | None = None) -> int:
+        """Append ``op`` with attributes already in the form that a node holds them in."""
+        origin = origin or self._origin
+        check_attributes(op, dict(attrs), len(inputs))
+        shape, dtype = infer(op, [self.nodes[i] for i in inputs], attrs, origin)
+        self.nodes.append(Node(op, tuple(inputs), attrs, shape, dtype, origin))
+        return len(self.nodes) - 1
+
+    def copy(self, node: Node, inputs: Sequence[int]) -> int:
+        """Append ``node`` with other inputs; its shape and dtype are inferred anew."""
+        return self.add(node.op, inputs, node.attrs, node.origin)
+
+    def retain(self, node: Node, inputs: tuple[int, ...]) -> int:
+        """Append ``node`` with inputs that are known to have the shapes and dtypes of its own."""
+        same = node.inputs == inputs
+        self.nodes.append(node if same else Node(node.op, inputs, node.attrs, node.shape, node.dtype, node.origin))
+        return len(self.nodes) - 1
+
+    def input(self, name: str, shape: Shape, dtype: DType | str, kind: str = "input") -> int:
+        """A value given at run time under ``name``; ``kind`` "state" if the caller keeps it between calls."""
+        return self.apply("input", name=name, kind=kind, shape=tuple(shape), dtype=as_dtype(dtype).name)
+
+    def constant(self, value: Any, dtype: DType | str | None = None) -> int:
+        """A value fixed in the graph; equal scalars are one node."""
+        array = np.asarray(value)
+        wanted = data_dtype(array.dtype) if dtype is None else as_dtype(dtype)
+        array = np.ascontiguousarray(array, dtype=wanted.numpy).reshape(array.shape)
+        raw = array.tobytes()
+        if array.shape == () and (raw, wanted.name) in self._scalars:
+            return self._scalars[raw, wanted.name]
+        index = self.apply("constant", value=raw, shape=array.shape, dtype=wanted.name)
+        if array.shape == ():
+            self._scalars[raw, wanted.name] = index
+        return index
+
+    def full(self, value: float, like: int) -> int:
+        """A scalar constant of ``like``'s dtype, broadcast to its shape."""
+        scalar, shape = self.constant(value, self.dtype(like)), self.shape(like)
+        return self.apply("broadcast_to", scalar, shape=shape) if shape else scalar
+
+    def build(self, outputs: dict[str, int] | None = None, updates: dict[str, int] | None = None) -> Graph:
+        """The graph so far, validated. Raises GraphError."""
+        graph = Graph(tuple(self.nodes), tuple((outputs or {}).items()), tuple((updates or {}).items()))
+        graph._validate_names()
+        return graph
+
+
+class _Origin:
+    """The block in which a builder gives new nodes an origin (a class, since a pass enters one for each node)."""
+
+    __slots__ = ("before", "builder", "text")
+
+    def __init__(self, builder: GraphBuilder, text: str | None) -> None:
+        self.builder, self.text, self.before = builder, text, builder._origin
+
+    def __enter__(self) -> None:
+        self.builder._origin = self.text
+
+    def __exit__(self, *error: object) -> None:
+        self.builder._origin = self.before
+
+
+def infer(op: str, operands: Sequence[Operand], attrs: Attributes, origin: str | None = None) -> tuple[Shape, DType]:
+    """Shape and dtype that ``op`` has on these operands. Raises ShapeError or DTypeError naming the origin and op."""
+    rule, named = PRIMITIVES[op], dict(attrs)
+    try:
+        return rule.shape(operands, named), rule.dtype(operands, named)
+    except (ShapeError, DTypeError) as error:
+        raise type(error)(f"{origin + ': ' if origin else ''}{op}: {error}") from None
+
+
+def constant_value(node: Node) -> Array:
+    """The value of a ``constant`` node, with its shape and dtype. Raises GraphError for another node."""
+    if node.op != "constant":
+        raise GraphError(f"{node.op} is not a constant")
+    return np.frombuffer(node.attr("value"), node.dtype.numpy).reshape(node.shape)
+
+
+Rule = Callable[[GraphBuilder, Node, tuple[int, ...]], int | None]
+
+
+def rewrite(graph: Graph, rule: Rule) -> Graph:
+    """A new graph made by walking the nodes in order.
+
+    ``rule(builder, node, inputs)`` gets each node with its inputs already mapped into the new graph, and returns the
+    index that stands for it there (having appended what it likes), or None to copy the node. New nodes inherit the
+    origin of the node they replace. Results are remapped; nodes that became unused stay until ``prune``. Where nothing
+    is replaced the graph itself is returned.
+    """
+    builder, mapped = GraphBuilder(), list[int]()
+    for node in graph.nodes:
+        inputs = tuple(mapped[i] for i in node.inputs)
+        with builder.origin(node.origin):
+            replacement = rule(builder, node, inputs)
+        if replacement is None:
+            pairs = zip(node.inputs, inputs, strict=True)
+            alike = all(_is_alike(graph.nodes[before], builder.nodes[after]) for before, after in pairs)
+            replacement = builder.retain(node, inputs) if alike else builder.copy(node, inputs)
+        mapped.append(replacement)
+    outputs = {name: mapped[i] for name, i in graph.outputs}
+    made = builder.build(outputs, {name: mapped[i] for name, i in graph.updates})
+    untouched = len(made.nodes) == len(graph.nodes) and all(map(operator.is_, made.nodes, graph.nodes))
+    return graph if untouched and made.results == graph.results else made
+
+
+def _is_alike(node: Node, other: Node) -> bool:
+    return node is other or (node.shape == other.shape and node.dtype == other.dtype)
+
+
+def prune(graph: Graph) -> Graph:
+    """The graph without nodes that no result needs; inputs stay, since they are its signature."""
+    if len(graph.live) == len(graph.nodes):
+        return graph
+    mapped: dict[int, int] = {}
+    nodes: list[Node] = []
+    for i, node in enumerate(graph.nodes):
+        if i in graph.live or node.op == "input":
+            mapped[i] = len(nodes)
+            inputs = tuple(mapped[source] for source in node.inputs)
+            nodes.append(Node(node.op, inputs, node.attrs, node.shape, node.dtype, node.origin))
+    outputs = tuple((name, mapped[i]) for name, i in graph.outputs)
+    return Graph(tuple(nodes), outputs, tuple((name, mapped[i]) for name, i in graph.updates))

@@ -1,0 +1,158 @@
+"""Where graphs run: the device protocol, the registry of devices, and the NumPy reference device.
+
+A device plugs in through the entry-point group ``weft.devices``: a name, and a class with the methods of ``Device``.
+It is imported when first asked for. "numpy" is always there. A dependency engine that runs independent graphs of
+several devices in parallel belongs between ``compiled`` and its callers (``framework.lazy``, ``framework.jit``).
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from importlib import metadata
+from typing import Any, Protocol, runtime_checkable
+
+from weft.framework import reference
+from weft.framework.errors import DeviceError
+from weft.framework.graph import Graph
+from weft.framework.primitives.base import Array
+from weft.framework.recent import Recent
+
+GROUP = "weft.devices"
+"""The entry-point group that devices register in."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a run of a graph gives: ``outputs`` by output name, and ``state`` by state name for every update."""
+
+    outputs: Mapping[str, Array]
+    state: Mapping[str, Array]
+
+
+class Executable(Protocol):
+    """A compiled graph. One that holds much memory says so in an attribute ``nbytes``."""
+
+    def __call__(self, inputs: Mapping[str, Array]) -> Result:
+        """Run once. ``inputs`` has an array for every input and state of the graph (more are ignored), not written to.
+
+        The arrays of the result belong to the caller. A state's name is that of its ``input`` node.
+        """
+        ...
+
+
+@runtime_checkable
+class Device(Protocol):
+    """Something that compiles graphs. Construction options are the device's own: ``get_device("accel", machine=…)``."""
+
+    name: str
+
+    def __hash__(self) -> int: ...
+
+    def compile(self, graph: Graph) -> Executable:
+        """Compile ``graph``; raises an error naming the node for whatever the device cannot run."""
+        ...
+
+
+class NumpyDevice:
+    """The reference device: every node evaluated with NumPy, as its primitive's declaration says."""
+
+    name = "numpy"
+
+    def compile(self, graph: Graph) -> Executable:
+        """Nothing to compile; the graph is walked at each call."""
+
+        def executable(inputs: Mapping[str, Array]) -> Result:
+            return Result(*reference.run(graph, inputs))
+
+        return executable
+
+    def __repr__(self) -> str:
+        return "numpy"
+
+
+@cache
+def _entry_points() -> dict[str, metadata.EntryPoint]:
+    return {point.name: point for point in metadata.entry_points(group=GROUP)}
+
+
+def known_devices() -> tuple[str, ...]:
+    """The names of all registered devices, whether or not they can be imported."""
+    return tuple(sorted({"numpy", *_entry_points()}))
+
+
+def get_device(device: str | Device | None = None, **options: Any) -> Device:
+    """The device called by a name; one instance for each name and set of options. None is the default device.
+
+    Raises DeviceError that lists the known names, or says why a registered device cannot be loaded or built.
+    """
+    if device is None:
+        return default_device()
+    if not isinstance(device, str):
+        return device
+    return _instance(device, tuple(sorted(options.items())))
+
+
+@lru_cache(maxsize=64)
+def _instance(name: str, options: tuple[tuple[str, Any], ...]) -> Device:
+    factory: Callable[..., Device] = _load(name)
+    signature, given = inspect.signature(factory), ", ".join(f"{key}={value!r}" for key, value in options)
+    try:
+        signature.bind(**dict(options))
+        return factory(**dict(options))
+    except TypeError as error:
+        raise DeviceError(
+            f"device {name!r} does not take the options {given or '(none)'}: {error}; its options are: "
+            f"{', '.join(signature.parameters) or '(none)'}"
+        ) from error
+
+
+def _load(name: str) -> Callable[..., Device]:
+    if name == "numpy":
+        return NumpyDevice
+    if name not in _entry_points():
+        raise DeviceError(f"unknown device {name!r}; known devices: {', '.join(known_devices())}")
+    try:
+        loaded: Callable[..., Device] = _entry_points()[name].load()
+    except (ImportError, AttributeError) as error:
+        raise DeviceError(f"device {name!r} is registered but cannot be loaded: {error}") from error
+    return loaded
+
+
+_DEFAULT: ContextVar[Device | None] = ContextVar("default_device", default=None)
+
+
+def default_device() -> Device:
+    """The device of tensors that were put on none: the one set, else "cpu" if it is installed, else "numpy"."""
+    return _DEFAULT.get() or get_device("cpu" if "cpu" in _entry_points() else "numpy")
+
+
+def set_default_device(device: str | Device | None) -> None:
+    """Choose the default device; None goes back to the built-in choice. Raises DeviceError for an unknown name."""
+    _DEFAULT.set(None if device is None else get_device(device))
+
+
+@contextmanager
+def use_device(device: str | Device) -> Iterator[Device]:
+    """Inside, ``device`` is the default."""
+    chosen = get_device(device)
+    token = _DEFAULT.set(chosen)
+    try:
+        yield chosen
+    finally:
+        _DEFAULT.reset(token)
+
+
+def compiled(device: Device, graph: Graph) -> Executable:
+    """The executable of ``graph`` on ``device``, compiled once for all equal graphs while it is among those kept."""
+    return _EXECUTABLES.get((device, graph.digest()), lambda: device.compile(graph))
+
+
+_EXECUTABLES: Recent[tuple[Device, str], Executable] = Recent(
+    256, 2**30, lambda executable: getattr(executable, "nbytes", 0)
+)
+"""The executables used last: at most 256, and of those that say their ``nbytes`` at most a gibibyte (and one more)."""

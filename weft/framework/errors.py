@@ -1,0 +1,51 @@
+"""The errors a user of the framework can meet; each carries one message: what, where, and what would be right."""
+
+from __future__ import annotations
+
+from weft.framework.tracebacks import ShortTraceback
+
+
+class FrameworkError(ShortTraceback):
+    """A mistake in what the user gave. ``exit_code`` is what a command line ends with (2: usage or configuration)."""
+
+    exit_code = 2
+
+
+class ShapeError(FrameworkError, ValueError):
+    """Shapes that do not fit together; the message names all of them."""
+
+
+class AbstractError(FrameworkError, NotImplementedError):
+    """A module or optimiser without the method that says what it does."""
+
+
+class AxisError(ShapeError, IndexError):
+    """An axis or an index outside what a tensor has."""
+
+
+class PlaceError(FrameworkError, IndexError, TypeError):
+    """A place that a list of modules does not have."""
+
+
+class DTypeError(FrameworkError, TypeError):
+    """An element type that an operation does not take."""
+
+
+class GraphError(FrameworkError, ValueError):
+    """A graph that is malformed, or an unknown primitive, attribute, input or output."""
+
+
+class GradientError(FrameworkError, RuntimeError):
+    """A gradient that was asked for where there is none."""
+
+
+class TraceError(FrameworkError, RuntimeError):
+    """Something that a traced (``@jit``) function cannot do."""
+
+
+class DeviceError(FrameworkError, RuntimeError):
+    """An unknown or unavailable device, or tensors on different devices."""
+
+
+class CheckpointError(FrameworkError, ValueError):
+    """A checkpoint file that is missing, damaged, or belongs to another model."""

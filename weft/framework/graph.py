@@ -1,0 +1,204 @@
+"""The graph: an immutable, flat, topologically ordered list of nodes that every pass takes and every target lowers.
+
+The forward graph, the backward graph and an optimiser's update are one graph of this kind. Nothing here recurses over
+its depth, so 100,000 nodes are as good as ten.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from weft.framework.dtypes import DType
+from weft.framework.errors import DTypeError, GraphError, ShapeError
+from weft.framework.primitives import PRIMITIVES, primitive
+from weft.framework.primitives.base import Shape
+
+Attributes = tuple[tuple[str, Any], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One operation.
+
+    op: the name of a primitive.
+    inputs: indices of earlier nodes of the same graph.
+    attrs: the primitive's attributes as (name, value) pairs, sorted by name; values are hashable (ints, bools, floats,
+        strings, bytes and tuples of ints).
+    shape, dtype: of the result, as the primitive's rules give them.
+    origin: where it came from, ``file.py:12 in 0 (Linear)``; not part of the graph's identity.
+    """
+
+    op: str
+    inputs: tuple[int, ...]
+    attrs: Attributes
+    shape: Shape
+    dtype: DType
+    origin: str | None = None
+
+    def attr(self, name: str) -> Any:
+        """The attribute called ``name``. Raises GraphError."""
+        for key, value in self.attrs:
+            if key == name:
+                return value
+        raise GraphError(f"{self.op} has no attribute {name!r}")
+
+    @property
+    def attributes(self) -> dict[str, Any]:
+        """The attributes as a dictionary."""
+        return dict(self.attrs)
+
+    @property
+    def size(self) -> int:
+        """How many elements the result has."""
+        total = 1
+        for extent in self.shape:
+            total *= extent
+        return total
+
+    @property
+    def type_text(self) -> str:
+        """dtype and shape as text: ``float32[64, 10]``."""
+        return f"{self.dtype}{list(self.shape)}"
+
+
+@dataclass(frozen=True)
+class Graph:
+    """A program of primitives.
+
+    nodes: in topological order; a node's inputs have smaller indices.
+    outputs: (name, node) of every value handed back.
+    updates: (name, node) of every state that gets a new value: the name is that of an ``input`` node of kind "state"
+        with the node's shape and dtype. A state without an update keeps its value.
+    """
+
+    nodes: tuple[Node, ...]
+    outputs: tuple[tuple[str, int], ...] = ()
+    updates: tuple[tuple[str, int], ...] = ()
+
+    @cached_property
+    def inputs(self) -> tuple[int, ...]:
+        """Indices of the ``input`` nodes, of both kinds."""
+        return tuple(i for i, node in enumerate(self.nodes) if node.op == "input")
+
+    @cached_property
+    def input_names(self) -> dict[str, int]:
+        """Every input and state by name, with its node."""
+        return {self.nodes[i].attr("name"): i for i in self.inputs}
+
+    @property
+    def results(self) -> tuple[int, ...]:
+        """Nodes whose values leave the graph: outputs, then updates."""
+        return tuple(i for _, i in (*self.outputs, *self.updates))
+
+    @cached_property
+    def uses(self) -> tuple[tuple[int, ...], ...]:
+        """For each node the nodes that read it, in order (twice if read twice); results are not counted."""
+        users: list[list[int]] = [[] for _ in self.nodes]
+        for i, node in enumerate(self.nodes):
+            for source in node.inputs:
+                users[source].append(i)
+        return tuple(map(tuple, users))
+
+    @cached_property
+    def live(self) -> frozenset[int]:
+        """Nodes that some output or update depends on."""
+        seen = bytearray(len(self.nodes))
+        for i in self.results:
+            seen[i] = 1
+        for i in range(len(self.nodes) - 1, -1, -1):
+            if seen[i]:
+                for source in self.nodes[i].inputs:
+                    seen[source] = 1
+        return frozenset(i for i, flag in enumerate(seen) if flag)
+
+    def digest(self) -> str:
+        """A hash of everything but the origins: equal graphs, equal digests, in every process (64 hex digits)."""
+        return self._digest
+
+    @cached_property
+    def _digest(self) -> str:
+        h = hashlib.sha256()
+        for node in self.nodes:
+            h.update(repr((node.op, node.inputs, node.attrs, node.shape, node.dtype.name)).encode())
+        h.update(repr((self.outputs, self.updates)).encode())
+        return h.hexdigest()
+
+    def validate(self) -> None:
+        """Check every node against its primitive and every name against its node. Raises GraphError."""
+        legal: set[tuple[Any, ...]] = set()  # nodes of a kind are checked once
+        for i, node in enumerate(self.nodes):
+            where = f"%{i} = {node.op}" + (f" ({node.origin})" if node.origin else "")
+            if node.inputs and not 0 <= min(node.inputs) <= max(node.inputs) < i:
+                raise GraphError(f"{where}: inputs {list(node.inputs)} are not all earlier nodes")
+            operands = [self.nodes[source] for source in node.inputs]
+            kind = (node.op, node.attrs, node.shape, node.dtype, *((o.shape, o.dtype) for o in operands))
+            if kind in legal:
+                continue
+            check_attributes(node.op, dict(node.attrs), len(node.inputs))
+            rule = PRIMITIVES[node.op]
+            try:
+                shape, dtype = rule.shape(operands, node.attributes), rule.dtype(operands, node.attributes)
+            except (ShapeError, DTypeError) as error:
+                raise GraphError(f"{where}: {error}") from None
+            if (shape, dtype) != (node.shape, node.dtype):
+                raise GraphError(f"{where}: is declared {node.type_text}, but its rules give {dtype}{list(shape)}")
+            legal.add(kind)
+        self._validate_names()
+
+    def _validate_names(self) -> None:
+        if len(self.input_names) != len(self.inputs):
+            raise GraphError("two inputs have the same name")
+        for kind, pairs in (("outputs", self.outputs), ("updates", self.updates)):
+            if len(dict(pairs)) != len(pairs):
+                raise GraphError(f"two {kind} have the same name")
+            for name, i in pairs:
+                if not 0 <= i < len(self.nodes):
+                    raise GraphError(f"{kind}: {name!r} names node %{i} of {len(self.nodes)}")
+        for name, i in self.updates:
+            state = self.nodes[self.input_names[name]] if name in self.input_names else None
+            if state is None or state.attr("kind") != "state":
+                raise GraphError(f"update of {name!r}, which is no state of this graph")
+            if (state.shape, state.dtype) != (self.nodes[i].shape, self.nodes[i].dtype):
+                raise GraphError(f"state {name!r} is {state.type_text}, its update %{i} is {self.nodes[i].type_text}")
+
+    def __str__(self) -> str:
+        lines = [_line(i, node) for i, node in enumerate(self.nodes)]
+        lines += [f"output {name} = %{i}" for name, i in self.outputs]
+        lines += [f"update {name} = %{i}" for name, i in self.updates]
+        return "\n".join(["graph {", *(f"  {line}" for line in lines), "}"])
+
+    def _repr_html_(self) -> str:
+        from weft.framework.display import graph_html
+
+        return graph_html(self)
+
+
+def attribute_text(node: Node) -> str:
+    """The attributes of a node as they are printed, shape and dtype left out: the type says them."""
+    shown = []
+    for name, value in node.attrs:
+        if name in ("shape", "dtype"):
+            continue
+        if isinstance(value, bytes):
+            shown.append(f"{name}=0x{value[:16].hex()}" + ("…" if len(value) > 16 else ""))
+        else:
+            shown.append(f"{name}={value!r}")
+    return ", ".join(shown)
+
+
+def _line(i: int, node: Node) -> str:
+    inside = ", ".join(filter(None, (*(f"%{source}" for source in node.inputs), attribute_text(node))))
+    origin = f"  # {node.origin}" if node.origin else ""
+    return f"%{i} = {node.op}({inside}) : {node.type_text}{origin}"
+
+
+def check_attributes(op: str, attrs: dict[str, Any], inputs: int) -> None:
+    """Check that ``op`` is a primitive and takes these attributes and so many inputs. Raises GraphError."""
+    declared = primitive(op)
+    if set(attrs) != set(declared.attributes):
+        raise GraphError(f"{op} takes attributes {sorted(declared.attributes)}, not {sorted(attrs)}")
+    if inputs != declared.arity:
+        raise GraphError(f"{op} takes {declared.arity} inputs, not {inputs}")

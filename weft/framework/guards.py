@@ -1,0 +1,329 @@
+"""What a trace read of the Python around it: guards that tell, before a compiled step runs again, whether that changed.
+
+While a function is traced, its modules, optimisers and other objects of the user's own classes note which of their
+attributes are read; globals and closures are those that the code of the functions called names. A guard holds the
+values that were found, and compares them by identity first, so that checking costs well under a microsecond an object.
+"""
+
+from __future__ import annotations
+
+import dis
+import functools
+import math
+import operator
+import sys
+import sysconfig
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import repeat
+from types import CellType, CodeType, FunctionType, MemberDescriptorType, MethodType, ModuleType
+from typing import Any
+
+import numpy as np
+
+from weft.framework.lazy import ACTIVE
+from weft.framework.origin import is_internal
+from weft.framework.primitives.base import Array
+
+MISSING: Any = type("Missing", (), {"__repr__": lambda self: "nothing"})()
+"""Stands for an attribute or a variable that is not there."""
+PLAIN = (bool, int, float, complex, str, bytes, type(None))
+MOST_ELEMENTS = 10_000
+"""Of a longer list, tuple, set or dictionary only its length and whether it is the same object are compared."""
+MOST_BYTES = 1 << 16
+"""Of a larger NumPy array only whether it is the same object is compared; give such an array as an argument."""
+_LIBRARIES = tuple(
+    path + "/" for name, path in sysconfig.get_paths().items() if name in ("stdlib", "platstdlib", "purelib", "platlib")
+)
+
+
+class Guard:
+    """Values of one place (the attributes of an object, the variables of a module) as a trace found them.
+
+    names: those of the values; without them their number may change as well.
+    """
+
+    __slots__ = ("_current", "_names", "_values", "shown")
+
+    def __init__(self, shown: str, current: Callable[[], Iterable[Any]], names: tuple[str, ...], values: Any) -> None:
+        self.shown, self._current, self._names, self._values = shown, current, names, tuple(values)
+
+    def holds(self) -> bool:
+        """Whether all is as it was."""
+        if all(map(operator.is_, self._current(), self._values)) and self._names:
+            return True
+        found = tuple(self._current())
+        return len(found) == len(self._values) and all(map(_same, found, self._values))
+
+    def change(self) -> str:
+        """What changed, for a message."""
+        found = tuple(self._current())
+        names = self._names or tuple(f"[{i}]" for i in range(max(len(found), len(self._values))))
+        if len(found) != len(self._values):
+            return f"{self.shown} has {len(found)} elements, not {len(self._values)}"
+        for name, now, before in zip(names, found, self._values, strict=False):
+            if not _same(now, before):
+                place = f"{self.shown}{name}" if name.startswith("[") else f"{self.shown}.{name}".lstrip(".")
+                if type(now) is type(before) and not isinstance(now, PLAIN):
+                    return f"{place} is another {type(now).__name__}"
+                return f"{place} changed from {_shown(before)} to {_shown(now)}"
+        return f"{self.shown} changed"
+
+
+def _same(now: Any, before: Any) -> bool:
+    if now is before:
+        return True
+    if type(now) is not type(before):
+        return False
+    if isinstance(now, float) and now == before:
+        return math.copysign(1, now) == math.copysign(1, before)
+    if isinstance(now, tuple):
+        return len(now) == len(before) and all(map(_same, now, before))
+    if isinstance(now, (*PLAIN, np.generic)):
+        return bool(now == before) or bool(now != now and before != before)
+    if isinstance(now, MethodType):
+        return now.__self__ is before.__self__ and now.__func__ is before.__func__
+    return False
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, PLAIN) or value is MISSING:
+        return repr(value)
+    return f"a {type(value).__name__}"
+
+
+@dataclass
+class _Noted:
+    """Names of one place and what they stood for when they were first read."""
+
+    shown: str
+    table: Any
+    values: dict[str, Any]
+
+    def guard(self) -> Guard:
+        names, table = tuple(self.values), self.table
+        if isinstance(table, CellType):
+            return Guard("", lambda: (_content(table),), names, self.values.values())
+        if not hasattr(table, "get"):  # an object with slots
+            return Guard(self.shown, lambda: (getattr(table, n, MISSING) for n in names), names, self.values.values())
+        return Guard(self.shown, lambda: map(table.get, names, repeat(MISSING)), names, self.values.values())
+
+
+class Reads:
+    """The notes of one trace, and in the end its guards."""
+
+    def __init__(self) -> None:
+        self._noted: dict[int, _Noted] = {}
+        self._contents: list[Guard] = []
+        self._written: set[tuple[int, str]] = set()
+        self._seen: dict[int, tuple[Any, str]] = {}
+        self._watched: list[tuple[Any, dict[str, Any]]] = []
+
+    def guards(self) -> tuple[Guard, ...]:
+        """What must hold for the trace to be right another time."""
+        return (*(noted.guard() for noted in self._noted.values()), *self._contents)
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Inside, reads and writes of attributes are noted; afterwards every class is as it was."""
+        try:
+            yield
+        finally:
+            for kind, own in reversed(self._watched):
+                for name, value in own.items():
+                    if value is MISSING:
+                        delattr(kind, name)
+                    else:
+                        setattr(kind, name, value)
+            self._watched.clear()
+
+    def function(self, function: Any) -> None:
+        """The variables that a function names outside itself, and what can be reached through them."""
+        while isinstance(function, functools.partial):
+            for part in (*function.args, *function.keywords.values()):
+                self.value(part, "self")
+            function = function.func
+        if isinstance(function, MethodType):
+            self.value(function.__self__, "self")
+            function = function.__func__
+        if not isinstance(function, FunctionType) or not self._is_new(function, function.__name__):
+            return
+        code = function.__code__
+        if _is_library(code.co_filename):
+            return
+        for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=True):
+            self._note(cell, cell, "", name, _content(cell))
+            self.value(_content(cell), name)
+        for name in sorted(set(_globals_named(code)) & function.__globals__.keys()):
+            self._variable(function.__globals__, name, "", code)
+
+    def value(self, value: Any, name: str) -> None:
+        """A value that the function can reach under ``name``: what is in it counts as well."""
+        if isinstance(value, PLAIN):
+            return
+        if isinstance(value, FunctionType | MethodType | functools.partial):
+            self.function(value)
+        elif not self._is_new(value, name):
+            return
+        elif isinstance(value, list | tuple | dict | set | frozenset):
+            self._container(value, name)
+        elif isinstance(value, np.ndarray):
+            if value.nbytes <= MOST_BYTES and value.dtype != object:
+                same = functools.partial(_unchanged, value, value.copy())
+                self._contents.append(Guard(f"the array {name}", same, (), (True,)))
+        elif isinstance(value, type):
+            if _is_own(value):
+                for attribute, part in list(vars(value).items()):
+                    if isinstance(part, PLAIN) and not attribute.startswith("__"):
+                        self._note(value, vars(value), name, attribute, part)
+        elif "_recordings" in _attributes(value):
+            self.function(_attributes(value)["_function"])  # of a jitted function
+        else:
+            self._watch(type(value))
+
+    def _is_new(self, value: Any, name: str) -> bool:
+        if id(value) in self._seen:
+            return False
+        self._seen[id(value)] = (value, name)
+        return True
+
+    def _note(self, owner: Any, table: Any, shown: str, name: str, value: Any) -> None:
+        self._noted.setdefault(id(owner), _Noted(shown, table, {})).values.setdefault(name, value)
+
+    def _variable(self, table: dict[str, Any], name: str, of: str, code: CodeType) -> None:
+        value = table[name]
+        self._note(table, table, of, name, value)
+        if not isinstance(value, ModuleType):
+            self.value(value, name)
+        elif not _is_library_module(value):
+            for attribute in set(code.co_names) & vars(value).keys():
+                self._variable(vars(value), attribute, name, code)
+
+    def _container(self, value: Any, name: str) -> None:
+        if len(value) > MOST_ELEMENTS:
+            self._contents.append(Guard(f"the length of {name}", lambda: (len(value),), (), (len(value),)))
+            return
+        elements, places = list(value.items() if isinstance(value, dict) else enumerate(value)), tuple[str, ...]()
+        if isinstance(value, dict):
+            places = tuple(f"[{key!r}]" for key in value)
+            self._contents.append(Guard(f"the keys of {name}", value.keys, (), value.keys()))
+            self._contents.append(Guard(name, value.values, places, value.values()))
+        elif isinstance(value, list | set):
+            self._contents.append(Guard(name, lambda: value, (), value))
+        for key, element in elements:
+            self.value(element, f"{name}[{key!r}]")
+
+    def _watch(self, kind: type) -> None:
+        """Note from here on what is read of the instances of ``kind``, if it is a class whose objects hold settings."""
+        base = next((k for k in kind.__mro__ if "READ_BY_TRACES" in vars(k)), kind)
+        if any(base is k for k, _ in self._watched) or (base is kind and not _is_own(kind) and not _is_marked(kind)):
+            return
+        read: Any = base.__getattribute__
+        write: Any = base.__setattr__
+        reads, trace = self, ACTIVE.get()
+
+        def noted_read(instance: Any, name: str) -> Any:
+            try:
+                value = read(instance, name)
+            except AttributeError:
+                value = MISSING
+                raise
+            finally:
+                if ACTIVE.get() is trace:
+                    reads.attribute(instance, name, value)
+            return value
+
+        def noted_write(instance: Any, name: str, value: Any) -> None:
+            write(instance, name, value)
+            if ACTIVE.get() is trace:
+                reads._written.add((id(instance), name))
+
+        own = {name: vars(base).get(name, MISSING) for name in ("__getattribute__", "__setattr__")}
+        try:
+            for name, noted in (("__getattribute__", noted_read), ("__setattr__", noted_write)):
+                setattr(base, name, noted)
+        except (TypeError, AttributeError):  # a class that cannot be changed
+            return
+        self._watched.append((base, own))
+
+    def attribute(self, instance: Any, name: str, value: Any) -> None:
+        """``instance.name`` was read and is ``value``."""
+        if (id(instance), name) in self._written or (name.startswith("__") and name != "__dict__"):
+            return
+        shown = self._seen.get(id(instance), (None, type(instance).__name__))[1]
+        self._is_new(instance, shown)
+        table = _attributes(instance)
+        if name == "__dict__":  # somebody goes through all that it holds
+            held, whole = _held(table), tuple(table.values())
+            self._contents.append(Guard(f"what {shown} holds", lambda: _held(table, whole, held), (), held))
+            return
+        inherited = next((k for k in type(instance).__mro__ if name in vars(k)), None)
+        if name in table or (inherited is None and value is MISSING):
+            self._note(instance, table, shown, name, value)
+        elif isinstance(vars(inherited).get(name) if inherited else None, MemberDescriptorType):
+            self._note(instance, instance, shown, name, value)
+        elif inherited is not None and hasattr(vars(inherited)[name], "__set__"):
+            return  # a property: what it reads is noted
+        elif inherited is not None:
+            self._note(instance, table, shown, name, MISSING)
+            self._note(inherited, vars(inherited), inherited.__name__, name, vars(inherited)[name])
+        if value is not MISSING:
+            self.value(value, f"{shown}.{name}")
+
+
+def _attributes(instance: Any) -> dict[str, Any]:
+    try:
+        table: dict[str, Any] = object.__getattribute__(instance, "__dict__")
+    except AttributeError:
+        return {}
+    return table
+
+
+def _held(table: dict[str, Any], whole: tuple[Any, ...] = (), held: Sequence[Any] = ()) -> Sequence[Any]:
+    """The values of attributes that are neither numbers and texts nor compiled methods; ``held`` if it is ``whole``."""
+    if whole and len(table) == len(whole) and all(map(operator.is_, table.values(), whole)):
+        return held
+    return [value for name, value in table.items() if not isinstance(value, PLAIN) and not name.startswith("jit ")]
+
+
+def _unchanged(array: Array, before: Array) -> tuple[bool]:
+    return (array.shape == before.shape and array.dtype == before.dtype and array.tobytes() == before.tobytes(),)
+
+
+def _content(cell: CellType) -> Any:
+    try:
+        return cell.cell_contents
+    except ValueError:  # a variable that is assigned only later
+        return MISSING
+
+
+def _globals_named(code: CodeType) -> Iterator[str]:
+    """The global variables that code reads or writes, that of functions inside too."""
+    for instruction in dis.get_instructions(code):
+        if instruction.opname in ("LOAD_GLOBAL", "LOAD_NAME", "STORE_GLOBAL"):
+            yield instruction.argval
+    for part in code.co_consts:
+        if isinstance(part, CodeType):
+            yield from _globals_named(part)
+
+
+def _is_library(filename: str) -> bool:
+    return filename.startswith(_LIBRARIES) or is_internal(filename)
+
+
+def _is_library_module(module: ModuleType) -> bool:
+    file = getattr(module, "__file__", None)
+    return _is_library(file) if file else module.__name__ in sys.stdlib_module_names
+
+
+def _is_marked(kind: type) -> bool:
+    return "READ_BY_TRACES" in vars(kind)
+
+
+def _is_own(kind: type) -> bool:
+    """Whether a class is written in Python by the user, and no kind of tensor."""
+    module = sys.modules.get(kind.__module__)
+    if module is None or any(k.__module__.partition(".")[0] == "framework" for k in kind.__mro__):
+        return False
+    return kind.__module__ == "__main__" or not _is_library_module(module)

@@ -1,0 +1,208 @@
+"""``@jit``: a Python function of tensors becomes one compiled graph, (state, inputs) → (new state, outputs).
+
+State is every tensor from outside that the function reads or writes: parameters, momenta, the learning rate. Python
+floats are traced as scalar inputs; ints, bools, strings and other objects specialise the graph, and so does what the
+trace reads of the Python around it: attributes of modules, optimisers and other objects (``training``, ``momentum``),
+globals and closure variables, and what lists and dictionaries among them hold. Shapes are static.
+"""
+
+from __future__ import annotations
+
+import copy
+import functools
+import inspect
+import warnings
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from weft.framework.device import compiled
+from weft.framework.dtypes import float32
+from weft.framework.errors import TraceError
+from weft.framework.graph import Graph
+from weft.framework.labels import check_labels
+from weft.framework.lazy import grad_enabled
+from weft.framework.origin import user_frame, user_line
+from weft.framework.pending import realize_pending
+from weft.framework.primitives.base import Array
+from weft.framework.recording import Recording, record
+from weft.framework.refusals import FrameworkObject
+from weft.framework.tensor import Tensor, stored
+from weft.framework.tracing import current_trace
+from weft.framework.tree import leaves, map_leaves
+
+RETRACES_BEFORE_WARNING = 3
+KEPT = 64
+"""Kinds of arguments whose recordings are kept for each function; those used longest ago are dropped."""
+KEPT_OF_A_KIND = 4
+"""Recordings kept for arguments of one kind: of training and of evaluation, say."""
+
+
+class RetraceWarning(UserWarning):
+    """A jitted function that is traced again and again."""
+
+
+class JitFunction(FrameworkObject):
+    """A function compiled once for each combination of shapes, dtypes and specialised arguments."""
+
+    STORED = "its Python source"
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        if not isinstance(function, functools.partial):
+            functools.update_wrapper(self, function)
+        self._function = function
+        called = getattr(function, "func", function)
+        self._name = getattr(called, "__name__", type(called).__name__)
+        if isinstance(function, functools.partial):  # of a method, or of an object that is called
+            of_object = self._name == "__call__" and function.args
+            self.__name__ = type(function.args[0]).__name__ if of_object else self._name
+        self._signature = inspect.signature(function)
+        self._recordings: dict[tuple[Any, ...], list[Recording]] = {}
+        self._last: dict[str, Any] = {}
+        self._slot = f"jit {self._name}"
+        self._method: tuple[JitFunction, Any] | None = None
+        self.traces = 0
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        """As an attribute of a class: where an instance keeps what is compiled for it, apart from all attributes."""
+        self._slot = f"jit {owner.__module__}.{owner.__qualname__}.{name}"
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        """As a method: one compiled function for each instance. A copy of an instance gets one of its own."""
+        if instance is None:
+            return self
+        bound = instance.__dict__.get(self._slot)
+        if bound is None or bound._method[0] is not self or bound._method[1] is not instance:
+            bound = JitFunction(functools.partial(self._function, instance))
+            bound._method = (self, instance)
+            instance.__dict__[self._slot] = bound
+        return bound
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> JitFunction:
+        """The same function, of the copied instance if it is a method; nothing is compiled for it yet."""
+        twin = JitFunction(copy.deepcopy(self._function, memo))
+        if self._method is not None:
+            twin._method = (self._method[0], copy.deepcopy(self._method[1], memo))
+        return twin
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Run the compiled step; trace it first if it is new. Inside another trace it is simply part of that."""
+        if current_trace() is not None:
+            return self._function(*args, **kwargs)
+        recording, arguments = self._find(args, kwargs)
+        inputs = self._values(recording, arguments)
+        result = compiled(recording.device, recording.graph)(inputs)
+        return recording.deliver(result)
+
+    def trace(self, *args: Any, **kwargs: Any) -> Recording:
+        """The recording for such arguments: graph, device, and the tensors that are its state."""
+        return self._find(args, kwargs)[0]
+
+    def lower(self, *args: Any, **kwargs: Any) -> Graph:
+        """The graph that a call with such arguments runs."""
+        return self.trace(*args, **kwargs).graph
+
+    def bind(self, *args: Any, **kwargs: Any) -> dict[str, Array]:
+        """The value of every input and state of ``lower(*args, **kwargs)`` as a call would pass them now, by name."""
+        recording, arguments = self._find(args, kwargs)
+        return self._values(recording, arguments)
+
+    def _find(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[Recording, dict[str, Any]]:
+        try:
+            bound = self._signature.bind(*args, **kwargs)
+        except TypeError as error:
+            raise TypeError(f"{user_line()}: {self._name}{self._signature}: {error}") from None
+        bound.apply_defaults()
+        arguments = map_leaves(dict(bound.arguments), lambda path, leaf: _as_input(leaf))
+        seen = {path: _kind(leaf) for path, leaf in leaves(arguments)}
+        key = (tuple(seen.items()), grad_enabled())
+        known = self._recordings.get(key, [])
+        recording = next((r for r in known if r.still_fits()), None)
+        if recording is None:
+            self._warn(seen, known)
+            recording = record(self._function, self._name, bound, arguments)
+            self.traces += 1
+        self._recordings.pop(key, None)  # it becomes the one used last
+        self._recordings[key] = [recording, *(r for r in known if r is not recording)][:KEPT_OF_A_KIND]
+        self._last = seen
+        while len(self._recordings) > KEPT:
+            del self._recordings[next(iter(self._recordings))]
+        return recording, arguments
+
+    def _values(self, recording: Recording, arguments: dict[str, Any]) -> dict[str, Array]:
+        tensors = {path: leaf for path, leaf in leaves(arguments) if isinstance(leaf, Tensor)}
+        given = {name: tensors[name] for name in recording.arguments} | dict(recording.states)
+        realize_pending(*given.values())
+        values = {name: t._expr.value for name, t in given.items() if t._expr.value is not None}
+        check_labels(recording.labels, values)
+        return values
+
+    def _warn(self, seen: dict[str, Any], known: list[Recording]) -> None:
+        """After the third retrace say what changed: an argument, or what the recordings of its kind had read."""
+        if self.traces != RETRACES_BEFORE_WARNING:
+            return
+        changed = [path for path in seen if seen[path] != self._last.get(path)]
+        what = known[0].change() if known else "gradients were switched on or off"
+        if changed:
+            path = changed[0]
+            what = f"argument {path!r} changed from {_shown(self._last.get(path))} to {_shown(seen[path])}"
+        frame = user_frame()
+        warnings.warn_explicit(
+            f"{user_line()}: {self._name} is traced for the {self.traces + 1}th time, because "
+            f"{what}; every new shape and every new int, bool or string compiles anew (a float argument does not)",
+            RetraceWarning,
+            frame.f_code.co_filename,
+            frame.f_lineno,
+            module=frame.f_globals.get("__name__"),
+            registry=frame.f_globals.setdefault("__warningregistry__", {}),
+        )
+
+
+def jit(function: Callable[..., Any]) -> JitFunction:
+    """Compile ``function`` at its first call; see the module's first lines for what is traced and what specialises.
+
+    The function must not depend on the value of a tensor: ``.item()``, ``bool()`` and printing one are errors at the
+    user's line. Tensors it returns have no history. A gradient first made inside ends with the call: it cannot be read
+    outside (return it instead), and the next ``backward()`` starts from none, so gradients do not accumulate between
+    jitted calls; a ``.grad`` that is there when the function is traced is state, and does. Tensors from outside are
+    those that the trace saw, and so are Python values; what is bound to another is noticed, and traced anew. A module,
+    or any other object that can be called, is taken as well.
+    """
+    if not hasattr(function, "__code__") and not isinstance(function, functools.partial):
+        function = functools.partial(type(function).__call__, function)
+    return JitFunction(function)
+
+
+def trace(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Graph:
+    """The graph of one call of ``function``, jitted or not, with such arguments; nothing is computed."""
+    jitted = function if isinstance(function, JitFunction) else jit(function)
+    return jitted.lower(*args, **kwargs)
+
+
+def _as_input(leaf: Any) -> Any:
+    """Floats and arrays as tensors; everything else as it is."""
+    if isinstance(leaf, float):
+        return Tensor(leaf, dtype=float32)
+    return Tensor(stored(leaf, None)) if isinstance(leaf, np.ndarray | np.generic) else leaf
+
+
+def _kind(leaf: Any) -> Any:
+    """What of an argument the graph depends on."""
+    if isinstance(leaf, Tensor):
+        return ("tensor", leaf.dtype, leaf.shape, leaf._expr.device, leaf.requires_grad)
+    if leaf is None or isinstance(leaf, bool | int | str | bytes | type):
+        return ("value", type(leaf), leaf)
+    if type(leaf).__hash__ is None:
+        raise TraceError(
+            f"{user_line()}: a jitted function cannot take a {type(leaf).__name__}; give tensors, arrays, numbers, "
+            "strings or objects that can be hashed"
+        )
+    return ("object", leaf)
+
+
+def _shown(kind: Any) -> str:
+    if not kind:
+        return "nothing"
+    return f"{kind[1]}{list(kind[2])}" if kind[0] == "tensor" else repr(kind[-1])
+

@@ -1,0 +1,328 @@
+"""Pending work: expressions that remember how they are computed until someone needs their value.
+
+An expression is a node that is not yet in any graph. Realising collects the expressions behind the wanted ones into a
+``Graph``, hands it to the device, and stores the values. An expression whose history no gradient can need forgets it
+then, so a loop runs in constant memory. Numbers are inputs of that graph and not part of it (see ``constant``), and so
+are slices of known values: a loop whose numbers and indices change compiles once.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from weft.framework.autodiff import gradients
+from weft.framework.builder import GraphBuilder, constant_value, infer, plain_attributes
+from weft.framework.device import Device, compiled, default_device
+from weft.framework.dtypes import DType
+from weft.framework.errors import DeviceError, DTypeError, GradientError, TraceError
+from weft.framework.graph import Attributes, Graph, Node
+from weft.framework.origin import origin, user_line
+from weft.framework.primitives import PRIMITIVES
+from weft.framework.primitives.base import Array, Shape
+
+if TYPE_CHECKING:
+    from weft.framework.tensor import Tensor
+
+LEAF = "leaf"
+"""An expression that is just its value."""
+ALIAS = "alias"
+"""An expression with the value of its input, but not its history: where gradients stop or start."""
+
+
+FIXED = frozenset({0, 1, -1})
+"""The numbers that algebraic rules look for: they stay in the graph, and all others are given to it."""
+
+
+class Clock:
+    """How much was asked for since the start: ``now`` counts operations, and 64 KiB of new data like one."""
+
+    now = 0
+
+
+CLOCK = Clock()
+"""The clock by which ``pending.py`` tells how long an expression has waited."""
+
+
+class Tracing(Protocol):
+    """What an expression knows of the ``@jit`` trace it was made in."""
+
+    active: bool
+    function: str
+
+
+class Expr:
+    """One lazily computed value.
+
+    op, inputs, attrs: as in a ``Node``; op may also be LEAF or ALIAS. shape, dtype: of the value.
+    value: the array, once it is known. device: where it was put, or None: then it goes wherever it is needed.
+    requires_grad: whether a gradient flows through. owner: the tensor whose ``.grad`` collects what arrives here.
+    trace: the trace that it exists in, if any. freed: whether a ``backward()`` has ended its history.
+    born: when the oldest of the operations that it waits for was asked for, on ``CLOCK``.
+    """
+
+    __slots__ = (
+        "__weakref__", "attrs", "born", "device", "dtype", "freed", "inputs", "op", "origin", "owner", "requires_grad",
+        "shape", "trace", "value",
+    )
+
+    def __init__(
+        self,
+        op: str,
+        inputs: tuple[Expr, ...],
+        attrs: Attributes,
+        shape: Shape,
+        dtype: DType,
+        *,
+        value: Array | None = None,
+        device: Device | None = None,
+        requires_grad: bool = False,
+        owner: weakref.ref[Tensor] | None = None,
+        trace: Tracing | None = None,
+        origin: str | None = None,
+    ) -> None:
+        self.op, self.inputs, self.attrs, self.shape, self.dtype = op, inputs, attrs, shape, dtype
+        self.value, self.device, self.requires_grad, self.owner = value, device, requires_grad, owner
+        self.trace, self.origin, self.freed = trace, origin, False
+        self.born: int = min((e.born for e in inputs if e.value is None), default=CLOCK.now)
+
+    @property
+    def has_history(self) -> bool:
+        """Whether a gradient may go through to what it was computed from."""
+        return self.requires_grad and self.owner is None and not self.freed
+
+    def settle(self, value: Array) -> None:
+        """Store the value, and forget the history unless a gradient may still need it."""
+        self.value = value
+        if not self.has_history:
+            self.op, self.inputs, self.attrs = LEAF, (), ()
+
+    def free(self) -> None:
+        """End the history: no gradient goes through again."""
+        self.freed = True
+        if self.value is not None:
+            self.settle(self.value)
+
+
+def leaf(value: Array, dtype: DType, device: Device | None = None) -> Expr:
+    """An expression that is ``value``, already of ``dtype``."""
+    CLOCK.now += value.nbytes >> 16
+    return Expr(LEAF, (), (), value.shape, dtype, value=value, device=device)
+
+
+def alias(of: Expr, requires_grad: bool = False, owner: weakref.ref[Tensor] | None = None) -> Expr:
+    """The value of ``of``, cut off from its history."""
+    op, inputs = (ALIAS, (of,)) if of.value is None else (LEAF, ())
+    return Expr(
+        op, inputs, (), of.shape, of.dtype, value=of.value, device=of.device, requires_grad=requires_grad,
+        owner=owner, trace=of.trace, origin=of.origin,
+    )
+
+
+ACTIVE: ContextVar[Tracing | None] = ContextVar("trace", default=None)
+"""The trace in progress: whatever is computed now belongs to it."""
+
+_GRAD: ContextVar[bool] = ContextVar("grad_enabled", default=True)
+
+
+def grad_enabled() -> bool:
+    """Whether operations record what a gradient needs."""
+    return _GRAD.get()
+
+
+@contextmanager
+def no_grad() -> Iterator[None]:
+    """Inside, nothing is recorded for gradients. Also usable as a decorator."""
+    token = _GRAD.set(False)
+    try:
+        yield
+    finally:
+        _GRAD.reset(token)
+
+
+def constant(value: float, dtype: DType) -> Expr:
+    """A scalar. In a trace, and if it is one of ``FIXED``, it is fixed in the graph, else given to it as an input.
+
+    Raises DTypeError at the user's line for a number that the dtype does not hold.
+    """
+    try:
+        return _scalar(np.asarray(value, dtype.numpy), dtype)
+    except (OverflowError, TypeError, ValueError):
+        huge = isinstance(value, int) and abs(value) >> 64
+        shown = f"an integer of {int(value).bit_length()} bits" if huge else repr(value)
+        held = f" ({np.iinfo(dtype.numpy).min} to {np.iinfo(dtype.numpy).max})" if dtype.kind == "int" else ""
+        raise DTypeError(
+            f"{user_line()}: {shown} does not fit into {dtype}{held}; give a number that does, or .to() a wider type"
+        ) from None
+
+
+def _scalar(value: Array, dtype: DType) -> Expr:
+    trace = ACTIVE.get()
+    if trace is None and value.item() not in FIXED:
+        return leaf(value, dtype)
+    attrs = plain_attributes({"value": value.tobytes(), "shape": (), "dtype": dtype.name})
+    return Expr("constant", (), attrs, (), dtype, trace=trace)
+
+
+def apply(op: str, *inputs: Expr, **attrs: Any) -> Expr:
+    """Primitive ``op`` on expressions. Raises ShapeError, DTypeError or DeviceError at the user's line."""
+    where, named = origin(), plain_attributes(attrs)
+    shape, dtype = infer(op, inputs, named, where)
+    requires_grad = dtype.is_float and grad_enabled() and any(e.requires_grad for e in inputs)
+    CLOCK.now += 1
+    made = Expr(
+        op, inputs, named, shape, dtype, device=_common_device(op, inputs), requires_grad=requires_grad,
+        trace=_common_trace(inputs), origin=where,
+    )
+    if op in _SEEN_AT_ONCE and made.trace is None and inputs[0].value is not None:
+        made.settle(_seen(made, inputs[0].value))
+    return made
+
+
+_SEEN_AT_ONCE = frozenset({"slice", "reshape"})
+"""Moves of a known value that need no device, so that a loop over its rows or batches compiles one graph."""
+
+
+def _seen(e: Expr, value: Array) -> Array:
+    """The part of a known value that ``e`` is, without a copy where its elements lie in a row."""
+    seen = PRIMITIVES[e.op].reference([value], dict(e.attrs), np.dtype(np.float32))
+    return np.ascontiguousarray(seen).reshape(e.shape)  # NumPy makes one axis of none
+
+
+def _common_device(op: str, inputs: Sequence[Expr]) -> Device | None:
+    devices = {id(e.device): e.device for e in inputs if e.device is not None}
+    if len(devices) > 1:
+        placed = ", ".join(f"{e.dtype}{list(e.shape)} on {e.device.name}" for e in inputs if e.device is not None)
+        raise DeviceError(f"{user_line()}: {op}: operands on different devices: {placed}; move one with .to(device)")
+    return next(iter(devices.values()), None)
+
+
+def _common_trace(inputs: Sequence[Expr]) -> Tracing | None:
+    for e in inputs:
+        check_alive(e)
+    return ACTIVE.get()
+
+
+def is_left_over(e: Expr) -> bool:
+    """Whether ``e`` was made in a trace that is finished, so that it has no value."""
+    return e.trace is not None and not e.trace.active
+
+
+def check_alive(e: Expr) -> None:
+    """Raise TraceError if ``e`` is left over from a trace."""
+    if e.trace is not None and is_left_over(e):
+        at = f"at {e.origin} " if e.origin else ""
+        raise TraceError(
+            f"{user_line()}: this tensor was made {at}while {e.trace.function} was traced and was not returned from "
+            "it; return it from the jitted function to use it outside"
+        )
+
+
+def topological(wanted: Iterable[Expr], sources: Callable[[Expr], Sequence[Expr]]) -> list[Expr]:
+    """The expressions behind ``wanted``, each after its ``sources``; without recursion."""
+    order: list[Expr] = []
+    state: dict[int, bool] = {}
+    stack = [(e, False) for e in reversed(list(wanted))]
+    while stack:
+        e, finished = stack.pop()
+        if finished:
+            order.append(e)
+        elif id(e) not in state:
+            state[id(e)] = True
+            stack.append((e, True))
+            stack.extend((source, False) for source in reversed(sources(e)) if id(source) not in state)
+    return order
+
+
+def collect(wanted: Sequence[Expr], given: Sequence[Expr] = ()) -> tuple[list[Node], dict[int, int], list[Expr]]:
+    """The nodes that compute ``wanted``.
+
+    given: expressions that are inputs already (traced arguments and state), first in the list, in this order.
+    Returns the nodes, the node of each expression by its id, and the known values used: input ``v<k>`` is the k-th.
+    """
+    nodes = [Node("input", (), e.attrs, e.shape, e.dtype, e.origin) for e in given]
+    index = {id(e): i for i, e in enumerate(given)}
+    known: list[Expr] = []
+    for e in topological(wanted, lambda e: () if e.value is not None or id(e) in index else e.inputs):
+        if id(e) in index:
+            continue
+        if e.value is not None:
+            attrs = {"name": f"v{len(known)}", "kind": "input", "shape": e.shape, "dtype": e.dtype.name}
+            nodes.append(Node("input", (), plain_attributes(attrs), e.shape, e.dtype))
+            known.append(e)
+        elif e.op == ALIAS:
+            index[id(e)] = index[id(e.inputs[0])]
+            continue
+        else:
+            inputs = tuple(index[id(source)] for source in e.inputs)
+            nodes.append(Node(e.op, inputs, e.attrs, e.shape, e.dtype, e.origin))
+        index[id(e)] = len(nodes) - 1
+    return nodes, index, known
+
+
+def realize(wanted: Iterable[Expr], is_held: Callable[[Expr], bool] = lambda e: False) -> None:
+    """Compute the values of expressions that have none, in one graph for each device.
+
+    is_held: tells of what lies on the way whether somebody can still ask for it: then its value is kept too.
+    """
+    by_device: dict[Device, list[Expr]] = {}
+    for e in {id(e): e for e in wanted if e.value is None}.values():
+        by_device.setdefault(e.device or default_device(), []).append(e)
+    for device, expressions in by_device.items():
+        behind = topological(expressions, lambda e: () if e.value is not None else e.inputs)
+        on_the_way = [e for e in behind if e.value is None and (e.device or default_device()) is device and is_held(e)]
+        results = list({id(e): e for e in (*expressions, *on_the_way)}.values())
+        nodes, index, known = collect(results)
+        outputs = tuple((f"y{k}", index[id(e)]) for k, e in enumerate(results))
+        result = compiled(device, Graph(tuple(nodes), outputs))(
+            {f"v{k}": e.value for k, e in enumerate(known) if e.value is not None}
+        )
+        for k, e in enumerate(results):
+            e.settle(result.outputs[f"y{k}"])
+
+
+def backward(loss: Expr, seed: Expr | None = None, retain_graph: bool = False) -> list[tuple[Expr, Expr]]:
+    """(expression with an owner, its gradient) for all that ``loss`` was computed from.
+
+    The history of ``loss`` ends with this unless ``retain_graph``. Raises GradientError.
+    """
+    order = topological([loss], lambda e: e.inputs if e.requires_grad and e.owner is None else ())
+    history = [e for e in order if e.requires_grad and e.owner is None]
+    if any(e.freed for e in history):
+        raise GradientError(
+            f"{user_line()}: trying to backward through the graph a second time: the first backward() has freed its "
+            "history; give the first one retain_graph=True, or compute the tensor anew"
+        )
+    index = {id(e): i for i, e in enumerate(order)}
+    nodes: list[Node] = []
+    for i, e in enumerate(order):
+        inner = e.requires_grad and e.owner is None
+        attrs = e.attrs if inner else (("name", str(i)),)
+        inputs = tuple(index[id(source)] for source in e.inputs) if inner else ()
+        nodes.append(Node(e.op if inner else "input", inputs, attrs, e.shape, e.dtype, e.origin))
+    builder = GraphBuilder(nodes)
+    if seed is not None:
+        builder.nodes.append(Node("input", (), (("name", "seed"),), seed.shape, seed.dtype))
+        order.append(seed)
+    owned = [e for e in order if e.owner is not None and e.requires_grad]
+    start = len(builder)
+    found = gradients(builder, index[id(loss)], [index[id(e)] for e in owned], None if seed is None else start - 1)
+    for node in builder.nodes[start:]:
+        operands = tuple(order[i] for i in node.inputs)
+        if node.op == "constant" and not node.shape:
+            order.append(_scalar(constant_value(node), node.dtype))
+            continue
+        order.append(Expr(
+            node.op, operands, node.attrs, node.shape, node.dtype, device=_common_device(node.op, operands),
+            trace=_common_trace(operands), origin=node.origin,
+        ))
+    CLOCK.now += len(builder) - start
+    if not retain_graph:
+        for e in history:
+            e.free()
+    return [(e, order[i]) for e, i in zip(owned, found, strict=True)]

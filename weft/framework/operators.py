@@ -1,0 +1,291 @@
+"""The tensor's operators and methods: promotion and broadcasting made explicit, then one primitive each."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from weft.framework.axes import Dims, axes, axis
+from weft.framework.dtypes import (
+    DType,
+    Rank,
+    as_dtype,
+    bfloat16,
+    bool_,
+    float32,
+    int8,
+    int64,
+    python_dtype,
+    result_type,
+)
+from weft.framework.errors import DTypeError, FrameworkError, ShapeError
+from weft.framework.lazy import Expr, apply, constant
+from weft.framework.movement import Movement
+from weft.framework.origin import user_line
+from weft.framework.primitives.base import Shape
+from weft.framework.primitives.contraction import ACCUMULATION
+from weft.framework.writing import Writing
+
+if TYPE_CHECKING:
+    from weft.framework.tensor import Tensor
+
+class Extremum(NamedTuple):
+    """The largest elements along an axis, and their int32 indices (the lowest where several are equal)."""
+
+    values: Tensor
+    indices: Tensor
+
+
+def broadcast(op: str, shapes: Sequence[Shape]) -> Shape:
+    """The shape that all ``shapes`` broadcast to. Raises ShapeError at the user's line, naming them."""
+    try:
+        return np.broadcast_shapes(*shapes)
+    except ValueError:
+        shown = " and ".join(str(list(s)) for s in shapes)
+        raise ShapeError(
+            f"{user_line()}: {op}: shapes {shown} do not broadcast: from the right, extents must be equal or 1"
+        ) from None
+
+
+def expand(e: Expr, shape: Shape) -> Expr:
+    """``e`` repeated to ``shape``."""
+    return e if e.shape == shape else apply("broadcast_to", e, shape=shape)
+
+
+def cast(e: Expr, dtype: DType) -> Expr:
+    """``e`` as ``dtype``."""
+    return e if e.dtype == dtype else apply("cast", e, dtype=dtype.name)
+
+
+def elementwise(op: str, first: Tensor, *operands: Any, floats: bool = False, leading: Sequence[Tensor] = ()) -> Tensor:
+    """``op`` on tensors and numbers, promoted and broadcast together.
+
+    A number, or a zero-dimensional float32, is not rounded to the bfloat16 of the result: what computes (rather than
+    chooses or compares) does so in float32 and rounds once. Of bools, + is or and * is and, as in torch.
+
+    floats: integers become float32. leading: operands put in front that are broadcast but not promoted.
+    """
+    given = [first._like(x) for x in operands]
+    ranked: list[tuple[DType, Rank]] = [
+        (python_dtype(x), "python") if isinstance(x, bool | int | float)
+        else (x.dtype, "dimensioned" if x.shape else "zero-dimensional")
+        for x in given
+    ]
+    dtype = result_type(ranked)
+    dtype = float32 if floats and not dtype.is_float else dtype
+    wide = dtype is bfloat16 and op in _COMPUTES and any(r == "python" or d is float32 for d, r in ranked)
+    op, taken = _on_bools(op) if dtype is bool_ else (op, float32 if wide else dtype)
+    expressions = [
+        constant(x, taken) if isinstance(x, bool | int | float) else cast(x._read(), taken) for x in given
+    ]
+    expressions = [*(t._read() for t in leading), *expressions]
+    shape = broadcast(op, [e.shape for e in expressions])
+    result = apply(op, *(expand(e, shape) for e in expressions))
+    return first._of(cast(result, dtype) if wide else result)
+
+
+_COMPUTES = frozenset({"add", "sub", "mul", "div"})
+"""Operations whose result need not be one of their operands."""
+_LOGIC = {"add": "or", "mul": "and", "maximum": "or", "minimum": "and"}
+
+
+def _on_bools(op: str) -> tuple[str, DType]:
+    """What ``op`` on bools is, and the type that it takes them as. Raises DTypeError for a difference."""
+    if op in ("sub", "neg"):
+        instead = "a != b" if op == "sub" else "~a"
+        raise DTypeError(f"{user_line()}: {op}: there is no {op} of bools; write {instead}, or .int() first")
+    return _LOGIC.get(op, op), int8 if op in ("lt", "le", "gt", "ge") else bool_
+
+
+def _binary(op: str, floats: bool = False) -> Callable[[Any, Any], Any]:
+    def method(self: Any, other: Any) -> Any:
+        return elementwise(op, self, self, other, floats=floats)
+
+    return method
+
+
+def _reflected(op: str, floats: bool = False) -> Callable[[Any, Any], Any]:
+    def method(self: Any, other: Any) -> Any:
+        return elementwise(op, self, other, self, floats=floats)
+
+    return method
+
+
+def _unary(op: str, floats: bool = False) -> Callable[[Any], Any]:
+    def method(self: Any) -> Any:
+        return elementwise(op, self, self, floats=floats)
+
+    return method
+
+
+def _one(e: Expr) -> Expr:
+    """x ** 0: 1 whatever x is, NaN too, and with a gradient of 0."""
+    always, one = (expand(constant(value, dtype), e.shape) for value, dtype in ((True, bool_), (1, e.dtype)))
+    return apply("select", always, one, e)
+
+
+class Operators(Movement, Writing):
+    """Everything a tensor can do that is one primitive or a few."""
+
+    shape: Any
+    dtype: Any
+    _read: Callable[[], Expr]
+    to: Callable[..., Any]
+    _of: Callable[[Expr], Tensor]
+
+    __add__, __radd__ = _binary("add"), _reflected("add")
+    __sub__, __rsub__ = _binary("sub"), _reflected("sub")
+    __mul__, __rmul__ = _binary("mul"), _reflected("mul")
+    __truediv__, __rtruediv__ = _binary("div", True), _reflected("div", True)
+    __lt__, __le__, __gt__, __ge__ = _binary("lt"), _binary("le"), _binary("gt"), _binary("ge")
+    __eq__, __ne__ = _binary("eq"), _binary("ne")
+    __and__, __or__, __invert__ = _binary("and"), _binary("or"), _unary("not")
+    __rand__, __ror__ = _reflected("and"), _reflected("or")
+    __hash__ = object.__hash__
+    __neg__, __abs__, maximum, minimum = _unary("neg"), _unary("abs"), _binary("maximum"), _binary("minimum")
+    exp, expm1, log, log1p = (_unary(name, True) for name in ("exp", "expm1", "log", "log1p"))
+    sqrt, reciprocal, erf = (_unary(name, True) for name in ("sqrt", "reciprocal", "erf"))
+    sigmoid, tanh, softplus = (_unary(name, True) for name in ("sigmoid", "tanh", "softplus"))
+    add, sub, mul, div, neg, abs = __add__, __sub__, __mul__, __truediv__, __neg__, __abs__
+
+    def _like(self, other: Any) -> Any:
+        """An operand as a number or a tensor. Raises DTypeError for anything else."""
+        if isinstance(other, Operators | bool | int | float):
+            return other
+        if isinstance(other, np.ndarray | np.generic | list | tuple):
+            return type(self)._tensor(other)
+        raise DTypeError(f"{user_line()}: cannot compute with a {type(other).__name__}; give a tensor or a number")
+
+    @classmethod
+    def _tensor(cls, data: Any) -> Any:
+        from weft.framework.tensor import Tensor
+
+        return Tensor(data)
+
+    def _apply(self, op: str, **attrs: Any) -> Any:
+        return self._of(apply(op, self._read(), **attrs))
+
+    def __pow__(self, exponent: int | float) -> Any:
+        """Powers by whole numbers (products) and by 0.5 (square root)."""
+        if isinstance(exponent, np.number):
+            exponent = exponent.item()
+        if not isinstance(exponent, int | float):
+            raise DTypeError(f"{user_line()}: ** takes a number as exponent, not a {type(exponent).__name__}")
+        if exponent == 0.5:
+            return self.sqrt()
+        if not isinstance(exponent, int) and not float(exponent).is_integer():
+            raise FrameworkError(f"{user_line()}: ** takes whole numbers and 0.5, not {exponent}")
+        if exponent < 0:
+            return self.reciprocal() ** -exponent  # the reciprocal of the power, and its gradient, may overflow before
+        result: Any = None
+        for bit in bin(int(exponent))[2:]:
+            result = None if result is None else result * result
+            if bit == "1":
+                result = self if result is None else result * self
+        return self._of(_one(self._read())) if result is None else result
+
+    def relu(self) -> Any:
+        """max(x, 0), with derivative 0 at 0."""
+        return self.maximum(0)
+
+    # Reductions
+
+    def _axes(self, dim: Dims) -> tuple[int, ...]:
+        return axes(dim, self.shape)
+
+    def sum(self, dim: Dims = None, keepdim: bool = False, dtype: DType | str | None = None) -> Any:
+        """Sum over axes (all by default), of elements cast to ``dtype`` first.
+
+        dtype: a float or int type; by default bools and integers are summed as int64, floats as they are (bfloat16 in
+        float32, rounded once). Integers wrap. Raises DTypeError.
+        """
+        wanted = as_dtype(dtype) if dtype is not None else self.dtype if self.dtype.is_float else int64
+        if wanted is bool_:
+            raise DTypeError(f"{user_line()}: sum() gives numbers, not bool; write (x != 0).amax() for any of them")
+        return self._of(apply("sum", cast(self._read(), wanted), axes=self._axes(dim), keepdims=bool(keepdim)))
+
+    def mean(self, dim: Dims = None, keepdim: bool = False, dtype: DType | str | None = None) -> Any:
+        """Mean over axes (all by default), of floats or of elements cast to a float ``dtype``; it is rounded once.
+
+        Raises DTypeError.
+        """
+        wanted = self.dtype if dtype is None else as_dtype(dtype)
+        if not wanted.is_float:
+            instead = "" if dtype is None else f" as {wanted}"
+            raise DTypeError(f"{user_line()}: mean() takes floats, not {self.dtype}{instead}; use .float() first")
+        count = math.prod(self.shape[axis] for axis in self._axes(dim))
+        return (self.to(wanted).sum(dim, keepdim, float32) * (1 / count if count else math.nan)).to(wanted)
+
+    def amax(self, dim: Dims = None, keepdim: bool = False) -> Any:
+        """Largest element over axes; equal maxima share the gradient."""
+        numbers = cast(self._read(), int8) if self.dtype is bool_ else self._read()
+        return self._of(cast(apply("max", numbers, axes=self._axes(dim), keepdims=bool(keepdim)), self.dtype))
+
+    def amin(self, dim: Dims = None, keepdim: bool = False) -> Any:
+        """Smallest element over axes; equal minima share the gradient."""
+        def turned(x: Any) -> Any:
+            """The order reversed without leaving the type: -x, of integers -1 - x, of bools not x."""
+            return -x if x.dtype.is_float else ~x if x.dtype is bool_ else -1 - x
+
+        return turned(turned(self).amax(dim, keepdim))
+
+    def max(self, dim: int | None = None, keepdim: bool = False) -> Any:
+        """Largest element of all, or along one axis (values, indices)."""
+        if dim is None:
+            return self.amax()
+        dim = axis(dim, self.shape)
+        return Extremum(self.amax(dim, keepdim), self.argmax(dim, keepdim))
+
+    def argmax(self, dim: int | None = None, keepdim: bool = False) -> Any:
+        """int32 index of the largest element along an axis, or in the flattened tensor; the lowest wins."""
+        if dim is None:
+            return self.flatten().argmax(0)
+        if not self.shape:
+            return self.reshape(1).argmax(axis(dim, ())).reshape(())
+        return self._apply("argmax", axis=axis(dim, self.shape), keepdims=bool(keepdim))
+
+    # Products
+
+    def __matmul__(self, other: Any) -> Any:
+        """Matrix product over the last two axes; batch axes broadcast; a vector is a row or a column."""
+        return matmul(self, self._as_operand(self._like(other)))
+
+    matmul = __matmul__
+
+    def __rmatmul__(self, other: Any) -> Any:
+        return matmul(self._as_operand(self._like(other)), self)
+
+
+def matmul(a: Any, b: Any) -> Any:
+    """a @ b as torch has it; bfloat16 and int8 products are summed in float32 and int32.
+
+    float32 and bfloat16 results have the operands' type; int8 products stay int32. Transposed views become flags of
+    the product.
+    """
+    if not a.shape or not b.shape:
+        raise ShapeError(f"{user_line()}: matmul: shapes {list(a.shape)} and {list(b.shape)}: no operand may be scalar")
+    if len(a.shape) == 1:
+        return matmul(a.unsqueeze(0), b).squeeze(-2 if len(b.shape) > 1 else 0)
+    if len(b.shape) == 1:
+        return matmul(a, b.unsqueeze(1)).squeeze(-1)
+    dtype = result_type([(a.dtype, "dimensioned"), (b.dtype, "dimensioned")])
+    if dtype.name not in ACCUMULATION or bool_ in (a.dtype, b.dtype):
+        raise DTypeError(f"{user_line()}: matmul: no product of {a.dtype} and {b.dtype}; use .to() on one of them")
+    (left, ta), (right, tb) = (_untransposed(cast(x._read(), dtype)) for x in (a, b))
+    batch = broadcast("matmul", [left.shape[:-2], right.shape[:-2]])
+    left, right = (expand(e, (*batch, *e.shape[-2:])) for e in (left, right))
+    product = apply(
+        "matmul", left, right, transpose_a=ta, transpose_b=tb, accumulate=ACCUMULATION[dtype.name]
+    )
+    return a._of(cast(product, dtype) if dtype.is_float else product)
+
+
+def _untransposed(e: Expr) -> tuple[Expr, bool]:
+    """What ``e`` exchanges the last two axes of, and True; or ``e`` and False."""
+    order = dict(e.attrs).get("order") if e.op == "permute" else None
+    rank = len(e.shape)
+    swapped = (*range(rank - 2), rank - 1, rank - 2)
+    return (e.inputs[0], True) if order == swapped else (e, False)

@@ -1,0 +1,29 @@
+"""The table of primitives: everything a graph can compute, each declared once in the file of its kind.
+
+Order of reading: ``base`` (what a declaration holds), ``sources``, ``elementwise``, ``functions``, ``reduction``,
+``movement``, ``contraction``, ``quantisation``. Adding a primitive is one ``Primitive(...)`` in one of these files, and
+its tests.
+"""
+
+from __future__ import annotations
+
+from weft.framework.errors import GraphError
+from weft.framework.primitives import contraction, elementwise, functions, movement, quantisation, reduction, sources
+from weft.framework.primitives.base import Emitter, Primitive, Site
+
+PRIMITIVES: dict[str, Primitive] = {
+    primitive.name: primitive
+    for module in (sources, elementwise, functions, reduction, movement, contraction, quantisation)
+    for primitive in module.PRIMITIVES
+}
+"""Every primitive by name."""
+
+
+def primitive(name: str) -> Primitive:
+    """The primitive called ``name``. Raises GraphError that lists the known ones."""
+    if name not in PRIMITIVES:
+        raise GraphError(f"unknown primitive {name!r}; known: {', '.join(PRIMITIVES)}")
+    return PRIMITIVES[name]
+
+
+__all__ = ["PRIMITIVES", "Emitter", "Primitive", "Site", "primitive"]

@@ -1,0 +1,90 @@
+"""The meaning of a graph: each node evaluated with NumPy, at its own dtype or, as an oracle, in float64."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from weft.framework.errors import GraphError, ShapeError
+from weft.framework.graph import Graph, Node
+from weft.framework.primitives import PRIMITIVES
+from weft.framework.primitives.base import Array
+
+
+def reference_node(graph: Graph, index: int, inputs: Sequence[Array], float64: bool = True) -> Array:
+    """The value of node ``index`` computed from given values of its inputs.
+
+    inputs: one array per input of the node, as the target under test computed them (of the input nodes' dtypes).
+    float64: compute and return floats in float64, the oracle against which a target's node is judged; otherwise
+        compute in float32 and round to the node's dtype. Integers and bools are exact either way.
+    A cast to a float type rounds to that type under both.
+    """
+    node = graph.nodes[index]
+    if node.op == "input":
+        raise GraphError(f"%{index} is input {node.attr('name')!r}: it has no meaning but the value given")
+    return _evaluate(node, inputs, float64)
+
+
+def evaluate(graph: Graph, values: Mapping[str, Array], float64: bool = False) -> list[Array]:
+    """The value of every node, in the nodes' order.
+
+    values: one array per input and state, by name; more are ignored. They are rounded to the declared dtype first,
+        so that both modes start from identical inputs.
+    float64: as in ``reference_node``: floats stay float64 all the way (except through casts, which round).
+    Raises GraphError for a missing value and ShapeError for one of another shape.
+    """
+    results: list[Array] = []
+    for _, value in _walk(graph, values, float64, results):
+        results.append(value)
+    return results
+
+
+def run(graph: Graph, values: Mapping[str, Array]) -> tuple[dict[str, Array], dict[str, Array]]:
+    """Outputs and new states by name, each node at its dtype; a value is forgotten after its last use."""
+    last = {source: i for i, node in enumerate(graph.nodes) for source in node.inputs}
+    kept, live = set(graph.results), graph.live
+    results: dict[int, Array] = {}
+    for i, value in _walk(graph, values, False, results, live):
+        results[i] = value
+        for source in set(graph.nodes[i].inputs):
+            if last[source] == i and source not in kept:
+                del results[source]
+    outputs = {name: results[i].copy() for name, i in graph.outputs}
+    return outputs, {name: results[i].copy() for name, i in graph.updates}
+
+
+def checked_value(node: Node, values: Mapping[str, Array]) -> Array:
+    """The value given for an input node, at the node's dtype. Raises GraphError or ShapeError."""
+    name = node.attr("name")
+    if name not in values:
+        raise GraphError(f"no value was given for {node.attr('kind')} {name!r} ({node.type_text})")
+    value = np.asarray(values[name])
+    if value.shape != node.shape:
+        raise ShapeError(f"{node.attr('kind')} {name!r} is {list(node.shape)}, but its value is {list(value.shape)}")
+    return value.astype(node.dtype.numpy, copy=False)
+
+
+def _walk(
+    graph: Graph, values: Mapping[str, Array], float64: bool, results: Any, only: frozenset[int] | None = None
+) -> Iterator[tuple[int, Array]]:
+    """Yield (index, value); the caller stores the value in ``results`` before asking for the next."""
+    for i, node in enumerate(graph.nodes):
+        if only is not None and i not in only:
+            continue
+        if node.op == "input":
+            value = checked_value(node, values)
+            yield i, value.astype(np.float64) if float64 and node.dtype.is_float else value
+        else:
+            yield i, _evaluate(node, [results[source] for source in node.inputs], float64)
+
+
+def _evaluate(node: Node, inputs: Sequence[Array], float64: bool) -> Array:
+    real = np.dtype(np.float64 if float64 else np.float32)
+    widened = [x if x.dtype.kind in "bi" else x.astype(real, copy=False) for x in map(np.asarray, inputs)]
+    with np.errstate(all="ignore"):  # infinities and NaN are values here, as on every target
+        value = np.asarray(PRIMITIVES[node.op].reference(widened, dict(node.attrs), real))
+        if node.dtype.is_float and not float64:
+            value = value.astype(node.dtype.numpy, copy=False)
+    return value

@@ -1,0 +1,392 @@
+"""The lazy tensor: what a person who knows PyTorch writes programs with.
+
+An operation appends an expression and computes nothing; ``.item()``, printing and ``optimizer.step()`` realise what is
+pending. Promotion and broadcasting are torch's. A tensor that was put on no device goes wherever it is needed.
+"""
+
+from __future__ import annotations
+
+import copy
+import weakref
+from collections.abc import Iterator
+from typing import Any, Self
+
+import numpy as np
+
+from weft.framework.device import Device, default_device, get_device
+from weft.framework.dtypes import DTYPES, DType, as_dtype, data_dtype, float32, int32, int64, python_dtype
+from weft.framework.errors import DTypeError, GradientError, ShapeError, TraceError
+from weft.framework.lazy import (
+    ALIAS,
+    Expr,
+    alias,
+    apply,
+    backward,
+    check_alive,
+    constant,
+    is_left_over,
+    leaf,
+    no_grad,
+)
+from weft.framework.operators import Operators
+from weft.framework.origin import user_line
+from weft.framework.pending import realize_all, realize_pending, relieve, wait
+from weft.framework.primitives.base import Array, Shape
+from weft.framework.refusals import FrameworkObject
+from weft.framework.tracing import current_trace, refuse_value
+from weft.framework.views import Storage, View, stepped
+
+Number = bool | int | float
+
+
+class Tensor(Operators, FrameworkObject):
+    """An n-dimensional array of one element type, with an optional gradient.
+
+    data: a number, nested sequence, NumPy array or tensor. dtype: element type, else the data's (float64 → float32,
+    and int64, which is what NumPy makes of Python's integers, → int32). device: name of a device or a Device.
+    requires_grad: collect gradients in ``.grad``.
+    """
+
+    _seen_as: View | None
+    STORED = 'weft.save({"x": x}, path), and weft.load(path)["x"] to read'
+
+    def __init__(
+        self,
+        data: Any,
+        dtype: DType | str | None = None,
+        device: str | Device | None = None,
+        requires_grad: bool = False,
+    ) -> None:
+        if isinstance(data, Tensor):
+            source = data.detach() if dtype is None else data.detach().to(dtype)
+            made = alias(source._read())
+        else:
+            array = stored(data, None if dtype is None else as_dtype(dtype))
+            kind = as_dtype(array.dtype)
+            fixed = not array.shape and current_trace() is not None
+            made = constant(array.item(), kind) if fixed else leaf(array, kind)
+        self._start(made)
+        if device is not None:
+            self._storage.expr = self.to(device)._expr
+        if requires_grad:
+            self.requires_grad_()
+
+    def _start(self, expression: Expr) -> None:
+        self.grad: Tensor | None = None
+        self._storage, self._seen_as = Storage(expression), None
+        self._storage.root = weakref.ref(self)
+        wait(self)
+
+    @property
+    def _expr(self) -> Expr:
+        """What it is now: the value of its storage, as the view sees it if it is one."""
+        value, view = self._storage.expr, self._seen_as
+        return value if view is None else view.of(value)
+
+    @classmethod
+    def _of(cls, expression: Expr) -> Tensor:
+        tensor = cls._holding(expression)
+        relieve(tensor)
+        return tensor
+
+    @staticmethod
+    def _holding(expression: Expr) -> Tensor:
+        """A tensor of ``expression``, made without computing anything that waits."""
+        tensor = Tensor.__new__(Tensor)
+        tensor._start(expression)
+        return tensor
+
+    @classmethod
+    def _as_operand(cls, value: Any, dtype: DType | None = None) -> Tensor:
+        """``value``, or a tensor of it."""
+        return value if isinstance(value, Tensor) else Tensor(value, dtype)
+
+    def _view(self, op: str, **attrs: Any) -> Tensor:
+        """This tensor moved by ``op``, of the same storage."""
+        self._read()  # captured, if a trace runs
+        seen = Tensor.__new__(Tensor)
+        seen.grad, seen._storage = None, self._storage
+        seen._seen_as = stepped(self._seen_as, self._storage, op, attrs)
+        seen._await()
+        return seen
+
+    def _read(self) -> Expr:
+        """The expression to compute with; inside a trace, a tensor from outside becomes state of the graph."""
+        check_alive(self._storage.expr)
+        trace = current_trace()
+        if trace is not None and self._storage.expr.trace is not trace:
+            root = self._storage.root() if self._storage.root is not None else None
+            trace.capture(self._rooted() if root is None else root)
+        return self._expr
+
+    def _rooted(self) -> Tensor:
+        """A tensor that is no view, for a storage that only views are left of."""
+        root = Tensor.__new__(Tensor)
+        root.grad, root._storage, root._seen_as = None, self._storage, None
+        root._storage.root = weakref.ref(root)
+        return root
+
+    # What it is
+
+    @property
+    def shape(self) -> Shape:
+        """Extents."""
+        return self._expr.shape
+
+    @property
+    def dtype(self) -> DType:
+        """Element type."""
+        return self._expr.dtype
+
+    @property
+    def device(self) -> Device:
+        """The device it was put on, or the default device."""
+        return self._expr.device or default_device()
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return len(self.shape)
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether gradients flow through it."""
+        return self._expr.requires_grad
+
+    def numel(self) -> int:
+        """Number of elements."""
+        total = 1
+        for extent in self.shape:
+            total *= extent
+        return total
+
+    def __len__(self) -> int:
+        if not self.shape:
+            raise ShapeError(f"{user_line()}: a tensor of shape [] has no length")
+        return self.shape[0]
+
+    def __repr__(self) -> str:
+        if self._expr.trace is not None or current_trace() is not None:
+            return f"tensor(traced, {self.dtype}{list(self.shape)})"
+        shown = np.array2string(self.numpy(), separator=", ", prefix="tensor(", precision=4)
+        extra = f", dtype={self.dtype}" if self.dtype not in (float32, int32) else ""
+        return f"tensor({shown}{extra}{', requires_grad=True' if self.requires_grad else ''})"
+
+    def _repr_html_(self) -> str:
+        from weft.framework.display import array_html, text_html
+
+        if self._expr.trace is not None or current_trace() is not None:
+            return text_html(repr(self))
+        grad = ", requires_grad" if self.requires_grad else ""
+        return array_html(f"tensor {self.dtype}{list(self.shape)} on {self.device}{grad}", self.numpy())
+
+    # Values
+
+    def realize(self) -> Self:
+        """Compute it now, together with everything else that is pending on its device."""
+        refuse_value("realising a tensor")
+        realize_all(self)
+        return self
+
+    def numpy(self) -> Array:
+        """A NumPy copy. Raises TraceError inside a jitted function."""
+        refuse_value(".numpy()")
+        realize_pending(self)
+        assert self._expr.value is not None
+        return self._expr.value.copy()
+
+    def item(self) -> Any:
+        """The Python number of a one-element tensor. Raises ShapeError, or TraceError inside a jitted function."""
+        refuse_value(".item()")
+        if self.numel() != 1:
+            raise ShapeError(f"{user_line()}: .item() needs one element; this is {self.dtype}{list(self.shape)}")
+        value = self.numpy().reshape(())
+        return float(value) if self.dtype.is_float else value.item()
+
+    def tolist(self) -> Any:
+        """Nested Python lists."""
+        refuse_value(".tolist()")
+        return (self.numpy().astype(np.float32) if self.dtype.is_float else self.numpy()).tolist()
+
+    def __bool__(self) -> bool:
+        refuse_value("bool() (an if, while, and, or, not)")
+        return bool(self.item())
+
+    def __float__(self) -> float:
+        refuse_value("float()")
+        return float(self.item())
+
+    def __int__(self) -> int:
+        refuse_value("int()")
+        return int(self.item())
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+        refuse_value("conversion to a NumPy array")
+        return self.numpy() if dtype is None else self.numpy().astype(dtype)
+
+    # Gradients
+
+    def requires_grad_(self, requires_grad: bool = True) -> Self:
+        """Start (or stop) collecting gradients here. Raises GradientError for a dtype that has none."""
+        if requires_grad and not self.dtype.is_float:
+            raise GradientError(f"{user_line()}: only floats have gradients; this is {self.dtype}{list(self.shape)}")
+        if requires_grad and self.requires_grad:
+            return self
+        owner: weakref.ref[Tensor] | None = weakref.ref(self) if requires_grad else None
+        if self._seen_as is not None:
+            self._read()
+            self._seen_as.collect_gradients(owner)
+        else:
+            self._storage.expr = alias(self._read(), requires_grad, owner)
+        return self
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether it was not computed from something that requires a gradient."""
+        return self._expr.owner is not None or not self.requires_grad
+
+    def detach(self) -> Tensor:
+        """A view of the same value, without history."""
+        return self._view(ALIAS)
+
+    def backward(self, gradient: Tensor | None = None, retain_graph: bool = False) -> None:
+        """Add the derivative of this scalar to ``.grad`` of every tensor that it was computed from.
+
+        gradient: the cotangent, if this is no scalar. retain_graph: keep the history of this tensor, so that a gradient
+        can go through it again; else it ends here, and with it what it holds in memory. Raises GradientError.
+        """
+        expression = self._read()
+        if not expression.requires_grad:
+            raise GradientError(f"{user_line()}: backward() on a tensor that was computed from none with requires_grad")
+        if gradient is None and self.numel() != 1:
+            raise GradientError(
+                f"{user_line()}: backward() without a gradient needs one element; this is {self.dtype}"
+                f"{list(self.shape)}; reduce it with .sum() or .mean()"
+            )
+        if gradient is not None and (gradient.shape, gradient.dtype) != (self.shape, self.dtype):
+            raise GradientError(f"{user_line()}: the gradient must be {self.dtype}{list(self.shape)}, as the tensor is")
+        for source, value in backward(
+            expression, None if gradient is None else gradient._read(), retain_graph
+        ):
+            owner = source.owner() if source.owner is not None else None
+            if owner is not None:
+                owner._accumulate(value)
+
+    def _accumulate(self, value: Expr) -> None:
+        trace = current_trace()
+        if self.grad is None or is_left_over(self.grad._expr):
+            self.grad = Tensor._holding(value)
+            if trace is not None:
+                trace.gradients.append(self)
+        else:
+            with no_grad():
+                self.grad._storage.expr = apply("add", self.grad._read(), value)
+                wait(self.grad)
+
+    def _await(self) -> None:
+        """Its expression is another from here on."""
+        wait(self)
+        relieve(self)
+
+    def __copy__(self) -> Self:
+        """Another tensor of the same storage."""
+        twin = super().__copy__()
+        twin._seen_as = copy.copy(self._seen_as)
+        return twin
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        """A tensor of its own with this value, device and gradient. Raises GradientError for one with history."""
+        if not self.is_leaf:
+            raise GradientError(f"{user_line()}: a tensor that was computed has history, so copy it with .detach()")
+        twin = type(self).__new__(type(self))
+        twin.__dict__.update(self.__dict__)
+        twin._start(alias(self._read()))
+        memo[id(self)] = twin
+        if self.requires_grad:
+            twin.requires_grad_()
+        if self.grad is not None and not is_left_over(self.grad._expr):
+            twin.grad = copy.deepcopy(self.grad, memo)
+        return twin
+
+    # Element type and place
+
+    def to(self, target: DType | str | Device, dtype: DType | str | None = None) -> Tensor:
+        """This tensor as another element type, or on another device (by name or as a Device).
+
+        Moving between devices realises it and has no gradient. Raises DTypeError or DeviceError.
+        """
+        if dtype is not None:
+            return self.to(target).to(dtype)
+        if isinstance(target, DType) or (isinstance(target, str) and target in DTYPES):
+            wanted, e = as_dtype(target), self._read()
+            return self if wanted == e.dtype else Tensor._of(apply("cast", e, dtype=wanted.name))
+        device = get_device(target)
+        if self._expr.device is device:
+            return self
+        if current_trace() is not None:
+            raise TraceError(f"{user_line()}: a jitted function runs on one device; move tensors before calling it")
+        if self.requires_grad and not self.is_leaf:
+            raise GradientError(f"{user_line()}: moving between devices has no gradient; move before, or detach()")
+        realize_pending(self)
+        assert self._expr.value is not None
+        moved = Tensor._of(leaf(self._expr.value, self.dtype, device))
+        return moved.requires_grad_() if self.requires_grad else moved
+
+    def float(self) -> Tensor:
+        """As float32."""
+        return self.to(float32)
+
+    def int(self) -> Tensor:
+        """As int32."""
+        return self.to(int32)
+
+    def long(self) -> Tensor:
+        """As int64."""
+        return self.to(int64)
+
+    def __iter__(self) -> Iterator[Tensor]:
+        return (self[i] for i in range(len(self)))
+
+    __array_ufunc__ = None  # array + tensor is the tensor's affair
+
+
+def stored(data: Any, dtype: DType | None) -> Array:
+    """``data`` as an array of an element type, copied. Raises DTypeError for numbers that an integer type lacks."""
+    try:
+        array = np.asarray(data)
+        if array.dtype == object and all(type(number) is int for number in array.flat):
+            dtype = dtype or int32  # integers beyond 64 bits
+        elif dtype is None:
+            dtype = python_dtype(data) if isinstance(data, Number) else data_dtype(array.dtype)
+    except (ValueError, TypeError) as error:
+        raise DTypeError(f"{user_line()}: cannot make a tensor of {type(data).__name__}: {error}") from None
+    try:
+        if dtype.kind == "int" and array.size and array.dtype.kind != "b":
+            _check_range(array, dtype)
+        return np.array(array, dtype=dtype.numpy, order="C")
+    except DTypeError:
+        raise
+    except (ValueError, TypeError, OverflowError) as error:
+        raise DTypeError(f"{user_line()}: cannot make a {dtype} tensor of {type(data).__name__}: {error}") from None
+
+
+def _check_range(array: Array, dtype: DType) -> None:
+    """Raise DTypeError if the integer type lacks one of the numbers (fractions are cut off)."""
+    numbers = array if array.dtype.kind in "iuO" else np.trunc(array.astype(np.float64))
+    low, high = numbers.min(), numbers.max()
+    finite = numbers.dtype.kind != "f" or bool(np.isfinite(numbers).all())
+
+    def holds(limits: np.iinfo[Any]) -> bool:
+        return finite and limits.min <= int(low) and int(high) <= limits.max
+
+    if not holds(np.iinfo(dtype.numpy)):
+        hint = "; give dtype='int64'" if holds(np.iinfo(np.int64)) else ""
+        raise DTypeError(f"{user_line()}: values {low}..{high} do not fit into {dtype}{hint}")
+
+
+def tensor(
+    data: Any, dtype: DType | str | None = None, device: str | Device | None = None, requires_grad: bool = False
+) -> Tensor:
+    """A tensor of ``data``; see ``Tensor``."""
+    return Tensor(data, dtype, device, requires_grad)
+

@@ -1,0 +1,119 @@
+"""The trace in progress: which tensors a jitted function has read and written while its graph is recorded."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from weft.framework.builder import plain_attributes
+from weft.framework.errors import TraceError
+from weft.framework.guards import Reads
+from weft.framework.lazy import ACTIVE, Expr
+from weft.framework.origin import user_line
+
+if TYPE_CHECKING:
+    from weft.framework.tensor import Tensor
+    from weft.framework.views import Storage
+
+
+class Trace:
+    """One run of a Python function that records instead of computing.
+
+    function: its name, for messages. arguments: (name, expression) of traced inputs. states: the tensors from outside
+    that were read or written, each with the expression that stands for its value before the call.
+    gradients: tensors whose ``.grad`` was first set during the trace. labels: (expression, classes, user's line) of
+    arguments and states used as class labels. reads: the Python attributes and variables that it took as they were.
+    """
+
+    def __init__(self, function: str) -> None:
+        self.function = function
+        self.active = True
+        self.arguments: list[tuple[str, Expr]] = []
+        self.states: list[tuple[Tensor, Expr]] = []
+        self.gradients: list[Tensor] = []
+        self.labels: list[tuple[Expr, int, str]] = []
+        self.reads = Reads()
+        self._before: list[Expr] = []
+        self._arguments: dict[int, Storage] = {}
+
+    def argument(self, name: str, like: Expr) -> Expr:
+        """A placeholder for an argument with ``like``'s shape, dtype and device."""
+        placeholder = self._placeholder(like)
+        self.arguments.append((name, placeholder))
+        return placeholder
+
+    def protect(self, tensor: Tensor) -> None:
+        """``tensor`` stands for one that the caller has, so that a change of it would be lost."""
+        self._arguments[id(tensor._storage)] = tensor._storage
+
+    def is_argument(self, storage: Storage) -> bool:
+        """Whether ``storage`` is that of a protected tensor."""
+        return id(storage) in self._arguments
+
+    def capture(self, tensor: Tensor) -> Expr:
+        """From here on ``tensor`` stands for a state of the graph."""
+        before = tensor._expr
+        placeholder = self._placeholder(before)
+        placeholder.requires_grad = before.requires_grad
+        placeholder.owner = weakref.ref(tensor) if before.requires_grad else None
+        self.states.append((tensor, placeholder))
+        self._before.append(before)
+        tensor._storage.expr = placeholder
+        return placeholder
+
+    def is_passing(self, tensor: Tensor) -> bool:
+        """Whether ``tensor`` was made in this trace, so that it has no value once that is over."""
+        own = tensor._storage
+        return own.expr.trace is self and not any(state._storage is own for state, _ in self.states)
+
+    def _placeholder(self, like: Expr) -> Expr:
+        return Expr("input", (), (), like.shape, like.dtype, device=like.device, trace=self, origin=user_line())
+
+    def finish(self) -> list[tuple[int, Expr]]:
+        """End the trace and put every state's own value back. Returns (state, its new expression) for those written."""
+        self.active = False
+        written = [(i, t._expr) for i, (t, placeholder) in enumerate(self.states) if t._expr is not placeholder]
+        for (tensor, _), before in zip(self.states, self._before, strict=True):
+            tensor._storage.expr = before
+        return written
+
+
+def name_input(expression: Expr, name: str, kind: str) -> None:
+    """Give a placeholder the attributes of an ``input`` node."""
+    expression.attrs = plain_attributes(
+        {"name": name, "kind": kind, "shape": expression.shape, "dtype": expression.dtype.name}
+    )
+
+
+def current_trace() -> Trace | None:
+    """The trace in progress, if any."""
+    trace = ACTIVE.get()
+    assert trace is None or isinstance(trace, Trace)
+    return trace
+
+
+@contextmanager
+def tracing(function: str) -> Iterator[Trace]:
+    """Inside, operations on tensors are recorded in the trace that is yielded; it must be finished inside."""
+    trace = Trace(function)
+    token = ACTIVE.set(trace)
+    try:
+        yield trace
+    finally:
+        if trace.active:
+            trace.finish()
+        ACTIVE.reset(token)
+
+
+def refuse_value(what: str) -> None:
+    """Raise TraceError at the user's line if a trace is in progress: values are not known yet."""
+    trace = current_trace()
+    if trace is not None:
+        raise TraceError(
+            f"{user_line()}: {what} needs a value, but {trace.function} is being traced by @jit and tensors have none "
+            "yet; return the tensor and look at it outside, or choose between values with where()"
+        )
+
+

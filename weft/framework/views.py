@@ -1,0 +1,145 @@
+"""Views: tensors that share one storage, each a movement of its value, computed again when that has changed.
+
+Graphs hold nothing in place, so a view is no pointer: it is the storage's value seen through movements (slice, reshape,
+permute, broadcast, detach). What is written through it goes back the way it came, as a new value of the storage.
+"""
+
+from __future__ import annotations
+
+import math
+import weakref
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from weft.framework.dtypes import bool_
+from weft.framework.errors import FrameworkError, GradientError
+from weft.framework.lazy import ALIAS, Expr, alias, apply, constant, grad_enabled
+from weft.framework.origin import user_line
+
+if TYPE_CHECKING:
+    from weft.framework.tensor import Tensor
+
+
+class Storage:
+    """A value that a tensor and its views share: ``expr``. root: the tensor that is no view, while it lives."""
+
+    __slots__ = ("expr", "root")
+
+    def __init__(self, expr: Expr) -> None:
+        self.expr = expr
+        self.root: weakref.ref[Tensor] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One movement of a view, after those ``before`` it. grad: whether a gradient flows back through it.
+
+    owner: of a cut (ALIAS), the tensor that collects the gradients of what follows.
+    """
+
+    before: Step | None
+    op: str
+    attrs: Mapping[str, Any]
+    grad: bool
+    owner: weakref.ref[Tensor] | None = None
+
+    def applied(self, e: Expr) -> Expr:
+        """``e`` moved; it belongs to the trace of ``e``, whichever runs."""
+        if self.op == ALIAS:
+            return alias(e, self.owner is not None, self.owner)
+        if self.op == "reshape" and self.attrs["shape"] == e.shape and (self.grad or not e.requires_grad):
+            return e
+        made = apply(self.op, e, **self.attrs)
+        made.requires_grad, made.trace = self.grad and e.requires_grad, e.trace
+        return made
+
+
+class View:
+    """How a tensor sees its storage: as the movements up to ``last`` make it."""
+
+    __slots__ = ("_of", "_seen", "last")
+
+    def __init__(self, last: Step, of: Expr, seen: Expr) -> None:
+        self.last, self._of, self._seen = last, of, seen
+
+    def of(self, value: Expr) -> Expr:
+        """``value``, the storage's, through this view; computed again if it is not the one seen last."""
+        if value is not self._of:
+            seen = value
+            for step in self.steps():
+                seen = step.applied(seen)
+            self._of, self._seen = value, seen
+        return self._seen
+
+    def collect_gradients(self, owner: weakref.ref[Tensor] | None) -> None:
+        """Become a leaf that requires a gradient (or none, for None)."""
+        self.last = Step(self.last, ALIAS, {}, False, owner)
+        self._seen = self.last.applied(self._seen)
+
+    def steps(self) -> list[Step]:
+        """The movements, first one first."""
+        found: list[Step] = []
+        step: Step | None = self.last
+        while step is not None:
+            found.append(step)
+            step = step.before
+        return found[::-1]
+
+    def written(self, value: Expr, part: Expr) -> Expr:
+        """``value``, the storage's, with ``part`` in place of what this view sees of it.
+
+        Raises FrameworkError for a view that repeats elements, GradientError for history that it cannot keep.
+        """
+        values = [value]
+        steps = self.steps()
+        for step in steps[:-1]:
+            values.append(step.applied(values[-1]))
+        cut = any(not step.grad for step in steps)
+        if cut and part.requires_grad:
+            raise GradientError(
+                f"{user_line()}: a value with a gradient is written through a view without one (detach() or "
+                "no_grad()), which would lose it; write to the tensor itself, or .detach() the value"
+            )
+        if cut and value.requires_grad and value.owner is None:
+            raise GradientError(
+                f"{user_line()}: writing through a view without a gradient (detach() or no_grad()) into a tensor that "
+                "was computed with one, whose gradient would then be wrong; write to a copy, or before it is computed"
+            )
+        for step, before in zip(reversed(steps), reversed(values), strict=True):
+            part = _put_back(step, before, part)
+        return alias(part, value.requires_grad, value.owner) if cut or value.owner is not None else part
+
+
+def stepped(view: View | None, storage: Storage, op: str, attrs: Mapping[str, Any]) -> View:
+    """The view that sees what ``view`` (None: the storage itself) sees, moved by ``op``."""
+    step = Step(view.last if view else None, op, attrs, op != ALIAS and grad_enabled())
+    source = view.of(storage.expr) if view else storage.expr
+    return View(step, storage.expr, step.applied(source))
+
+
+def _put_back(step: Step, before: Expr, part: Expr) -> Expr:
+    """The inverse of a movement: ``before``, what it moved, with ``part`` in place of the result."""
+    if step.op == "permute":
+        order = step.attrs["order"]
+        return apply("permute", part, order=tuple(order.index(axis) for axis in range(len(order))))
+    if step.op == "slice":
+        return _scattered(step.attrs, before, part)
+    if step.op == "broadcast_to" and math.prod(before.shape) != math.prod(part.shape):
+        raise FrameworkError(
+            f"{user_line()}: writing through a view that repeats elements ({list(before.shape)} expanded to "
+            f"{list(part.shape)}): several of its elements are one; write to the tensor itself"
+        )
+    return part if part.shape == before.shape else apply("reshape", part, shape=before.shape)
+
+
+def _scattered(attrs: Mapping[str, Any], before: Expr, part: Expr) -> Expr:
+    """``before`` with ``part`` at the places of a slice."""
+    spans = [(n - 1) * step + 1 if n else 0 for n, step in zip(part.shape, attrs["steps"], strict=True)]
+    room = zip(before.shape, attrs["starts"], spans, strict=True)
+    high = tuple(extent - start - span for extent, start, span in room)
+    around = {"low": attrs["starts"], "high": high, "interior": tuple(step - 1 for step in attrs["steps"])}
+    everywhere = apply("broadcast_to", constant(True, bool_), shape=part.shape) if part.shape else constant(True, bool_)
+    zero = 0.0 if part.dtype.is_float else 0
+    placed = apply("pad", part, **around, value=False if part.dtype is bool_ else zero)
+    return apply("select", apply("pad", everywhere, **around, value=False), placed, before)

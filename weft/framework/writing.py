@@ -1,0 +1,145 @@
+"""Changing a tensor in place: one rule for every method, whatever is written and through whichever view.
+
+In eager mode a leaf that requires a gradient is not changed; what is written brings its history along, and the result
+must be of a kind that the tensor can hold: no float into integers, no number into bools.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Self
+
+from weft.framework.dtypes import DType
+from weft.framework.errors import DTypeError, GradientError, ShapeError, TraceError
+from weft.framework.lazy import Expr, alias, apply, grad_enabled
+from weft.framework.origin import user_line
+from weft.framework.tracing import current_trace
+from weft.framework.views import Storage, View
+
+if TYPE_CHECKING:
+    from weft.framework.tensor import Tensor
+
+_KINDS = ("bool", "int", "float")
+
+
+def _in_place(operation: str) -> Callable[[Any, Any], Any]:
+    def method(self: Any, other: Any) -> Any:
+        return self._changed(getattr(self, operation)(other))
+
+    method.__doc__ = f"``{operation}`` in place."
+    return method
+
+
+class Writing:
+    """What changes a tensor, and with it all views of the same storage."""
+
+    shape: Any
+    dtype: Any
+    _storage: Storage
+    _seen_as: View | None
+    _read: Callable[[], Expr]
+    _as_operand: Callable[..., Tensor]
+    _await: Callable[[], None]
+
+    __iadd__, __isub__, __imul__ = _in_place("__add__"), _in_place("__sub__"), _in_place("__mul__")
+    __itruediv__, __ipow__ = _in_place("__truediv__"), _in_place("__pow__")
+    __iand__, __ior__ = _in_place("__and__"), _in_place("__or__")
+    add_, sub_, mul_, div_ = __iadd__, __isub__, __imul__, __itruediv__
+
+    def copy_(self, source: Any) -> Self:
+        """Take the values of ``source``, broadcast and cast, and its history.
+
+        Raises GradientError for a leaf that requires a gradient, unless under ``no_grad()``.
+        """
+        number = isinstance(source, bool | int | float)
+        given: Any = self._as_operand(source, self.dtype if number else None).to(self.dtype)
+        if given.shape != self.shape:
+            given = given.expand(self.shape)
+        e: Expr = given._read()
+        fresh = apply("reshape", e, shape=e.shape) if e.requires_grad else alias(e)
+        return self._changed(given._of(fresh))
+
+    def fill_(self, value: Any) -> Self:
+        """Make every element ``value``."""
+        shape = getattr(value, "shape", ())
+        if shape or isinstance(value, list | tuple):
+            raise ShapeError(f"{user_line()}: fill_() takes one number; copy_() takes tensors and arrays")
+        return self.copy_(value)
+
+    def zero_(self) -> Self:
+        """Make every element 0."""
+        return self.copy_(0)
+
+    def __setitem__(self: Any, key: Any, value: Any) -> None:
+        """Give the elements that ``key`` chooses the values of ``value``, broadcast and cast, and its history."""
+        chosen = self[key]
+        extra = len(getattr(value, "shape", ())) - len(chosen.shape)
+        if extra > 0 and all(extent == 1 for extent in value.shape[:extra]):
+            value = value.reshape(value.shape[extra:])  # as in torch and NumPy
+        chosen.copy_(value)
+
+    def assign(self, value: Any) -> Self:
+        """Give this tensor, a parameter too, another value of its shape and dtype; no history comes with it.
+
+        Inside a jitted function this updates state. Raises ShapeError or DTypeError for a value that does not fit, and
+        GradientError for a tensor that was computed from others with a gradient.
+        """
+        new = self._as_operand(value, self.dtype)._read()
+        if new.shape != self.shape:
+            raise ShapeError(f"{user_line()}: cannot assign {list(new.shape)} to a tensor of shape {list(self.shape)}")
+        if new.dtype != self.dtype:
+            raise DTypeError(f"{user_line()}: cannot assign {new.dtype} to a tensor of {self.dtype}; use .to()")
+        old = self._read()
+        if old.requires_grad and old.owner is None and self._storage.expr.owner is None:
+            raise GradientError(
+                f"{user_line()}: assign() to a tensor with history would leave its gradient wrong; use copy_(), or "
+                "assign to a .detach() of your own"
+            )
+        self._write(alias(new))
+        return self
+
+    def _changed(self, result: Tensor) -> Self:
+        """Take what an operation in place gave, if this tensor may be changed and can hold it."""
+        if result.shape != self.shape:
+            raise ShapeError(
+                f"{user_line()}: the result has shape {list(result.shape)}, which does not fit into {list(self.shape)}"
+            )
+        if _KINDS.index(result.dtype.kind) > _KINDS.index(self.dtype.kind):
+            raise DTypeError(_cannot_hold(self.dtype, result.dtype))
+        own = self._read()
+        if grad_enabled() and own.requires_grad and (own.owner or self._storage.expr.owner):
+            which = "tensor" if own.owner else "view of a tensor"
+            raise GradientError(
+                f"{user_line()}: in-place change of a {which} that requires a gradient; use no_grad()"
+            )
+        if not grad_enabled() and own.requires_grad and not (own.owner or self._storage.expr.owner):
+            raise GradientError(
+                f"{user_line()}: in-place change, under no_grad(), of a tensor that was computed with a gradient, "
+                "which would then be wrong; change a .detach() of it, or write y = ... anew"
+            )
+        self._write(result.to(self.dtype)._read())
+        return self
+
+    def _write(self, new: Expr) -> None:
+        """``new``, of this shape and dtype, as the value, through the view if this is one."""
+        self._read()  # captured, if a trace runs
+        trace, old = current_trace(), self._storage.expr
+        if trace is not None and trace.is_argument(self._storage):
+            raise TraceError(
+                f"{user_line()}: in-place change of an argument of the jitted function, which the caller would not "
+                "see; return the new value, or write x = x + 1"
+            )
+        new.device = new.device or old.device
+        if self._seen_as is not None:
+            new = self._seen_as.written(old, new)
+        elif old.owner is not None:
+            new = alias(new, True, old.owner)
+        self._storage.expr = new
+        self._await()
+
+
+def _cannot_hold(own: DType, result: DType) -> str:
+    return (
+        f"{user_line()}: the result is {result}, which a tensor of {own} cannot hold in place; write x = x + y for a "
+        f"new tensor, or x = x.to({result.name!r}) before"
+    )
