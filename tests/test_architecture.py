@@ -1,15 +1,20 @@
-"""The folder table: who may import whom, checked on the source of every module."""
+"""The folder table: who may import whom, checked on the source of every module; and that all of it is one package."""
 
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "weft"
 RTL_ENGINES = ("sim/rtl/", "sim/pysim")
 """The only files of ``sim`` that may import the hardware design."""
+FRONT = "front"
+"""What lies in ``weft`` itself, its command line and its labs."""
 
 ALLOWED = {
     "isa": set(),
@@ -18,27 +23,36 @@ ALLOWED = {
     "sim": {"isa"},
     "compiler": {"isa", "framework", "sim"},
     "reports": {"isa", "framework", "rtl", "sim", "compiler"},
-    "weft": {"isa", "framework", "rtl", "sim", "compiler", "reports"},
+    FRONT: {"isa", "framework", "rtl", "sim", "compiler", "reports"},
 }
-MODULES = sorted(path for folder in ALLOWED for path in (ROOT / folder).rglob("*.py"))
+LINKED = sorted(set(ALLOWED) - {FRONT})
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+
+def folder_of(module: str) -> str:
+    """The row of the table that ``weft.<module>`` belongs to."""
+    first = module.partition(".")[0]
+    return first if first in ALLOWED else FRONT
 
 
 def imported(path: Path) -> set[str]:
-    """Top-level packages of ours that a module imports, anywhere in it."""
+    """Rows of the table that a module imports from, anywhere in it."""
     found: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        names: list[str] = []
         if isinstance(node, ast.Import):
-            found |= {alias.name.split(".")[0] for alias in node.names}
+            names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: imports are absolute"
-            found.add((node.module or "").split(".")[0])
-    return found & set(ALLOWED)
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+        found |= {folder_of(name.partition(".")[2]) for name in names if name.partition(".")[0] == "weft"}
+    return found
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(ROOT)))
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(PACKAGE)))
 def test_module_imports_only_what_the_table_allows(path: Path) -> None:
-    relative = str(path.relative_to(ROOT))
-    folder = relative.split("/")[0]
+    relative = str(path.relative_to(PACKAGE))
+    folder = folder_of(relative.removesuffix(".py").replace("/", "."))
     allowed = ALLOWED[folder] | {folder}
     if relative.startswith(RTL_ENGINES):
         allowed |= {"rtl"}
@@ -46,7 +60,7 @@ def test_module_imports_only_what_the_table_allows(path: Path) -> None:
     assert not forbidden, f"{relative} imports {', '.join(sorted(forbidden))}; {folder} may import {sorted(allowed)}"
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(ROOT)))
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(PACKAGE)))
 def test_module_says_its_idea_and_fits_in_a_head(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     assert ast.get_docstring(ast.parse(text)), f"{path.relative_to(ROOT)} has no docstring naming its idea"
@@ -56,8 +70,24 @@ def test_module_says_its_idea_and_fits_in_a_head(path: Path) -> None:
 @pytest.mark.parametrize("folder", ["labs", "examples"])
 def test_users_code_imports_only_the_front_door(folder: str) -> None:
     for path in (ROOT / folder).rglob("*.py"):
-        assert imported(path) <= {"weft"}, f"{path.relative_to(ROOT)} imports past the front door"
+        assert imported(path) <= {FRONT}, f"{path.relative_to(ROOT)} imports past the front door"
 
 
 def test_every_folder_of_the_table_is_there() -> None:
-    assert {path.relative_to(ROOT).parts[0] for path in MODULES} == set(ALLOWED)
+    assert {folder_of(".".join(path.relative_to(PACKAGE).parts)) for path in MODULES} == set(ALLOWED)
+
+
+@pytest.mark.parametrize("name", LINKED)
+def test_the_tree_reads_by_its_parts(name: str) -> None:
+    link = ROOT / name
+    assert link.is_symlink()
+    assert link.readlink() == Path("weft") / name
+
+
+@pytest.mark.parametrize("name", LINKED)
+def test_a_link_imports_nothing_twice(name: str) -> None:
+    """In the checkout's root, where the link looks like a package of its own, importing it says what it is."""
+    done = subprocess.run([sys.executable, "-c", f"import {name}"], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 1
+    told = f"ImportError: this package is weft.{name}; it cannot be imported as '{name}'"
+    assert done.stderr.splitlines()[-1] == told

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from weft.cli.report import FIGURES, WRITTEN
-from weft.reports import schema
+from weft.reports import page, schema
 
 LOGISTIC = ("report", "digits-logistic", "--machine", "nano", "--epochs", "1")
 
@@ -86,7 +86,7 @@ def test_a_full_disk_leaves_everything_as_it_was(
         (directory / "index.html").write_text("half", encoding="utf-8")
         raise OSError(errno.ENOSPC, "No space left on device", str(directory / "result.json"))
 
-    monkeypatch.setattr(reports.page, "write_all", fill)
+    monkeypatch.setattr(page, "write_all", fill)
     weft("report", "digits-logistic", "--inference", "--device", "accel", "-o", folder).refused(
         2, f"{folder}: No space left on device"
     )
