@@ -19,7 +19,7 @@ from weft.framework.errors import FrameworkError, TraceError
 from weft.framework.origin import user_line
 from weft.framework.primitives.base import Shape
 from weft.framework.refusals import unknown_name
-from weft.framework.tensor import Tensor, stored
+from weft.framework.tensor import Tensor
 from weft.framework.tracing import current_trace
 
 Words = npt.NDArray[np.uint32]
@@ -61,7 +61,10 @@ class Generator:
 
     def set_state(self, state: Any) -> Generator:
         """Go on from where ``get_state`` was called. Raises FrameworkError for anything else than its array."""
-        words = state.numpy() if isinstance(state, Tensor) else stored(state, None)
+        try:
+            words = np.asarray(state.numpy() if isinstance(state, Tensor) else state)
+        except ValueError:  # a ragged list
+            words = np.zeros(0)
         if words.shape != (2,) or words.dtype != np.int64:
             found = f"{words.dtype}{list(words.shape)}"
             raise FrameworkError(f"{user_line()}: a generator's state is what get_state() gave, int64[2], not {found}")
