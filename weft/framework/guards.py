@@ -324,6 +324,6 @@ def _is_marked(kind: type) -> bool:
 def _is_own(kind: type) -> bool:
     """Whether a class is written in Python by the user, and no kind of tensor."""
     module = sys.modules.get(kind.__module__)
-    if module is None or any(k.__module__.partition(".")[0] == "framework" for k in kind.__mro__):
+    if module is None or any(k.__module__.startswith("weft.framework.") for k in kind.__mro__):
         return False
     return kind.__module__ == "__main__" or not _is_library_module(module)

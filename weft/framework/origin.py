@@ -11,9 +11,7 @@ from contextvars import ContextVar
 from functools import lru_cache
 from types import FrameType
 
-_PARTS = ("framework", "compiler", "sim", "isa", "rtl", "reports", "weft")
-_ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-_INTERNAL = tuple(os.path.join(_ROOT, part) + os.sep for part in _PARTS)
+_INTERNAL = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 _WITHIN = (os.path.dirname(os.path.abspath(__file__)) + os.sep, copy.__file__)
 _MODULE: ContextVar[tuple[str, str] | None] = ContextVar("module", default=None)
 """Dotted path and class of the module whose forward runs."""
