@@ -17,15 +17,16 @@ FRONT = "front"
 """What lies in ``weft`` itself, its command line and its labs."""
 
 ALLOWED = {
-    "isa": set(),
-    "framework": set(),
-    "rtl": {"isa"},
-    "sim": {"isa"},
-    "compiler": {"isa", "framework", "sim"},
-    "reports": {"isa", "framework", "rtl", "sim", "compiler"},
-    FRONT: {"isa", "framework", "rtl", "sim", "compiler", "reports"},
+    "base": set(),
+    "isa": {"base"},
+    "framework": {"base"},
+    "rtl": {"base", "isa"},
+    "sim": {"base", "isa"},
+    "compiler": {"base", "isa", "framework", "sim"},
+    "reports": {"base", "isa", "framework", "rtl", "sim", "compiler"},
+    FRONT: {"base", "isa", "framework", "rtl", "sim", "compiler", "reports"},
 }
-LINKED = sorted(set(ALLOWED) - {FRONT})
+LINKED = sorted(set(ALLOWED) - {"base", FRONT})
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 

@@ -2,9 +2,8 @@
 
 It reads like PyTorch: ``weft.Tensor``, ``weft.nn``, ``weft.optim``, ``weft.jit``, ``weft.device("accel")``.
 
-A mistake raises one of two families of errors, each with one clear message: ``weft.WeftError`` for machines, programs,
-engines and tools, ``weft.FrameworkError`` for tensors, models and what a graph cannot be compiled to (``CompileError``,
-``CalibrationError`` and the like belong to it). ``except (weft.WeftError, weft.FrameworkError)`` catches all.
+A mistake raises ``weft.WeftError``, with one clear message. ``weft.FrameworkError`` is the kind of it for tensors,
+models and what a graph cannot be compiled to (``CompileError``, ``CalibrationError`` and the like).
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ _OTHERS = {
     "disassemble": "weft.isa.disassembler",
     "validate_program": "weft.isa.validator",
     "check_program": "weft.isa.checker",
-    "WeftError": "weft.isa.errors",
+    "WeftError": "weft.base.errors",
     "CompileError": "weft.compiler.errors",
 }
 """Public names that do not come from ``framework``, and their modules."""

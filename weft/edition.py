@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from weft.isa.errors import MissingToolError
+from weft.base.errors import MissingToolError
 
 LEFT_OUT: tuple[str, ...] = ()
 """Public names of ``weft`` that this edition lacks; empty in the whole weft."""

@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from weft.base.errors import WeftError
 from weft.compiler.targets.accel.device import AccelDevice
 from weft.framework.device import Device, compiled, get_device
 from weft.framework.graph import Graph
 from weft.framework.jit import JitFunction, jit
 from weft.isa.container import check_machine
-from weft.isa.errors import WeftError
 from weft.isa.machine import Machine
 from weft.isa.machine import load as load_machine
 from weft.isa.program import Program

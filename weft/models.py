@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from weft.base.errors import WeftError
 from weft.datasets import Split, digits
 from weft.framework import functional, nn, optim
 from weft.framework.random import Generator
 from weft.framework.tensor import Tensor
-from weft.isa.errors import WeftError
 from weft.isa.text import unknown
 
 Labels = npt.NDArray[Any]

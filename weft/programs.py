@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from weft.base.errors import WeftError
 from weft.devices import device_of
 from weft.isa.container import load
-from weft.isa.errors import WeftError
 from weft.isa.program import Program
 from weft.isa.text import suggestion
 from weft.models import RECIPES, recipe

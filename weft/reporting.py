@@ -10,12 +10,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from weft.base.errors import WeftError
 from weft.devices import device_of
 from weft.framework.device import Device, compiled, get_device, known_devices
 from weft.framework.graph import Graph
 from weft.framework.jit import JitFunction
 from weft.framework.primitives.base import Array
-from weft.isa.errors import WeftError
 from weft.isa.program import Program
 from weft.isa.text import suggestion
 from weft.models import Recipe, recipe

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from weft.base.errors import WeftError
 from weft.framework.errors import FrameworkError
 from weft.framework.tensor import tensor
 
@@ -78,3 +79,9 @@ def test_what_ipython_is_given() -> None:
     lines = caught.value._render_traceback_()
     assert "axis 3 is outside shape [1]" in lines[-1]
     assert not any("operators.py" in line for line in lines)
+
+
+def test_an_error_of_the_framework_is_one_of_weft_and_shows_nothing_that_does_not_print() -> None:
+    error = FrameworkError("a name of \x1b[31m" + "x" * 2000)
+    assert isinstance(error, WeftError)
+    assert str(error) == "a name of " + ("\\x1b[31m" + "x" * 2000)[:1000] + "…"

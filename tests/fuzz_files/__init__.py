@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.fuzz_files.kinds import KINDS
-from weft.isa.errors import LimitError
+from weft.base.errors import LimitError
 
 LIMITS = {"EXECUTED": 20_000, "COMPARED": 2_000_000, "DRAM": 1 << 26, "TEXT_FILE": 1 << 22, "PROGRAM_FILE": 1 << 24}
 """The limits of isa.limits while files are tried: a program that keeps to them is run on every engine."""

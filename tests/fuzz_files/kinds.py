@@ -15,6 +15,7 @@ import numpy as np
 from safetensors.numpy import save as encode
 
 from tests.fuzz_files import nasty
+from weft.base.errors import LimitError, WeftError
 from weft.framework import checkpoint
 from weft.framework.errors import CheckpointError
 from weft.isa import container, machine
@@ -22,7 +23,7 @@ from weft.isa.assembler import assemble_file
 from weft.isa.checker import check
 from weft.isa.disassembler import disassemble
 from weft.isa.encoding import INSTRUCTION_BYTES
-from weft.isa.errors import AssemblyError, DeadlockError, LimitError, MachineError, ProgramError, WeftError
+from weft.isa.errors import AssemblyError, DeadlockError, MachineError, ProgramError
 from weft.isa.instructions import BY_NAME
 from weft.isa.machine import Machine
 from weft.isa.program import Program

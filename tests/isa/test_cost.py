@@ -8,12 +8,13 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from weft.base.errors import LimitError
 from weft.isa import image, rules
 from weft.isa.assembler import assemble
 from weft.isa.checker import check
 from weft.isa.cost import cost, executed
 from weft.isa.encoding import make
-from weft.isa.errors import LimitError, ProgramError
+from weft.isa.errors import ProgramError
 from weft.isa.image import DENSE, PAGE, blank, copied, difference
 from weft.isa.machine import load
 from weft.isa.program import Program

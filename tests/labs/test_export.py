@@ -325,7 +325,7 @@ def test_commands_that_need_solutions_are_marked(course: Course) -> None:
 
 NAMES = """
 import weft
-from weft.isa.errors import MissingToolError
+from weft.base.errors import MissingToolError
 
 assert weft.assemble and weft.load_machine("nano").dim == 4 and weft.get_engine("interp")
 assert "Tensor" not in dir(weft) and "assemble" in dir(weft)

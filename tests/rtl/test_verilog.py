@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from amaranth.back import verilog
 
-from weft.isa.errors import MissingToolError
+from weft.base.errors import MissingToolError
 from weft.isa.machine import load, presets
 from weft.rtl.bus import axi_lite_members, axi_members
 from weft.rtl.core import trace_members

@@ -6,7 +6,7 @@ import importlib.util
 
 import pytest
 
-from weft.isa.errors import MissingToolError
+from weft.base.errors import MissingToolError
 
 
 def need_rtl() -> None:

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults import Disk
-from weft.isa.errors import WeftError
+from weft.base.errors import WeftError
 from weft.sim.cache import place
 from weft.sim.cache.keeper import Keeper, digest, keeper
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.sim.rtl_tools import need_rtl
-from weft.isa.errors import MissingToolError
+from weft.base.errors import MissingToolError
 from weft.isa.machine import load
 from weft.sim.fast.engine import FastEngine
 from weft.sim.fuzz import random_program

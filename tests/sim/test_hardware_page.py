@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from weft.base.errors import MissingToolError
 from weft.isa.assembler import assemble
-from weft.isa.errors import MissingToolError
 from weft.isa.events import BY_NAME
 from weft.isa.program import Program
 from weft.isa.timing import matmul_retire, vector_retire

@@ -18,7 +18,7 @@ import pytest
 
 from tests.faults import Disk
 from tests.sim.rtl_tools import need_rtl
-from weft.isa.errors import MissingToolError, WeftError
+from weft.base.errors import MissingToolError, WeftError
 from weft.isa.machine import Machine, load
 
 need_rtl()

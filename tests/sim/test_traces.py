@@ -208,8 +208,8 @@ def test_an_engine_without_time_has_no_trace() -> None:
 def test_without_the_package_it_says_what_to_install() -> None:
     code = (
         "import sys; sys.modules['perfetto'] = None\n"
-        "from isa.errors import MissingToolError\n"
-        "try:\n    import sim.traces\n"
+        "from weft.base.errors import MissingToolError\n"
+        "try:\n    import weft.sim.traces\n"
         "except MissingToolError as missing:\n    print(missing, missing.exit_code)\n"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[2], capture_output=True, text=True)

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from weft.base.errors import MissingToolError
 from weft.isa.assembler import assemble
-from weft.isa.errors import DeadlockError, MissingToolError
+from weft.isa.errors import DeadlockError
 from weft.isa.instructions import UNITS
 from weft.isa.program import Program
 from weft.sim.engines import WAVES, get_engine

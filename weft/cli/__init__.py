@@ -16,8 +16,8 @@ from typing import NoReturn
 import click
 
 from weft import edition
+from weft.base.errors import printable
 from weft.groups import Group
-from weft.isa.errors import printable
 
 VERBS = {
     "demo": "Train a real classifier on the simulated accelerator.",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 from click.shell_completion import CompletionItem
 
-from weft.isa.errors import WeftError
+from weft.base.errors import WeftError
 from weft.isa.machine import Machine
 from weft.isa.text import suggestion
 from weft.sim.run import Engine

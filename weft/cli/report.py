@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from weft.base.errors import WeftError
 from weft.cli.int8 import calibration_of, int8_options
 from weft.cli.options import (
     COUNT,
@@ -22,7 +23,6 @@ from weft.cli.options import (
     seed_given,
     seed_option,
 )
-from weft.isa.errors import WeftError
 
 FOLDER_NAME = "weft-report"
 FIGURES = ("attribution", "bandwidth", "loss", "occupancy", "roofline", "timeline")

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+from weft.base.errors import WeftError
 from weft.framework.tracebacks import ShortTraceback
 
 
-class FrameworkError(ShortTraceback):
-    """A mistake in what the user gave. ``exit_code`` is what a command line ends with (2: usage or configuration)."""
-
-    exit_code = 2
+class FrameworkError(ShortTraceback, WeftError):
+    """A mistake in what the user gave; its traceback ends at the user's line."""
 
 
 class ShapeError(FrameworkError, ValueError):

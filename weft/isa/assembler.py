@@ -22,8 +22,9 @@ from typing import Any
 
 import numpy as np
 
+from weft.base.errors import WeftError
 from weft.isa.encoding import Instruction, make
-from weft.isa.errors import AssemblyError, WeftError
+from weft.isa.errors import AssemblyError
 from weft.isa.instructions import BY_NAME
 from weft.isa.machine import Machine, from_dict, load
 from weft.isa.program import BUFFER_KINDS, DTYPES, Buffer, Program

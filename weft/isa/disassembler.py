@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from weft.base.errors import printable
 from weft.isa.encoding import Instruction
-from weft.isa.errors import printable
 from weft.isa.machine import Machine, load, presets
 from weft.isa.program import Buffer, Program
 from weft.isa.text import field_text

@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from typing import Any
 
-from weft.isa.errors import LimitError, WeftError
+from weft.base.errors import LimitError, WeftError
 
 
 @dataclass(frozen=True)

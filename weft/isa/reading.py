@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
-from weft.isa.errors import WeftError, printable
+from weft.base.errors import WeftError, printable
 from weft.isa.limits import TEXT_FILE, Limit
 
 _BAD = (ValueError, OverflowError, RecursionError, MemoryError, TypeError, AttributeError, LookupError, OSError)

@@ -11,7 +11,7 @@ import textwrap
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from weft.isa.errors import WeftError
+from weft.base.errors import WeftError
 
 WIDTH = 120
 IMPORT = "from weft.lab import Unwritten"

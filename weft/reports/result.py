@@ -11,8 +11,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from weft.base.errors import WeftError
 from weft.isa.disassembler import instruction_text
-from weft.isa.errors import WeftError
 from weft.isa.events import EVENTS
 from weft.isa.program import Program
 from weft.isa.reading import check_characters, read_text, reading, shown

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from amaranth.back import verilog
 
-from weft.isa.errors import MissingToolError
+from weft.base.errors import MissingToolError
 from weft.isa.machine import Machine
 from weft.rtl.cells import cell_verilog
 from weft.rtl.core import Core

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-from weft.isa.errors import MissingToolError, WeftError
+from weft.base.errors import MissingToolError, WeftError
 from weft.isa.text import unknown
 from weft.sim.run import Engine
 

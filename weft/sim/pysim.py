@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from weft.base.errors import MissingToolError
 from weft.isa.cost import hold_executed
-from weft.isa.errors import DeadlockError, MissingToolError, ProgramError
+from weft.isa.errors import DeadlockError, ProgramError
 from weft.isa.events import BUS_COUNTERS, EVENTS
 from weft.isa.fields import INSTRUCTION_BYTES
 from weft.isa.image import copied

@@ -11,8 +11,9 @@ import heapq
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from weft.base.errors import MissingToolError
 from weft.isa.disassembler import instruction_text
-from weft.isa.errors import MissingToolError, ProgramError
+from weft.isa.errors import ProgramError
 from weft.isa.instructions import UNITS
 from weft.isa.program import Program
 from weft.sim.operators import operator_names

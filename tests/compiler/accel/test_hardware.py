@@ -10,8 +10,8 @@ pytest.importorskip("amaranth", reason="needs Amaranth: pip install 'weft[rtl]'"
 
 from tests.compiler.accel.support import fast, image, sound
 from tests.compiler.models import logistic_step, mlp_step, starting_values
+from weft.base.errors import MissingToolError
 from weft.compiler.targets.accel.compile import compile
-from weft.isa.errors import MissingToolError
 from weft.isa.machine import Machine, load
 from weft.sim.interp import InterpEngine
 from weft.sim.rtl.engine import RtlEngine

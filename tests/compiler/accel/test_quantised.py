@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from tests.compiler.accel.support import fast, image, results, sound
+from weft.base.errors import MissingToolError
 from weft.compiler.passes import pipeline
 from weft.compiler.targets.accel.compile import compile
 from weft.compiler.targets.accel.device import AccelDevice
@@ -23,7 +24,6 @@ from weft.framework.primitives.base import Array
 from weft.framework.quantisation import quantise
 from weft.framework.random import Generator
 from weft.framework.tensor import Tensor
-from weft.isa.errors import MissingToolError
 from weft.isa.machine import Machine, load
 from weft.isa.vector_ops import BINARY, ELEMENTS, UNARY
 from weft.sim.interp import InterpEngine

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import platformdirs
 
-from weft.isa.errors import WeftError
+from weft.base.errors import WeftError
 
 FOLDER, LIMIT = "WEFT_CACHE", "WEFT_CACHE_LIMIT"
 """The environment variables that name the cache's folder and the most bytes it may hold."""

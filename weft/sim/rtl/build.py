@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from importlib import metadata, resources
 from pathlib import Path
 
-from weft.isa.errors import MissingToolError, WeftError
+from weft.base.errors import MissingToolError, WeftError
 from weft.isa.machine import Machine
 from weft.sim.cache.keeper import Keeper, digest, keeper, keepers, own
 from weft.sim.rtl import sharing

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from weft.isa.errors import MissingToolError
+from weft.base.errors import MissingToolError
 
 
 class Running:
