@@ -69,7 +69,8 @@ def test_without_yosys_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) 
         raise verilog.YosysError("Could not find an acceptable Yosys binary.")
 
     monkeypatch.setattr(verilog, "find_yosys", absent)
-    monkeypatch.setattr(verilog, "Core", lambda machine, instances: Fetch(machine))  # any small component will do
+    small = "weft.rtl.verilog.Core"  # any small component will do
+    monkeypatch.setattr(small, lambda machine, instances: Fetch(machine))
     with pytest.raises(
         MissingToolError, match=r"^Verilog export needs Yosys: pip install 'weft\[rtl\]' \(Could not find"
     ):

@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -67,14 +67,21 @@ class Compiler:
 
 
 @pytest.fixture
-def compiler(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Compiler:
+def compiler(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Compiler]:
     fake = Compiler()
-    keepers._own_folder.cache_clear()  # what other tests have built for this process alone
+    forget()
     monkeypatch.setenv("WEFT_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(builder, "_compile", fake.compile)
     monkeypatch.setattr(builder, "_runtime", fake.runtime)
     monkeypatch.setattr(builder, "_verilog", fake.verilog)
-    return fake
+    yield fake
+    forget()
+
+
+def forget() -> None:
+    """Begin as a new process does: nothing is built for it alone, and nothing is said yet."""
+    keepers._own_folder.cache_clear()
+    keepers._keeper.cache_clear()
 
 
 def models(tmp_path: Path) -> list[Path]:

@@ -68,7 +68,8 @@ def test_the_cycle_limit_is_that_of_the_fast_engine(engine: rtl.RtlEngine) -> No
         engine.run(one, max_cycles=cycles - 1)
 
 
-def test_ctrl_c_ends_a_run_that_would_take_an_hour(engine: rtl.RtlEngine) -> None:
+def test_ctrl_c_ends_a_run_that_would_take_an_hour(engine: rtl.RtlEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WEFT_LIMIT_EXECUTED", str(10**9))
     endless = program("loop count=255\nloop count=65535\nload dram=0x2000 local=sp[0] bytes=4\nend\nend")
     engine.run(program(MOVE))  # the model is there now: only the run is interrupted
     before = signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -118,7 +118,7 @@ def test_a_schema_is_a_whole_number(schema: Any, weft: Any, results: dict[str, P
     plain = results["plain"]
     bad = plain.with_name("bad.json")
     bad.write_text(json.dumps(json.loads(plain.read_text(encoding="utf-8")) | {"schema": schema}), encoding="utf-8")
-    weft("compare", plain, bad).refused(2, f"{bad}: a report of schema {schema}; this weft reads schema 1")
+    weft("compare", plain, bad).refused(2, f"{bad}: a report of schema {schema!r}; this weft reads schema 1")
 
 
 def test_an_editor_may_have_been_at_the_file(weft: Any, results: dict[str, Path]) -> None:

@@ -315,9 +315,11 @@ def test_checkpoints(weft: Any, tmp_path: Path, program: Path) -> None:
     )
     path.write_bytes(path.read_bytes()[:-9])
     weft(*run, path).refused(2, f"{path}: damaged safetensors file")
-    path.write_bytes(b"PK\x03\x04 a pickle, perhaps")
+    path.write_bytes(b"neither this nor that")
     weft(*run, path).refused(2, f"{path}: not a safetensors file, or truncated")
-    weft(*run, program).refused(2, f"{program}: ")
+    path.write_bytes(b"PK\x03\x04 a pickle, perhaps")
+    weft(*run, path).refused(2, f"{path} is a file of torch.save, not a checkpoint")
+    weft(*run, program).refused(2, f"{program} is a program, not a checkpoint")
 
 
 def test_an_interrupted_training_leaves_nothing(weft: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

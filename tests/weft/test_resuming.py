@@ -135,7 +135,6 @@ def test_another_model_machine_batch_or_type_is_refused(tmp_path: Path) -> None:
         (lambda raw: raw[:-9], "damaged safetensors file"),
         (lambda raw: raw[:-9] + bytes([raw[-9] ^ 4]) + raw[-8:], "damaged: its checksum does not match its 13 tensors"),
         (lambda raw: raw.replace(b"digits-logistic", b"digits-logistik"), "damaged: its checksum does not match"),
-        (lambda raw: raw.replace(b"weft training", b"weft trainink"), "no checkpoint of a training; `weft train --ch"),
         (lambda raw: raw.replace(b'schema\\": 1', b'schema\\": 2'), "a training's checkpoint of schema 2; this weft"),
     ],
 )
@@ -145,6 +144,14 @@ def test_a_damaged_one_is_refused(damage: Callable[[bytes], bytes], message: str
     assert damage(path.read_bytes()) != path.read_bytes()
     path.write_bytes(damage(path.read_bytes()))
     weft(*TRAIN, "--checkpoint", path, "--resume").refused(2, f"{path}: {message}")
+
+
+def test_weights_are_no_training(weft: Weft, tmp_path: Path) -> None:
+    path = tmp_path / "training"
+    save(path, session())
+    path.write_bytes(path.read_bytes().replace(b"weft training", b"weft trainink"))
+    told = f"{path} is a checkpoint of weights, not a checkpoint of a training; `weft run MODEL --checkpoint {path}`"
+    weft(*TRAIN, "--checkpoint", path, "--resume").refused(2, told)
 
 
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])

@@ -38,7 +38,7 @@ def replacing(path: Path, keep: tuple[type[Exception], ...] = ()) -> Iterator[Pa
 
 def real(path: Path) -> Path:
     """Where ``path`` leads through symbolic links, whether something is there or not. Raises OSError for a circle."""
-    with suppress(FileNotFoundError):
+    with suppress(FileNotFoundError, NotADirectoryError):
         path.stat()
     return Path(os.path.realpath(path))
 
