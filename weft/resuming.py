@@ -89,13 +89,18 @@ def read(path: Path) -> tuple[dict[str, Any], dict[str, Array]]:
     about = description(metadata)
     if about.get("format") != FORMAT:
         raise CheckpointError(f"{path}: no checkpoint of a training; `weft train --checkpoint` writes one")
+    return _checked(path, about, state), state
+
+
+def _checked(path: Path, about: Mapping[str, Any], state: Mapping[str, Array]) -> dict[str, Any]:
+    """What training a checkpoint is of that says ``about`` itself. Raises CheckpointError for a damaged one."""
     if about.get("schema") != SCHEMA:
         found = about.get("schema")
         raise CheckpointError(f"{path}: a training's checkpoint of schema {found}; this weft reads schema {SCHEMA}")
     training = about.get("training")
     if not isinstance(training, dict) or _checksum(training, state) != about.get("sha256"):
         raise CheckpointError(f"{path}: damaged: its checksum does not match its {len(state)} tensors; remove it")
-    return training, state
+    return training
 
 
 def description(metadata: Mapping[str, str]) -> dict[str, Any]:
@@ -133,9 +138,10 @@ def sweep(path: Path) -> None:
 def weights(path: Path) -> dict[str, Array]:
     """The model's weights in a checkpoint, be it one of weights alone or of a training. Raises CheckpointError."""
     state, metadata = checkpoint.load_with_metadata(path)
-    if description(metadata).get("format") != FORMAT:
+    about = description(metadata)
+    if about.get("format") != FORMAT:
         return state
-    _, state = read(path)
+    _checked(path, about, state)
     return {name.removeprefix("model."): value for name, value in state.items() if name.startswith("model.")}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import pickle
 import random
@@ -111,6 +112,14 @@ def test_another_source_version_or_processor_is_another_name(monkeypatch: pytest
             assert called() == (42, False)
             assert called() == (42, True)
     assert len(list(folder.iterdir())) == 3
+
+
+def test_kernels_are_named_after_every_file_that_they_take_constants_from() -> None:
+    files = kept_code.source_files()
+    for path in (ROOT / "weft/sim/fast").glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(("weft.isa.", "weft.sim.fast.")):
+                assert ROOT / f"{node.module}.py".replace(".", "/", str(node.module).count(".")) in files
 
 
 SCRIPT = """

@@ -7,7 +7,6 @@ the keeper gives back only what this user wrote.
 
 from __future__ import annotations
 
-import hashlib
 import pickle
 import sys
 from functools import cache
@@ -19,7 +18,7 @@ from typing import Any
 from numba.core.compiler import CompileResult
 from numba.core.serialize import dumps
 
-from weft.isa import timing
+from weft import isa
 from weft.sim.cache.keeper import digest, keeper
 
 KIND = "kernels"
@@ -30,12 +29,12 @@ _dumps: Any = dumps
 @cache
 def sources() -> str:
     """A digest of every file whose content is compiled into kernels."""
-    paths = sorted(Path(__file__).parent.glob("*.py"))
-    paths += [Path(timing.__file__).with_name(name) for name in ("timing.py", "instructions.py", "vector_ops.py")]
-    h = hashlib.sha256()
-    for path in paths:
-        h.update(path.read_bytes())
-    return h.hexdigest()
+    return digest(*(path.read_bytes() for path in source_files()))
+
+
+def source_files() -> list[Path]:
+    """The kernels, and the instruction set, whose tables and constants are compiled into them."""
+    return [path for package in (__file__, isa.__file__) for path in sorted(Path(package).parent.glob("*.py"))]
 
 
 @cache
