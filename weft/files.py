@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-from weft.isa.files import real, replacing, synced
+from weft.base.files import real, replacing, synced
 
 
 class _InTheWayError(OSError):

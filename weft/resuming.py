@@ -7,10 +7,8 @@ at any moment leaves the last one; going on from it gives the bits that an unint
 
 from __future__ import annotations
 
-import glob
 import hashlib
 import json
-import os
 import signal
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -19,10 +17,10 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from weft.base.reading import parse_json
 from weft.framework import checkpoint
 from weft.framework.errors import CheckpointError
 from weft.framework.primitives.base import Array
-from weft.isa.reading import parse_json
 from weft.training import Session
 
 FORMAT, SCHEMA = "weft training", 1
@@ -126,13 +124,6 @@ def resume(path: Path, session: Session, epochs: int) -> int:
     if steps > total:
         raise CheckpointError(f"{path}: {steps} steps are done, and {epochs} epochs are {total}; give more --epochs")
     return steps
-
-
-def sweep(path: Path) -> None:
-    """Remove what processes that were killed while they wrote ``path`` have left beside it."""
-    target = Path(os.path.realpath(path))
-    for left in target.parent.glob(f".{glob.escape(target.name[:40])}.*{checkpoint.PARTIAL}"):
-        left.unlink(missing_ok=True)
 
 
 def weights(path: Path) -> dict[str, Array]:

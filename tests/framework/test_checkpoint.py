@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
@@ -108,11 +109,11 @@ def test_a_save_that_fails_leaves_nothing_behind(tmp_path: Path, monkeypatch: py
     before = target.read_bytes()
     seen: list[str] = []
 
-    def replace(self: Path, other: Path) -> None:
-        seen.append(self.name)
+    def replace(whole: Path, target: Path) -> None:
+        seen.append(str(whole))
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Path, "replace", replace)
+    monkeypatch.setattr(os, "replace", replace)
     for _ in range(2):
         with pytest.raises(CheckpointError, match="cannot write the checkpoint: No space left"):
             save(target, {"x": np.ones(1, np.float32)})

@@ -11,12 +11,13 @@ import pytest
 from safetensors.numpy import save as encode
 
 from weft.base.errors import LimitError, WeftError, printable
+from weft.base.limits import TEXT_FILE
 from weft.isa import container, machine
 from weft.isa.assembler import assemble, assemble_file
 from weft.isa.disassembler import disassemble
 from weft.isa.encoding import make
 from weft.isa.errors import AssemblyError, MachineError, ProgramError
-from weft.isa.limits import LIMITS, TEXT_FILE, table
+from weft.isa.limits import LIMITS, table
 from weft.isa.program import Buffer, Program
 from weft.isa.validator import problems, validate
 from weft.reports import result

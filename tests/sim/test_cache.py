@@ -18,9 +18,9 @@ from pathlib import Path
 import pytest
 
 from tests.faults import Disk
+from weft.base.cache import place
+from weft.base.cache.keeper import Keeper, digest, keeper
 from weft.base.errors import WeftError
-from weft.sim.cache import place
-from weft.sim.cache.keeper import Keeper, digest, keeper
 
 NAME = f"{digest('one')}.kernel"
 KIND = "kernels"
@@ -327,7 +327,7 @@ def test_a_user_without_a_home(monkeypatch: pytest.MonkeyPatch) -> None:
 HOLDER = """
 import sys, time
 from pathlib import Path
-from weft.sim.cache.keeper import Keeper
+from weft.base.cache.keeper import Keeper
 with Keeper(Path(sys.argv[1]), 1 << 20).alone("models", "a" * 24):
     (Path(sys.argv[1]) / "inside").open("x").close()
     print("inside", flush=True)

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from numba import types
 
-from weft.sim.cache.keeper import keeper
+from weft.base.cache.keeper import keeper
 from weft.sim.fast import kept as kept_code
 from weft.sim.fast.jit import kernel, standalone
 

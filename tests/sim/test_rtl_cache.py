@@ -24,7 +24,7 @@ from weft.isa.machine import Machine, load
 need_rtl()
 
 
-from weft.sim.cache import keeper as keepers  # noqa: E402
+from weft.base.cache import keeper as keepers  # noqa: E402
 from weft.sim.rtl import build as builder  # noqa: E402  (needs the tools)
 from weft.sim.rtl.toolchain import Toolchain  # noqa: E402
 

@@ -10,7 +10,7 @@ import pytest
 
 from tests.weft.conftest import Weft
 from weft import cli
-from weft.sim.cache.keeper import digest, keeper
+from weft.base.cache.keeper import digest, keeper
 
 
 @pytest.fixture(autouse=True)

@@ -15,13 +15,14 @@ import pytest
 
 from tests.faults import Disk
 from tests.weft.conftest import COPY, Weft
+from weft.base.cache.keeper import Keeper, digest
+from weft.base.files import PARTIAL
 from weft.files import filling, replacing, write_text
 from weft.framework import checkpoint
 from weft.framework.errors import CheckpointError
 from weft.isa.assembler import assemble
 from weft.isa.container import save
 from weft.isa.errors import ProgramError
-from weft.sim.cache.keeper import PARTIAL, Keeper, digest
 
 Writer = Callable[[Path, str], object]
 

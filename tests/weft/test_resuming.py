@@ -16,7 +16,6 @@ import pytest
 from tests.weft.conftest import Weft
 from tests.weft.killing import ROOT, VOLATILE, kill_and_compare
 from weft.devices import device_of
-from weft.framework import checkpoint
 from weft.framework.errors import CheckpointError
 from weft.models import recipe
 from weft.resuming import Keeper, read, resume, save, weights
@@ -198,7 +197,7 @@ def test_a_death_in_the_middle_of_writing_leaves_the_last_one(call: str, tmp_pat
     assert path.read_bytes() == before
     assert len(list(tmp_path.iterdir())) == 2
     save(path, one)
-    from weft.resuming import sweep
+    from weft.base.files import sweep
 
     sweep(path)
     assert list(tmp_path.iterdir()) == [path]
@@ -214,7 +213,7 @@ def _die_at(call: str) -> None:
     if call == "fsync":
         os.fsync = dead
     elif call == "replace":
-        Path.replace = dead  # in a process of its own that ends here
+        os.replace = dead  # in a process of its own that ends here
     else:
         opened = Path.open
 
@@ -228,10 +227,12 @@ def _die_at(call: str) -> None:
 
 
 def test_partial_files_of_others_stay(tmp_path: Path) -> None:
-    from weft.resuming import sweep
+    from weft.base.files import PARTIAL, sweep
 
-    mine, other = tmp_path / f".training.{'0' * 32}{checkpoint.PARTIAL}", tmp_path / ".other.0.partial"
+    mine, other, theirs = (tmp_path / f"{name}{PARTIAL}" for name in (".training.0", ".other.0", ".training.txt"))
     for path in (mine, other):
-        path.touch()
+        path.mkdir()
+        (path / "training").touch()
+    theirs.touch()
     sweep(tmp_path / "training")
-    assert list(tmp_path.iterdir()) == [other]
+    assert sorted(tmp_path.iterdir()) == [other, theirs]

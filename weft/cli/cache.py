@@ -23,7 +23,7 @@ def command() -> None:
 
 def described() -> dict[str, Any]:
     """The cache as plain data. ``problem``: why nothing is kept, or None."""
-    from weft.sim.cache.keeper import KINDS, keeper
+    from weft.base.cache.keeper import KINDS, keeper
 
     kept = keeper()
     kinds = {kind: {"entries": 0, "bytes": 0} for kind in KINDS}
@@ -59,7 +59,7 @@ def show(as_json: bool) -> None:
 @json_option
 def clear(as_json: bool) -> None:
     """Remove everything in the cache; it is made again when it is needed."""
-    from weft.sim.cache.keeper import keeper
+    from weft.base.cache.keeper import keeper
 
     kept = keeper()
     freed = kept.clear()

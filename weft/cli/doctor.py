@@ -13,11 +13,11 @@ from typing import Any
 
 import click
 
+from weft.base.cache.place import folder
 from weft.base.errors import MissingToolError
 from weft.cli.options import json_option, print_json
 from weft.edition import is_course
 from weft.isa.limits import table
-from weft.sim.cache.place import folder
 
 
 @dataclass(frozen=True)

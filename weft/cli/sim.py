@@ -41,12 +41,12 @@ def command(
     Traces open in https://ui.perfetto.dev, waveforms in GTKWave or Surfer; in both one cycle is 1 ns. A run that ends
     early, at --max-cycles or with a fault, leaves its waveform up to there.
     """
+    from weft.base.files import replacing
     from weft.cli.options import elements, machine_of
     from weft.figures import describe, figures
     from weft.files import same_file
     from weft.isa.checker import check
     from weft.isa.container import check_machine, load
-    from weft.isa.files import replacing
     from weft.isa.validator import validate
     from weft.sim.engines import TIMED, WAVES
     from weft.sim.run import DEFAULT_MAX_CYCLES
@@ -89,8 +89,8 @@ def command(
 @contextmanager
 def _runner(engine: str, wave: Path | None) -> Iterator[Engine]:
     """The engine; where a run writes a waveform, what a run that fails has written of it stays."""
+    from weft.base.files import replacing
     from weft.isa.errors import DeadlockError, ProgramError
-    from weft.isa.files import replacing
     from weft.sim.engines import get_engine
 
     if wave is None:

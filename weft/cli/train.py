@@ -59,6 +59,7 @@ def command(
     that runs, with a checkpoint, and exit with 130 (143).
     """
     from weft import resuming
+    from weft.base.files import sweep
     from weft.devices import device_of
     from weft.framework import checkpoint as files
     from weft.models import recipe
@@ -75,7 +76,7 @@ def command(
     session = Session(chosen, device_of(device, machine, settings, engine), seed)
     keeper = None
     if checkpoint is not None:
-        resuming.sweep(checkpoint)
+        sweep(checkpoint)
         if checkpoint.exists():
             steps = resuming.resume(checkpoint, session, passes)
             click.echo(f"{checkpoint}: going on after step {steps}", err=True)

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
-import secrets
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -14,6 +11,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import ml_dtypes
 import numpy as np
 
+from weft.base.files import replacing
+from weft.base.reading import shown
 from weft.framework.dtypes import DTYPES, DType, bfloat16
 from weft.framework.errors import CheckpointError
 from weft.framework.origin import user_line
@@ -32,9 +31,6 @@ STORED: dict[str, np.dtype[Any]] = {
     "BOOL": np.dtype(np.bool_),
 }
 """safetensors' names of the types that a tensor can be made of."""
-PARTIAL = ".partial"
-"""How the name of a file ends that is still being written."""
-
 _MOST_HEADER = 100_000_000  # bytes: safetensors' own limit
 _MOST_NAME = 1000  # characters of a tensor's name
 _CHUNK = 1 << 24
@@ -66,37 +62,10 @@ def save(
     arrays = {name: _storable(target, name, value) for name, value in state.items()}
     content = encode(arrays, dict(metadata) if metadata else None)
     try:
-        _write(target, content)
+        with replacing(target) as whole:
+            whole.write_bytes(content)
     except OSError as error:
         raise CheckpointError(f"{target}: cannot write the checkpoint: {error.strerror or error}") from None
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Replace the file that ``path`` names, through symbolic links, once all is on the disk; it keeps its mode."""
-    with contextlib.suppress(FileNotFoundError):
-        path.stat()  # raises for links in a circle
-    if path.exists() and not path.is_file():  # a device or a pipe is written to, never replaced
-        path.write_bytes(content)
-        return
-    target = Path(os.path.realpath(path))
-    partial = target.parent / f".{target.name[:40]}.{secrets.token_hex(16)}{PARTIAL}"  # a name that nobody else uses
-    try:
-        with partial.open("xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        if target.exists():
-            shutil.copymode(target, partial)
-        partial.replace(target)
-        if os.name != "nt":  # where folders cannot be opened
-            folder = os.open(target.parent, os.O_RDONLY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
-    finally:
-        with contextlib.suppress(OSError):
-            partial.unlink()
 
 
 def load(path: str | Path) -> dict[str, Array]:
@@ -111,7 +80,7 @@ def load_with_metadata(path: str | Path) -> tuple[dict[str, Array], dict[str, st
     if not isinstance(path, str | Path):
         raise CheckpointError(f"{user_line()}: load takes a path, not a {type(path).__name__}")
     untyped: Any = deserialize  # safetensors gives it no types
-    where = _shown(str(path))
+    where = shown(str(path), 4096)
     try:
         with Path(path).open("rb") as file:
             raw = _content(where, file)
@@ -124,7 +93,7 @@ def load_with_metadata(path: str | Path) -> tuple[dict[str, Array], dict[str, st
     except MemoryError:
         raise CheckpointError(f"{where}: its tensors need more memory than there is") from None
     except (SafetensorError, ValueError, OverflowError, LookupError, TypeError, AttributeError) as error:
-        raise CheckpointError(f"{where}: damaged safetensors file: {_shown(str(error)[:200])}") from None
+        raise CheckpointError(f"{where}: damaged safetensors file: {shown(str(error), 200)}") from None
 
 
 def _content(where: str, file: BinaryIO) -> bytes:
@@ -147,11 +116,6 @@ def _content(where: str, file: BinaryIO) -> bytes:
         parts.append(part)
         wanted -= len(part)
     return b"".join(parts)
-
-
-def _shown(text: str) -> str:
-    """A text from a file as messages show it: what does not print is escaped."""
-    return text if text.isprintable() else text.encode("unicode_escape").decode("ascii")
 
 
 def fitted(name: str, value: Any, like: Tensor) -> Array:

@@ -23,13 +23,13 @@ from typing import Any
 import numpy as np
 
 from weft.base.errors import WeftError
+from weft.base.reading import json_prefix, parse_json, read_text, reading, shown
+from weft.base.reading import name as printing
 from weft.isa.encoding import Instruction, make
 from weft.isa.errors import AssemblyError
 from weft.isa.instructions import BY_NAME
 from weft.isa.machine import Machine, from_dict, load
 from weft.isa.program import BUFFER_KINDS, DTYPES, Buffer, Program
-from weft.isa.reading import json_prefix, parse_json, read_text, reading, shown
-from weft.isa.reading import name as printing
 from weft.isa.text import parse_field, parse_integer, suggestion, tokens
 
 

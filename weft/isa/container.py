@@ -15,14 +15,14 @@ from safetensors import SafetensorError
 from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
+from weft.base.files import replacing
+from weft.base.reading import name, parse_json, read_bytes, reading, shown, whole
 from weft.isa.encoding import decode_all
 from weft.isa.errors import EncodingError, MachineError, ProgramError
 from weft.isa.fields import INSTRUCTION_BYTES
-from weft.isa.files import replacing
 from weft.isa.limits import PROGRAM_FILE
 from weft.isa.machine import Machine, from_dict
 from weft.isa.program import BUFFER_KINDS, DTYPES, Buffer, Program
-from weft.isa.reading import name, parse_json, read_bytes, reading, shown, whole
 
 SCHEMA = 1
 FORMAT = "weft program"
@@ -69,7 +69,7 @@ def to_bytes(program: Program) -> bytes:
 
 
 def save(program: Program, path: Path | str) -> None:
-    """Write the program's file, all or nothing, as ``isa.files.replacing`` has it. Raises ProgramError."""
+    """Write the program's file, all or nothing, as ``base.files.replacing`` has it. Raises ProgramError."""
     target = Path(path)
     content = to_bytes(program)
     try:

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from weft.base.reading import name as printing
+from weft.base.reading import read_text, reading, shown
 from weft.isa.errors import MachineError
 from weft.isa.fields import INSTRUCTION_BYTES
-from weft.isa.reading import name as printing
-from weft.isa.reading import read_text, reading, shown
 from weft.isa.text import suggestion
 
 PRESETS = Path(__file__).parent / "machines"

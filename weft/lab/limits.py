@@ -13,7 +13,7 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-from weft.isa.limits import Limit
+from weft.base.limits import Limit
 
 MIB = 1 << 20
 MEMORY = Limit("lab_memory", 2 << 30, "byte", "the memory that a check takes, its processes together")

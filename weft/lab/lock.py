@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from weft.isa.reading import read_text, reading
+from weft.base.reading import read_text, reading
 from weft.lab.markers import LabError
 
 FILE = "lock.toml"

@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from weft.isa.reading import parse_json, read_text, reading
+from weft.base.reading import parse_json, read_text, reading
 from weft.lab import lock
 from weft.lab.markers import LabError
 from weft.lab.tree import GRADER, Lab

@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
-from weft.isa.limits import Limit
+from weft.base.limits import Limit
 from weft.lab import dump
 from weft.lab.limits import CPU, OUTPUT, told
 from weft.lab.warden import MARK, Warden

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from weft.isa.reading import read_text, reading
+from weft.base.reading import read_text, reading
 from weft.isa.text import unknown
 from weft.lab.markers import NAME, LabError, spans, unwritten
 

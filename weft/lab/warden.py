@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from weft.isa.limits import Limit
+from weft.base.limits import Limit
 from weft.lab.limits import MEMORY, PROCESSES
 
 MARK = "WEFT_LAB_GRADING"

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from weft.base.reading import parse_json, read_text, reading
 from weft.files import filling
-from weft.isa.reading import parse_json, read_text, reading
 from weft.lab.links import moved
 from weft.lab.markers import LabError, strip
 from weft.lab.tree import Lab

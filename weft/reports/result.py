@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from weft.base.errors import WeftError
+from weft.base.reading import check_characters, read_text, reading, shown
 from weft.isa.disassembler import instruction_text
 from weft.isa.events import EVENTS
 from weft.isa.program import Program
-from weft.isa.reading import check_characters, read_text, reading, shown
 from weft.reports import bandwidth, occupancy
 from weft.reports.advice import advise
 from weft.reports.metrics import METRICS

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from weft.base.reading import reading, shown
 from weft.isa.errors import ProgramError
 from weft.isa.program import Program
-from weft.isa.reading import reading, shown
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from numba.core.compiler import CompileResult
 from numba.core.serialize import dumps
 
 from weft import isa
-from weft.sim.cache.keeper import digest, keeper
+from weft.base.cache.keeper import digest, keeper
 
 KIND = "kernels"
 _rebuild: Any = CompileResult._rebuild  # numba gives these no types

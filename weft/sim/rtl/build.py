@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from importlib import metadata, resources
 from pathlib import Path
 
+from weft.base.cache.keeper import Keeper, digest, keeper, keepers, own
 from weft.base.errors import MissingToolError, WeftError
 from weft.isa.machine import Machine
-from weft.sim.cache.keeper import Keeper, digest, keeper, keepers, own
 from weft.sim.rtl import sharing
 from weft.sim.rtl.toolchain import Running, Toolchain, compile_all, find_toolchain, link, verilate
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from weft.base.errors import WeftError, printable
-from weft.isa.limits import TEXT_FILE, Limit
+from weft.base.limits import TEXT_FILE, Limit
 
 _BAD = (ValueError, OverflowError, RecursionError, MemoryError, TypeError, AttributeError, LookupError, OSError)
 """What Python raises for a text that is not what it should be."""

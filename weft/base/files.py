@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+
+PARTIAL = ".partial"
+"""How the name of a folder ends in which something is still being written, or was when its process was killed."""
+
+
+@contextmanager
+def beside(target: Path, prefix: str) -> Iterator[Path]:
+    """A name on the file system of ``target``, in a hidden folder that goes when the block ends. Raises OSError."""
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=prefix, suffix=PARTIAL) as folder:
+        yield Path(folder, target.name)
 
 
 @contextmanager
@@ -23,15 +34,14 @@ def replacing(path: Path, keep: tuple[type[Exception], ...] = ()) -> Iterator[Pa
             yield path
             return
         target = real(path)
-        with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name[:40]}.") as folder:
-            whole = Path(folder, target.name)
+        with beside(target, _prefix(target)) as whole:
             try:
                 yield whole
             except keep:
                 if whole.exists():
-                    put(whole, target)
+                    _put(whole, target)
                 raise
-            put(whole, target)
+            _put(whole, target)
     except OSError as problem:
         raise OSError(problem.errno, problem.strerror, str(path)) from problem
 
@@ -43,7 +53,19 @@ def real(path: Path) -> Path:
     return Path(os.path.realpath(path))
 
 
-def put(whole: Path, target: Path) -> None:
+def sweep(path: Path) -> None:
+    """Remove what processes that were killed while they replaced ``path`` have left beside it."""
+    target = Path(os.path.realpath(path))
+    for left in target.parent.glob(f"{glob.escape(_prefix(target))}*{PARTIAL}"):
+        if left.is_dir() and not left.is_symlink():
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def _prefix(target: Path) -> str:
+    return f".{target.name[:40]}."
+
+
+def _put(whole: Path, target: Path) -> None:
     """Let the written file ``whole`` become ``target``, of the same file system, which keeps the mode it has."""
     synced(whole)
     if target.exists():

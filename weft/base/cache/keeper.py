@@ -20,12 +20,12 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from weft.sim.cache.lock import locked
-from weft.sim.cache.place import FOLDER, distrust, folder, limit
+from weft.base.cache.lock import locked
+from weft.base.cache.place import FOLDER, distrust, folder, limit
+from weft.base.files import PARTIAL, beside, synced
 
 KINDS = ("kernels", "models")
 """The folders of the cache: the fast engine's machine code, the RTL engine's models."""
-PARTIAL = ".partial"
 _NAME = re.compile(r"[0-9a-f]{24}\.(?:kernel|key|so|o)")
 _LEFT = re.compile(rf"\..*{re.escape(PARTIAL)}|[0-9a-f]{{24}}\.lock")
 """Names that a process which was killed has left, if they are old."""
@@ -231,19 +231,13 @@ def _read(path: Path, most: int) -> bytes:
 
 def _write(path: Path, data: bytes) -> None:
     """Put ``data`` at ``path``, all or nothing, on the disk before it is seen. Raises OSError."""
-    handle, partial = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=PARTIAL)
-    try:
-        with open(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
+    with beside(path, ".") as whole:
+        whole.touch(0o600)  # whatever the umask: nobody else may write it
+        whole.write_bytes(data)
+        synced(whole)
         if path.is_dir() and not path.is_symlink():
             _remove(path)
-        os.replace(partial, path)
-    except BaseException:
-        with suppress(OSError):
-            os.unlink(partial)
-        raise
+        os.replace(whole, path)
 
 
 def _remove(path: Path) -> None:
