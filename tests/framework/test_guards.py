@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import argparse
 import copy
+import functools
+import sys
 import types
 import warnings
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -78,6 +82,9 @@ class Scale(nn.Module):
     def through(self, x: Tensor) -> Any:
         return self.layers(x) * getattr(self, "sca" + "le") * self.parts[1].scale
 
+    def by_factor(self, x: Tensor) -> Any:
+        return x * FACTOR
+
     def by_mode(self, x: Tensor) -> Any:
         return x * (2 if self.training else 3)
 
@@ -105,6 +112,68 @@ LAYERS.append(Two())
 def set_global(name: str, value: Any) -> Callable[[Scale], Any]:
     return lambda model: globals().__setitem__(name, value)
 
+
+class Open(dict[str, Any]):
+    """A dictionary whose keys are attributes; what is missing is a KeyError."""
+
+    def __getattr__(self, name: str) -> Any:
+        return self[name]
+
+
+class Reading:
+    """Reads a global in each way that Python calls a method without an attribute of the instance."""
+
+    def __call__(self, x: Tensor) -> Any:
+        return x * FACTOR
+
+    def __getitem__(self, place: int) -> Any:
+        return FACTOR
+
+    @property
+    def factor(self) -> float:
+        return FACTOR
+
+    @staticmethod
+    def static() -> float:
+        return FACTOR
+
+    @functools.cached_property
+    def kept(self) -> float:
+        return 2.0
+
+
+class Making:
+    """Reads a global when it is made, and later."""
+
+    def __init__(self, x: Tensor) -> None:
+        self.x = x * FACTOR
+
+    def method(self) -> Any:
+        return self.x * FACTOR
+
+
+class OfSuper(Scale):
+    """Calls the method that it hides, which reads a global."""
+
+    def by_factor(self, x: Tensor) -> Any:
+        return super().by_factor(x) + 1
+
+
+def by_default(x: Tensor, scales: list[float] = [2.0], factor: float = 2.0, *, last: float = 2.0) -> Any:  # noqa: B006 (that it changes is the case)
+    return x * scales[0] * factor * last * by_default.power  # type: ignore[attr-defined]  # a made-up one
+
+
+def importing(x: Tensor) -> Any:
+    from settings_of_a_test import SCALE  # type: ignore[import-not-found]  # it is made here
+
+    return x * SCALE
+
+
+by_default.power = 2.0  # type: ignore[attr-defined]  # a made-up one
+sys.modules["settings_of_a_test"] = SETTINGS
+SPACE, PARSED, QUEUE = types.SimpleNamespace(scale=2.0), argparse.Namespace(scale=2.0), deque([2.0])
+OPEN, READING, OF_SUPER = Open(scale=2.0), Reading(), OfSuper()
+INSIDE = types.SimpleNamespace(space=types.SimpleNamespace(scale=2.0))
 
 MODEL: Any = None
 CASES: dict[str, tuple[Callable[[Tensor], Any], Callable[[Any], Any], str]] = {
@@ -144,6 +213,31 @@ CASES: dict[str, tuple[Callable[[Tensor], Any], Callable[[Any], Any], str]] = {
     "an attribute of a class hidden": (
         lambda x: x + CONFIG.offset, lambda m: setattr(CONFIG, "offset", 3.0), "CONFIG.offset changed from nothing",
     ),
+    "a namespace": (lambda x: x * SPACE.scale, lambda m: setattr(SPACE, "scale", 3.0), "['scale'] changed from 2.0"),
+    "parsed options": (lambda x: x * PARSED.scale, lambda m: setattr(PARSED, "scale", 3.0), "['scale'] changed"),
+    "a namespace in one": (
+        lambda x: x * INSIDE.space.scale, lambda m: setattr(INSIDE.space, "scale", 3.0), "['scale'] changed from 2.0",
+    ),
+    "a queue": (lambda x: x * QUEUE[0], lambda m: QUEUE.__setitem__(0, 3.0), "QUEUE[0] changed from 2.0 to 3.0"),
+    "an open dictionary": (lambda x: x * OPEN.scale, lambda m: OPEN.update(scale=3.0), "OPEN['scale'] changed"),
+    "an element of a default": (
+        lambda x: by_default(x), lambda m: by_default.__defaults__[0].__setitem__(0, 3.0), "[0] changed from 2.0",
+    ),
+    "a default": (
+        lambda x: by_default(x), lambda m: setattr(by_default, "__defaults__", ([2.0], 4.0)), "__defaults__",
+    ),
+    "a named default": (lambda x: by_default(x), lambda m: by_default.__kwdefaults__.update(last=3.0), "['last']"),
+    "an attribute of a function": (lambda x: by_default(x), lambda m: setattr(by_default, "power", 3.0), "power"),
+    "a call of an object": (lambda x: READING(x), set_global("FACTOR", 3.0), "FACTOR changed from 2.0"),
+    "an item of an object": (lambda x: x * READING[0], set_global("FACTOR", 3.0), "FACTOR changed from 2.0"),
+    "a global in a property": (lambda x: x * READING.factor, set_global("FACTOR", 3.0), "FACTOR changed from 2.0"),
+    "a static method": (lambda x: x * Reading.static(), set_global("FACTOR", 3.0), "FACTOR changed from 2.0"),
+    "a cached property": (lambda x: x * READING.kept, lambda m: setattr(READING, "kept", 5.0), "kept changed"),
+    "an object made inside": (lambda x: Making(x).x, set_global("FACTOR", 3.0), "FACTOR changed from 2.0"),
+    "a method of one made inside": (lambda x: Making(x).method(), set_global("FACTOR", 3.0), "FACTOR changed from 2.0"),
+    "all attributes": (lambda x: x * vars(CONFIG)["scale"], lambda m: setattr(CONFIG, "scale", 3.0), "['scale']"),
+    "a global of a hidden method": (lambda x: OF_SUPER.by_factor(x), set_global("FACTOR", 3.0), "FACTOR changed"),
+    "a module imported inside": (lambda x: importing(x), lambda m: setattr(SETTINGS, "SCALE", 3.0), "SCALE changed"),
     "an object with slots": (lambda x: x * SLOTTED.scale, lambda m: setattr(SLOTTED, "scale", 3.0), "SLOTTED.scale"),
 }  # fmt: skip
 
@@ -162,6 +256,10 @@ def fresh_globals() -> Any:
     vars(CONFIG).update(kept[2])
     LAYERS[:] = [Two()]
     ARRAY[0], Config.offset, SLOTTED.scale = kept[3], 0.0, 2.0
+    SPACE.scale = PARSED.scale = INSIDE.space.scale = QUEUE[0] = OPEN["scale"] = 2.0
+    by_default.__defaults__, by_default.__kwdefaults__["last"] = ([2.0], 2.0), 2.0
+    by_default.power = 2.0  # type: ignore[attr-defined]  # a made-up one
+    vars(READING).clear()
 
 
 @pytest.mark.parametrize("case", CASES)

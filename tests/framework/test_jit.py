@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import warnings
+from collections import OrderedDict
+from typing import Any, Self
 
 import numpy as np
 import pytest
@@ -11,7 +13,7 @@ from tests.framework.small_model import X, Y, make, train_step
 from weft.framework import functional as F
 from weft.framework import nn, optim
 from weft.framework.device import NumpyDevice
-from weft.framework.errors import DeviceError, FrameworkError, ShapeError, TraceError
+from weft.framework.errors import DeviceError, DTypeError, FrameworkError, ShapeError, TraceError
 from weft.framework.jit import JitFunction, RetraceWarning, jit, trace
 from weft.framework.tensor import Tensor, tensor
 
@@ -265,3 +267,55 @@ def test_a_label_out_of_range_is_refused_at_every_call() -> None:
         jit(lambda x: F.cross_entropy(x, kept))(X[:2, :2])
     np.testing.assert_array_equal(model.state_dict()["0.weight"], before["0.weight"])
     assert step.traces == 1
+
+
+def test_keys_that_read_alike_are_two_arguments() -> None:
+    x, y = tensor([1.0]), tensor([2.0])
+    assert jit(lambda d: d[1] * 10 + d["1"])({1: x, "1": y}).item() == 12
+    assert jit(lambda d: d["a"][0] * 10 + d["a.0"])({"a": [x], "a.0": y}).item() == 12
+    both = jit(lambda x: {1: x, "1": x * 2})(x)
+    assert (both[1].item(), both["1"].item()) == (1, 2)
+
+
+def test_nests_of_classes_of_their_own_stay_what_they_are() -> None:
+    class Open(dict[str, Any]):
+        def __getattr__(self, name: str) -> Any:
+            return self[name]
+
+    class Pair(tuple[Any, ...]):
+        def __new__(cls, a: Any, b: Any) -> Self:
+            return super().__new__(cls, (a, b))
+
+    class Several(list[Any]):
+        pass
+
+    x = tensor([3.0])
+    nest = OrderedDict(a=Open(k=x), b=Pair(x, x), c=Several([x]))
+    same = jit(lambda n: n if n["a"].k.shape else None)(nest)
+    assert [type(part) for part in (same, *same.values())] == [OrderedDict, Open, Pair, Several]
+    assert same["a"].k.item() == same["b"][1].item() == same["c"][0].item() == 3
+
+
+@pytest.mark.parametrize("wrong", [None, 3, "f"])
+def test_what_cannot_be_called_is_refused(wrong: Any) -> None:
+    with pytest.raises(TraceError, match=rf"test_jit.py:\d+: jit takes a function or .*, not {wrong!r}"):
+        jit(wrong)
+
+
+def test_a_float_argument_is_no_exponent() -> None:
+    def power(x: Tensor, n: float = 0.5) -> Any:
+        return x**n
+
+    message = r"test_jit.py:\d+: \*\* takes a number as exponent, not a tensor; in a jitted function a float"
+    for given in ((), (2.0,)):
+        with pytest.raises(DTypeError, match=message):
+            jit(power)(tensor([4.0]), *given)
+    assert jit(power)(tensor([4.0]), 2).tolist() == [16]
+
+
+def test_a_number_is_formatted_as_one() -> None:
+    loss = tensor(0.125)
+    assert (f"{loss:.2f}", f"{loss}", f"{tensor([1.0])}") == ("0.12", "0.125", "tensor([1.])")
+    with pytest.raises(TraceError, match="needs a value"):
+        jit(lambda x: (x, f"{x.sum():.2f}"))(tensor([1.0]))
+    assert jit(lambda x: (x, f"{x.sum()}"))(tensor([1.0]))[1] == "tensor(traced, float32[])"

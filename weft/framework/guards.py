@@ -7,24 +7,23 @@ values that were found, and compares them by identity first, so that checking co
 
 from __future__ import annotations
 
-import dis
+import argparse
 import functools
 import math
 import operator
 import sys
-import sysconfig
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import repeat
-from types import CellType, CodeType, FunctionType, MemberDescriptorType, MethodType, ModuleType
+from types import CellType, CodeType, FunctionType, MemberDescriptorType, MethodType, ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
 
 from weft.framework.lazy import ACTIVE
-from weft.framework.origin import is_internal
 from weft.framework.primitives.base import Array
+from weft.framework.usercode import globals_named, imported, is_library, is_library_module, is_own
 
 MISSING: Any = type("Missing", (), {"__repr__": lambda self: "nothing"})()
 """Stands for an attribute or a variable that is not there."""
@@ -33,9 +32,11 @@ MOST_ELEMENTS = 10_000
 """Of a longer list, tuple, set or dictionary only its length and whether it is the same object are compared."""
 MOST_BYTES = 1 << 16
 """Of a larger NumPy array only whether it is the same object is compared; give such an array as an argument."""
-_LIBRARIES = tuple(
-    path + "/" for name, path in sysconfig.get_paths().items() if name in ("stdlib", "platstdlib", "purelib", "platlib")
-)
+
+_SHOWING = frozenset({"__repr__", "__str__", "__del__", "__reduce__", "__getstate__", "__setstate__"})
+_MAKING = frozenset({"__init__", "__new__", "__post_init__", "__init_subclass__"})
+_PARTS = ("__code__", "__defaults__", "__kwdefaults__")
+_CACHED = type(functools.lru_cache(lambda: None))
 
 
 class Guard:
@@ -150,13 +151,22 @@ class Reads:
         if not isinstance(function, FunctionType) or not self._is_new(function, function.__name__):
             return
         code = function.__code__
-        if _is_library(code.co_filename):
+        if is_library(code.co_filename):
             return
+        own = functools.partial(_made_of, function)
+        self._contents.append(Guard(function.__name__, own, _PARTS, own()))
+        self.value(function.__defaults__, f"{function.__name__}.__defaults__")
+        self.value(function.__kwdefaults__, f"{function.__name__}.__kwdefaults__")
+        for name, value in list(vars(function).items()):
+            self._note(vars(function), vars(function), function.__name__, name, value)
+            self.value(value, f"{function.__name__}.{name}")
         for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=True):
             self._note(cell, cell, "", name, _content(cell))
             self.value(_content(cell), name)
-        for name in sorted(set(_globals_named(code)) & function.__globals__.keys()):
+        for name in sorted(set(globals_named(code)) & function.__globals__.keys()):
             self._variable(function.__globals__, name, "", code)
+        for name in sorted(imported(code) & sys.modules.keys()):
+            self._module(sys.modules[name], name, code)
 
     def value(self, value: Any, name: str) -> None:
         """A value that the function can reach under ``name``: what is in it counts as well."""
@@ -166,20 +176,28 @@ class Reads:
             self.function(value)
         elif not self._is_new(value, name):
             return
-        elif isinstance(value, list | tuple | dict | set | frozenset):
+        elif isinstance(value, list | tuple | dict | set | frozenset) or _is_library_container(value):
             self._container(value, name)
+        elif isinstance(value, SimpleNamespace | argparse.Namespace):
+            self._container(vars(value), name)
         elif isinstance(value, np.ndarray):
             if value.nbytes <= MOST_BYTES and value.dtype != object:
                 same = functools.partial(_unchanged, value, value.copy())
                 self._contents.append(Guard(f"the array {name}", same, (), (True,)))
         elif isinstance(value, type):
-            if _is_own(value):
-                for attribute, part in list(vars(value).items()):
+            for kind in filter(is_own, value.__mro__):
+                for attribute, part in list(vars(kind).items()):
                     if isinstance(part, PLAIN) and not attribute.startswith("__"):
-                        self._note(value, vars(value), name, attribute, part)
+                        self._inherited(value, kind, attribute)
+            if is_own(value):
+                self._special(value, _SHOWING)
+                self._watch(value)
         elif "_recordings" in _attributes(value):
             self.function(_attributes(value)["_function"])  # of a jitted function
+        elif isinstance(value, _CACHED):
+            self.function(value.__wrapped__)
         else:
+            self._special(type(value), _SHOWING | _MAKING)
             self._watch(type(value))
 
     def _is_new(self, value: Any, name: str) -> bool:
@@ -194,22 +212,57 @@ class Reads:
     def _variable(self, table: dict[str, Any], name: str, of: str, code: CodeType) -> None:
         value = table[name]
         self._note(table, table, of, name, value)
-        if not isinstance(value, ModuleType):
+        if isinstance(value, type):
+            for kind in filter(is_own, value.__mro__):
+                for attribute in set(code.co_names) & vars(kind).keys():
+                    self._inherited(value, kind, attribute)
+        if isinstance(value, ModuleType):
+            self._module(value, name, code)
+        else:
             self.value(value, name)
-        elif not _is_library_module(value):
-            for attribute in set(code.co_names) & vars(value).keys():
-                self._variable(vars(value), attribute, name, code)
+
+    def _module(self, module: ModuleType, name: str, code: CodeType) -> None:
+        if not is_library_module(module):
+            for attribute in sorted(set(code.co_names) & vars(module).keys()):
+                self._variable(vars(module), attribute, name, code)
+
+    def _inherited(self, kind: type, last: type, name: str) -> None:
+        """``name`` was read of ``kind`` or of an instance, and is in its base ``last``: no class before it may get one.
+
+        Those behind are noted as well where they have the name, since ``super()`` reads them and tells nobody.
+        """
+        before = True
+        for k in kind.__mro__:
+            found = vars(k).get(name, MISSING)
+            if before or found is not MISSING:
+                self._note(k, vars(k), k.__name__, name, found)
+                self._reached(found, f"{k.__name__}.{name}")
+            before = before and k is not last
+
+    def _reached(self, found: Any, name: str) -> None:
+        """What a class has under a name: a function, however it is wrapped, or a value."""
+        if isinstance(found, property | functools.cached_property):
+            self.function(found.fget if isinstance(found, property) else found.func)
+        else:
+            self.value(getattr(found, "__func__", found), name)
+
+    def _special(self, kind: type, without: frozenset[str]) -> None:
+        """The methods that Python calls without reading an attribute, those of the user's classes."""
+        for k in filter(is_own, kind.__mro__):
+            for name, found in list(vars(k).items()):
+                if name.startswith("__") and name not in without and isinstance(found, FunctionType):
+                    self.function(found)
 
     def _container(self, value: Any, name: str) -> None:
         if len(value) > MOST_ELEMENTS:
             self._contents.append(Guard(f"the length of {name}", lambda: (len(value),), (), (len(value),)))
             return
-        elements, places = list(value.items() if isinstance(value, dict) else enumerate(value)), tuple[str, ...]()
-        if isinstance(value, dict):
+        elements, places = list(value.items() if isinstance(value, Mapping) else enumerate(value)), tuple[str, ...]()
+        if isinstance(value, Mapping):
             places = tuple(f"[{key!r}]" for key in value)
             self._contents.append(Guard(f"the keys of {name}", value.keys, (), value.keys()))
             self._contents.append(Guard(name, value.values, places, value.values()))
-        elif isinstance(value, list | set):
+        elif not isinstance(value, tuple | frozenset):
             self._contents.append(Guard(name, lambda: value, (), value))
         for key, element in elements:
             self.value(element, f"{name}[{key!r}]")
@@ -217,7 +270,7 @@ class Reads:
     def _watch(self, kind: type) -> None:
         """Note from here on what is read of the instances of ``kind``, if it is a class whose objects hold settings."""
         base = next((k for k in kind.__mro__ if "READ_BY_TRACES" in vars(k)), kind)
-        if any(base is k for k, _ in self._watched) or (base is kind and not _is_own(kind) and not _is_marked(kind)):
+        if any(base is k for k, _ in self._watched) or (base is kind and not is_own(kind) and not _is_marked(kind)):
             return
         read: Any = base.__getattribute__
         write: Any = base.__setattr__
@@ -231,7 +284,7 @@ class Reads:
                 raise
             finally:
                 if ACTIVE.get() is trace:
-                    reads.attribute(instance, name, value)
+                    reads.attribute(instance, name, value, is_library(sys._getframe(1).f_code.co_filename))
             return value
 
         def noted_write(instance: Any, name: str, value: Any) -> None:
@@ -247,14 +300,17 @@ class Reads:
             return
         self._watched.append((base, own))
 
-    def attribute(self, instance: Any, name: str, value: Any) -> None:
-        """``instance.name`` was read and is ``value``."""
+    def attribute(self, instance: Any, name: str, value: Any, by_library: bool) -> None:
+        """``instance.name`` was read and is ``value``; by_library: not by the user's own code."""
         if (id(instance), name) in self._written or (name.startswith("__") and name != "__dict__"):
             return
         shown = self._seen.get(id(instance), (None, type(instance).__name__))[1]
         self._is_new(instance, shown)
         table = _attributes(instance)
         if name == "__dict__":  # somebody goes through all that it holds
+            if not by_library:
+                self._container(table, shown)
+                return
             held, whole = _held(table), tuple(table.values())
             self._contents.append(Guard(f"what {shown} holds", lambda: _held(table, whole, held), (), held))
             return
@@ -264,12 +320,20 @@ class Reads:
         elif isinstance(vars(inherited).get(name) if inherited else None, MemberDescriptorType):
             self._note(instance, instance, shown, name, value)
         elif inherited is not None and hasattr(vars(inherited)[name], "__set__"):
+            self._reached(vars(inherited)[name], name)
             return  # a property: what it reads is noted
         elif inherited is not None:
             self._note(instance, table, shown, name, MISSING)
-            self._note(inherited, vars(inherited), inherited.__name__, name, vars(inherited)[name])
+            self._inherited(type(instance), inherited, name)
         if value is not MISSING:
             self.value(value, f"{shown}.{name}")
+
+
+
+
+def _made_of(function: FunctionType) -> tuple[Any, ...]:
+    """What calling a function runs, as ``_PARTS`` names it."""
+    return function.__code__, function.__defaults__, function.__kwdefaults__
 
 
 def _attributes(instance: Any) -> dict[str, Any]:
@@ -298,32 +362,11 @@ def _content(cell: CellType) -> Any:
         return MISSING
 
 
-def _globals_named(code: CodeType) -> Iterator[str]:
-    """The global variables that code reads or writes, that of functions inside too."""
-    for instruction in dis.get_instructions(code):
-        if instruction.opname in ("LOAD_GLOBAL", "LOAD_NAME", "STORE_GLOBAL"):
-            yield instruction.argval
-    for part in code.co_consts:
-        if isinstance(part, CodeType):
-            yield from _globals_named(part)
-
-
-def _is_library(filename: str) -> bool:
-    return filename.startswith(_LIBRARIES) or is_internal(filename)
-
-
-def _is_library_module(module: ModuleType) -> bool:
-    file = getattr(module, "__file__", None)
-    return _is_library(file) if file else module.__name__ in sys.stdlib_module_names
+def _is_library_container(value: Any) -> bool:
+    """Whether ``value`` is a container of the standard library, such as a deque, that is safe to look into."""
+    is_container = isinstance(value, Mapping | Sequence | Set) and not isinstance(value, range)
+    return is_container and type(value).__module__ in ("builtins", "collections", "array")
 
 
 def _is_marked(kind: type) -> bool:
     return "READ_BY_TRACES" in vars(kind)
-
-
-def _is_own(kind: type) -> bool:
-    """Whether a class is written in Python by the user, and no kind of tensor."""
-    module = sys.modules.get(kind.__module__)
-    if module is None or any(k.__module__.startswith("weft.framework.") for k in kind.__mro__):
-        return False
-    return kind.__module__ == "__main__" or not _is_library_module(module)

@@ -169,6 +169,8 @@ def jit(function: Callable[..., Any]) -> JitFunction:
     those that the trace saw, and so are Python values; what is bound to another is noticed, and traced anew. A module,
     or any other object that can be called, is taken as well.
     """
+    if not callable(function):
+        raise TraceError(f"{user_line()}: jit takes a function or an object that can be called, not {function!r:.60}")
     if not hasattr(function, "__code__") and not isinstance(function, functools.partial):
         function = functools.partial(type(function).__call__, function)
     return JitFunction(function)

@@ -172,6 +172,11 @@ class Operators(Movement, Writing):
         """Powers by whole numbers (products) and by 0.5 (square root)."""
         if isinstance(exponent, np.number):
             exponent = exponent.item()
+        if isinstance(exponent, Operators):
+            raise DTypeError(
+                f"{user_line()}: ** takes a number as exponent, not a tensor; in a jitted function a float argument, a "
+                "default one too, is a tensor: give an int, or write .sqrt() for 0.5"
+            )
         if not isinstance(exponent, int | float):
             raise DTypeError(f"{user_line()}: ** takes a number as exponent, not a {type(exponent).__name__}")
         if exponent == 0.5:

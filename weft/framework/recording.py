@@ -187,7 +187,7 @@ def _reachable(function: Callable[..., Any]) -> dict[str, Any]:
 
 def _inside(instance: Any) -> dict[str, Any]:
     """An object, and its attributes unless it names its state itself."""
-    own = {} if hasattr(instance, "named_state") else getattr(instance, "__dict__", {})
+    own = {} if hasattr(type(instance), "named_state") else getattr(instance, "__dict__", {})
     return {"self": instance, **own}
 
 
@@ -195,7 +195,7 @@ def _named_tensors(roots: Mapping[str, Any]) -> Iterator[tuple[str, Tensor]]:
     for root, value in roots.items():
         if isinstance(value, Tensor):
             yield root, value
-        elif hasattr(value, "named_state") and not isinstance(value, type):
+        elif hasattr(type(value), "named_state"):
             yield from ((f"{root}.{name}", t) for name, t in value.named_state())
 
 

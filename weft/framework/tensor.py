@@ -172,6 +172,11 @@ class Tensor(Operators, FrameworkObject):
         extra = f", dtype={self.dtype}" if self.dtype not in (float32, int32) else ""
         return f"tensor({shown}{extra}{', requires_grad=True' if self.requires_grad else ''})"
 
+    def __format__(self, spec: str) -> str:
+        """As the number that it is, if it has no axes: ``f"{loss:.3f}"``."""
+        traced = current_trace() is not None and not spec
+        return format(repr(self) if self.shape or traced else self.item(), spec)
+
     def _repr_html_(self) -> str:
         from weft.framework.display import array_html, text_html
 

@@ -2,23 +2,44 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Mapping
 from typing import Any
 
 
 def map_leaves(value: Any, function: Callable[[str, Any], Any], path: str = "") -> Any:
-    """The same nest with ``function(path, leaf)`` in place of every leaf; paths look like ``batch.0.images``."""
+    """The same nest with ``function(path, leaf)`` in place of every leaf.
 
-    def inner(key: Any, part: Any) -> Any:
-        return map_leaves(part, function, f"{path}.{key}" if path else str(key))
+    Paths look like ``batch.0.images``; one that would come twice (keys 1 and "1") is followed by ``_``. Lists, tuples
+    and dictionaries of classes of their own stay what they are; other mappings become dictionaries.
+    """
+    taken: set[str] = set()
 
-    if isinstance(value, tuple) and hasattr(value, "_fields"):
-        return type(value)(*(inner(name, part) for name, part in zip(value._fields, value, strict=True)))
-    if isinstance(value, list | tuple):
-        return type(value)(inner(i, part) for i, part in enumerate(value))
-    if isinstance(value, Mapping):
-        return {key: inner(key, part) for key, part in value.items()}
-    return function(path, value)
+    def inner(path: str, part: Any) -> Any:
+        def below(key: Any, part: Any) -> Any:
+            return inner(f"{path}.{key}" if path else str(key), part)
+
+        if isinstance(part, tuple):
+            names = getattr(part, "_fields", range(len(part)))
+            return tuple.__new__(type(part), [below(name, one) for name, one in zip(names, part, strict=True)])
+        if isinstance(part, list):
+            parts = copy.copy(part)
+            parts[:] = [below(i, one) for i, one in enumerate(part)]
+            return parts
+        if isinstance(part, Mapping):
+            made = {key: below(key, one) for key, one in part.items()}
+            if type(part) is dict or not isinstance(part, dict):
+                return made
+            twin = copy.copy(part)
+            for key, one in made.items():
+                dict.__setitem__(twin, key, one)
+            return twin
+        while path in taken:
+            path += "_"
+        taken.add(path)
+        return function(path, part)
+
+    return inner(path, value)
 
 
 def leaves(value: Any, path: str = "") -> list[tuple[str, Any]]:
