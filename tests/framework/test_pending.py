@@ -225,6 +225,17 @@ def test_a_realised_tensor_does_not_keep_its_producers(counting: CountingDevice)
     assert source() is None
 
 
+def test_a_gradient_is_computed_where_its_tensor_is(numpy_device: None) -> None:
+    """Also one that depends on numbers alone."""
+    device = CountingDevice()
+    w = Tensor(np.ones(3), device=device).requires_grad_()
+    (w * 2.5 + w).sum().backward()
+    assert w.grad is not None
+    assert w.grad.tolist() == [3.5] * 3
+    assert w.grad.device is device
+    assert device.compiled == 1
+
+
 def test_a_second_backward_needs_the_history(counting: CountingDevice) -> None:
     w = tensor([2.0, 3.0], requires_grad=True)
     h = w * w

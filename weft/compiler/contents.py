@@ -7,11 +7,10 @@ is noted here, and every read asks whether its bytes still hold what it wants.
 from __future__ import annotations
 
 import bisect
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True)
-class Bytes:
+class Bytes(NamedTuple):
     """Bytes ``start`` up to and without ``end`` of a memory."""
 
     memory: str

@@ -44,6 +44,7 @@ class GraphBuilder:
         self.nodes: list[Node] = list(nodes)
         self._scalars: dict[tuple[bytes, str], int] = {}
         self._origin: str | None = None
+        self._unmoved: dict[int, int] = {}
 
     def __len__(self) -> int:
         return len(self.nodes)
@@ -106,6 +107,17 @@ class GraphBuilder:
             self._scalars[raw, wanted.name] = index
         return index
 
+    def unmoved(self, index: int) -> int:
+        """The node whose elements ``index`` repeats or shows in another shape; however it is asked for, each
+        broadcast and reshape on the way there is walked once.
+        """
+        passed = []
+        while self.nodes[index].op in ("broadcast_to", "reshape"):
+            passed.append(index)
+            index = self._unmoved.get(index, self.nodes[index].inputs[0])
+        self._unmoved.update(dict.fromkeys(passed, index))
+        return index
+
     def full(self, value: float, like: int) -> int:
         """A scalar constant of ``like``'s dtype, broadcast to its shape."""
         scalar, shape = self.constant(value, self.dtype(like)), self.shape(like)
@@ -161,23 +173,23 @@ def rewrite(graph: Graph, rule: Rule) -> Graph:
     is replaced the graph itself is returned.
     """
     builder, mapped = GraphBuilder(), list[int]()
-    for node in graph.nodes:
-        inputs = tuple(mapped[i] for i in node.inputs)
+    before, after = graph.nodes, builder.nodes
+    for node in before:
+        inputs = tuple([mapped[i] for i in node.inputs])
         with builder.origin(node.origin):
             replacement = rule(builder, node, inputs)
         if replacement is None:
-            pairs = zip(node.inputs, inputs, strict=True)
-            alike = all(_is_alike(graph.nodes[before], builder.nodes[after]) for before, after in pairs)
-            replacement = builder.retain(node, inputs) if alike else builder.copy(node, inputs)
+            for i, j in zip(node.inputs, inputs, strict=True):
+                if before[i] is not after[j] and (before[i].shape, before[i].dtype) != (after[j].shape, after[j].dtype):
+                    replacement = builder.copy(node, inputs)
+                    break
+            else:
+                replacement = builder.retain(node, inputs)
         mapped.append(replacement)
+    if mapped == list(range(len(after))) and all(map(operator.is_, before, after)):
+        return graph
     outputs = {name: mapped[i] for name, i in graph.outputs}
-    made = builder.build(outputs, {name: mapped[i] for name, i in graph.updates})
-    untouched = len(made.nodes) == len(graph.nodes) and all(map(operator.is_, made.nodes, graph.nodes))
-    return graph if untouched and made.results == graph.results else made
-
-
-def _is_alike(node: Node, other: Node) -> bool:
-    return node is other or (node.shape == other.shape and node.dtype == other.dtype)
+    return builder.build(outputs, {name: mapped[i] for name, i in graph.updates})
 
 
 def prune(graph: Graph) -> Graph:

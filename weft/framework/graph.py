@@ -94,6 +94,11 @@ class Graph:
         return tuple(i for _, i in (*self.outputs, *self.updates))
 
     @cached_property
+    def ops(self) -> frozenset[str]:
+        """The primitives that occur."""
+        return frozenset([node.op for node in self.nodes])
+
+    @cached_property
     def uses(self) -> tuple[tuple[int, ...], ...]:
         """For each node the nodes that read it, in order (twice if read twice); results are not counted."""
         users: list[list[int]] = [[] for _ in self.nodes]

@@ -318,8 +318,8 @@ def backward(loss: Expr, seed: Expr | None = None, retain_graph: bool = False) -
             order.append(_scalar(constant_value(node), node.dtype))
             continue
         order.append(Expr(
-            node.op, operands, node.attrs, node.shape, node.dtype, device=_common_device(node.op, operands),
-            trace=_common_trace(operands), origin=node.origin,
+            node.op, operands, node.attrs, node.shape, node.dtype,
+            device=_common_device(node.op, operands) or loss.device, trace=_common_trace(operands), origin=node.origin,
         ))
     CLOCK.now += len(builder) - start
     if not retain_graph:

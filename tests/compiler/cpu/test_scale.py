@@ -5,6 +5,7 @@ Work is counted in calls, which do not depend on the machine.
 
 from __future__ import annotations
 
+import functools
 import gc
 import random
 import sys
@@ -15,6 +16,8 @@ from weakref import WeakValueDictionary
 import numpy as np
 import pytest
 
+from weft.compiler.passes.algebra import algebra
+from weft.compiler.passes.constant_folding import constant_folding
 from weft.compiler.passes.fusion import MAX_NODES, fusion_groups
 from weft.compiler.targets.cpu import lower, program
 from weft.compiler.targets.cpu.device import CpuDevice
@@ -146,6 +149,21 @@ def test_the_work_of_compiling_grows_linearly(kind: str, monkeypatch: pytest.Mon
     )
     assert third - second < 1.25 * (second - first)
     assert kernels[2] < 1.5 * kernels[1] + 20
+
+
+@pytest.mark.parametrize("simplify", [constant_folding, algebra])
+def test_a_long_chain_of_moves_is_walked_once_however_many_read_it(simplify: Callable[[Graph], Graph]) -> None:
+    def stairs(n: int) -> Graph:
+        b = GraphBuilder()
+        step = total = b.input("x", (1,), "float32")
+        for i in range(n):
+            step = b.apply("broadcast_to" if i % 2 else "reshape", step, shape=(1,) * (i % 2 + 1))
+            step = b.apply("reshape", step, shape=(1,))
+            total = b.apply("add", total, step)
+        return b.build({"y": total})
+
+    first, second = (calls(functools.partial(simplify, stairs(n))) for n in (400, 800))
+    assert second < 2.2 * first
 
 
 @pytest.mark.parametrize("kind", GRAPHS)

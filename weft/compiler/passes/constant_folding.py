@@ -42,9 +42,7 @@ def _fold(builder: GraphBuilder, node: Node, inputs: tuple[int, ...]) -> int | N
 
 def scalar_value(builder: GraphBuilder, index: int) -> Array | None:
     """The one value, a zero-dimensional array, that every element of a node is known to have; else None."""
-    node = builder[index]
-    while node.op in ("broadcast_to", "reshape"):
-        node = builder[node.inputs[0]]
+    node = builder[builder.unmoved(index)]
     if node.op == "constant" and node.size == 1:
         return constant_value(node).reshape(())
     return None

@@ -16,7 +16,7 @@ from weft.framework.graph import Graph, Node
 
 def quantised_bias(graph: Graph) -> Graph:
     """The graph with every such bias in integers. Equal scales must be one node (common subexpressions)."""
-    return prune(rewrite(graph, _rule))
+    return prune(rewrite(graph, _rule)) if "dequantise" in graph.ops else graph
 
 
 def _product(builder: GraphBuilder, node: Node) -> tuple[int, Scale] | None:

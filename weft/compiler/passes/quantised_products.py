@@ -15,7 +15,7 @@ from weft.framework.graph import Graph, Node
 
 def quantised_products(graph: Graph) -> Graph:
     """The graph with every such product in integers."""
-    return prune(rewrite(graph, _rule))
+    return prune(rewrite(graph, _rule)) if "dequantise" in graph.ops else graph
 
 
 def _dequantised(builder: GraphBuilder, index: int) -> tuple[int, Scale] | None:

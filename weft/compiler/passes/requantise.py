@@ -16,7 +16,7 @@ from weft.framework.graph import Graph, Node
 
 def requantise(graph: Graph) -> Graph:
     """The graph without a detour through dequantised values between two integer layers."""
-    return prune(rewrite(graph, _rule))
+    return prune(rewrite(graph, _rule)) if "quantise" in graph.ops else graph
 
 
 def _rectified(builder: GraphBuilder, index: int) -> int | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from weft.compiler.targets.cpu.loops import Loop, Window
+from weft.compiler.targets.cpu.loops import Loop, Store, Window
 from weft.compiler.targets.cpu.lower import Lowered
 from weft.compiler.targets.cpu.memory import Lifetime, MemoryPlan, plan_memory
 from weft.compiler.targets.cpu.program import Gemm, Step
@@ -14,7 +14,7 @@ from weft.framework.dtypes import DTYPES
 
 def reads(step: Step) -> tuple[Window, ...]:
     """Every window that a step reads."""
-    return (step.a, step.b) if isinstance(step, Gemm) else tuple(step.loads)
+    return (step.a, step.b) if isinstance(step, Gemm) else step.loads
 
 
 def writes(step: Step) -> tuple[Window, ...]:
@@ -75,12 +75,12 @@ def same_place(a: Window, b: Window) -> bool:
 
 def _renamed(step: Step, moved: Mapping[int, int]) -> Step:
     def window(w: Window) -> Window:
-        return replace(w, buffer=moved[w.buffer]) if w.buffer in moved else w
+        return w._replace(buffer=moved[w.buffer]) if w.buffer in moved else w
 
     if isinstance(step, Gemm):
         return Gemm(window(step.a), window(step.b), window(step.out))
-    stores = tuple(replace(s, window=window(s.window)) for s in step.stores)
-    return replace(step, loads=tuple(map(window, step.loads)), stores=stores)
+    stores = tuple(Store(s.slot, window(s.window), s.combine) for s in step.stores)
+    return Loop(step.shape, tuple(map(window, step.loads)), step.body, stores)
 
 
 def _spans(lowered: Lowered) -> dict[int, _Span]:

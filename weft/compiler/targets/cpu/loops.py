@@ -7,8 +7,7 @@ the innermost runs along memory; `emit` (in `emit.py`) turns it into LLVM IR.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from weft.framework.dtypes import DTYPES
 
@@ -16,8 +15,7 @@ Combine = Literal["sum", "max", "min"]
 """How a reduction merges two values."""
 
 
-@dataclass(frozen=True)
-class Window:
+class Window(NamedTuple):
     """A strided view of a buffer.
 
     Attributes:
@@ -35,8 +33,7 @@ class Window:
     offset: int = 0
 
 
-@dataclass(frozen=True)
-class Scalar:
+class Scalar(NamedTuple):
     """One operation of the loop's body. Slots number the loads first, then the body's results in order.
 
     Attributes:
@@ -54,8 +51,7 @@ class Scalar:
     value: Any = None
 
 
-@dataclass(frozen=True)
-class Store:
+class Store(NamedTuple):
     """What a slot's value goes to. With `combine`  the window's stride is zero along
     the dimensions that are reduced away."""
 
@@ -64,8 +60,7 @@ class Store:
     combine: Combine | None = None
 
 
-@dataclass(frozen=True)
-class Loop:
+class Loop(NamedTuple):
     """A loop nest over `shape`; every window has that shape."""
 
     shape: tuple[int, ...]
@@ -100,18 +95,17 @@ def normalise(loop: Loop) -> Loop:
         return tuple(strides[g[-1]] for g in merged)
 
     def window(w: Window) -> Window:
-        return replace(w, shape=shape, strides=walk(w.strides))
+        return Window(w.buffer, w.dtype, shape, walk(w.strides), w.offset)
 
     return Loop(
         shape,
         tuple(window(w) for w in loop.loads),
-        tuple(replace(op, value=(walk(op.value[0]), op.value[1])) if op.op == "index" else op for op in loop.body),
-        tuple(replace(s, window=window(s.window)) for s in loop.stores),
+        tuple(op._replace(value=(walk(op.value[0]), op.value[1])) if op.op == "index" else op for op in loop.body),
+        tuple(Store(s.slot, window(s.window), s.combine) for s in loop.stores),
     )
 
 
-@dataclass(frozen=True)
-class Argument:
+class Argument(NamedTuple):
     """A pointer that a step is given: a buffer's, moved on by `offset` bytes."""
 
     buffer: int
@@ -129,14 +123,13 @@ def renumber(windows: Sequence[Window]) -> tuple[list[Window], tuple[Argument, .
         first[w.buffer] = min(w.offset, first.get(w.buffer, w.offset))
     number = {buffer: n for n, buffer in enumerate(first)}
     size = {w.buffer: DTYPES[w.dtype].itemsize for w in windows}
-    moved = [replace(w, buffer=number[w.buffer], offset=w.offset - first[w.buffer]) for w in windows]
+    moved = [Window(number[w.buffer], w.dtype, w.shape, w.strides, w.offset - first[w.buffer]) for w in windows]
     return moved, tuple(Argument(buffer, start * size[buffer]) for buffer, start in first.items())
 
 
 def renumbered(loop: Loop) -> tuple[Loop, tuple[Argument, ...]]:
-    """The normalised loop with its windows renumbered."""
-    loop = normalise(loop)
+    """The loop with its windows renumbered."""
     windows, arguments = renumber([*loop.loads, *(s.window for s in loop.stores)])
-    stores = zip(loop.stores, windows[len(loop.loads) :], strict=True)
-    loads = tuple(windows[: len(loop.loads)])
-    return replace(loop, loads=loads, stores=tuple(replace(s, window=w) for s, w in stores)), arguments
+    written = zip(loop.stores, windows[len(loop.loads) :], strict=True)
+    stores = tuple(Store(s.slot, w, s.combine) for s, w in written)
+    return Loop(loop.shape, tuple(windows[: len(loop.loads)]), loop.body, stores), arguments

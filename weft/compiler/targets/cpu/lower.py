@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, TypeVar
 
 import numpy as np
@@ -152,7 +152,7 @@ class _Lowering:
             node = self.graph.nodes[i]
             operands = tuple(
                 local[s] if s in local
-                else replace(view, buffer=0, offset=0) if isinstance(view := self.views[s], Window)
+                else view._replace(buffer=0, offset=0) if isinstance(view := self.views[s], Window)
                 else repr(view)  # 0.0 and -0.0 are equal, but other numbers
                 for s in node.inputs
             )
@@ -265,10 +265,10 @@ class _Lowering:
         for view, missing in ((a, -1), (b, -3)):
             strides = list(view.strides)
             strides.insert(len(space) + missing, 0)
-            slot = body.operand(replace(view, shape=space, strides=tuple(strides)))
+            slot = body.operand(view._replace(shape=space, strides=tuple(strides)))
             slots.append(body.compute("cast", (slot,), node.dtype.name, view.dtype))
         product = body.compute("mul", tuple(slots), node.dtype.name, node.dtype.name)
-        out = replace(target, shape=space, strides=(*target.strides[:-1], 0, target.strides[-1]))
+        out = target._replace(shape=space, strides=(*target.strides[:-1], 0, target.strides[-1]))
         self.steps.append(body.loop([Store(product, out, "sum")]))
         return target
 
@@ -296,11 +296,11 @@ class _Body:
     def __init__(self, shape: Shape) -> None:
         self.shape = shape
         self.entries: list[Window | Scalar] = []
-        self.known: dict[str, int] = {}
+        self.known: dict[Window | str, int] = {}
 
     def operand(self, view: View) -> int:
         """The number of a value read from a view of the loop's shape."""
-        key = repr(view)  # not the view itself: 0.0 and -0.0 are equal, but other numbers
+        key = view if isinstance(view, Window) else repr(view)  # 0.0 and -0.0 are equal, but other numbers
         if key not in self.known:
             assert view.shape == self.shape
             self.known[key] = len(self.entries)
@@ -320,8 +320,8 @@ class _Body:
         return Loop(
             self.shape,
             tuple(e for e in self.entries if isinstance(e, Window)),
-            tuple(replace(e, args=tuple(slot[a] for a in e.args)) for e in self.entries if isinstance(e, Scalar)),
-            tuple(replace(s, slot=slot[s.slot]) for s in stores),
+            tuple(e._replace(args=tuple(slot[a] for a in e.args)) for e in self.entries if isinstance(e, Scalar)),
+            tuple(Store(slot[s.slot], s.window, s.combine) for s in stores),
         )
 
 
@@ -339,8 +339,7 @@ V = TypeVar("V", Window, View)
 
 def _transposed(view: V) -> V:
     """The view with its last two dimensions exchanged."""
-    return replace(
-        view,
+    return view._replace(
         shape=(*view.shape[:-2], view.shape[-1], view.shape[-2]),
         strides=(*view.strides[:-2], view.strides[-1], view.strides[-2]),
     )
@@ -353,4 +352,4 @@ def _spread(target: Window, node: Node, space: Shape, attrs: dict[str, Any] | No
     strides = [0] * len(space)
     for d, stride in zip(kept, target.strides, strict=True):
         strides[d] = 0 if d in attrs["axes"] else stride
-    return replace(target, shape=space, strides=tuple(strides))
+    return target._replace(shape=space, strides=tuple(strides))

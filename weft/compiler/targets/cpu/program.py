@@ -12,6 +12,7 @@ import hashlib
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 from weakref import WeakValueDictionary
 
 from llvmlite import ir
@@ -19,14 +20,13 @@ from llvmlite import ir
 from weft.compiler.targets.cpu.blas import NO_TRANSPOSE, ROW_MAJOR, TRANSPOSE, Sgemm
 from weft.compiler.targets.cpu.emit import counted, counted_to, emit_loop, i64
 from weft.compiler.targets.cpu.functions import F32
-from weft.compiler.targets.cpu.loops import Argument, Loop, Window, renumber, renumbered
+from weft.compiler.targets.cpu.loops import Argument, Loop, Window, normalise, renumber, renumbered
 from weft.compiler.targets.cpu.native import NativeModule, compile_module, new_module
 
 POINTER = ir.IntType(8).as_pointer()
 
 
-@dataclass(frozen=True)
-class Gemm:
+class Gemm(NamedTuple):
     """out = a · b over the last two dimensions, float32; transposed operands are windows with swapped strides.
 
     `a` is [batch…, M, K], `b` [batch…, K, N], `out` [batch…, M, N] and contiguous in its last dimension.
@@ -74,14 +74,17 @@ class Schedule:
 def compile_steps(steps: Sequence[Step], sgemm: Sgemm | None) -> Schedule:
     """Machine code for every step. `sgemm` may be None where no step is a Gemm."""
     shared = [_shared(step) for step in steps]
-    # By text, since 0.0 and -0.0 are equal but other constants.
-    keys = [hashlib.sha256(repr(step).encode()).digest() for step, _ in shared]
+    # By text, since 0.0 and -0.0 are equal but other constants. Each text is brought into normal form once.
+    texts = [repr(step) for step, _ in shared]
+    normal = {text: _normal(step) for text, (step, _) in dict(zip(texts, shared, strict=True)).items()}
+    hashed = {text: hashlib.sha256(repr(step).encode()).digest() for text, step in normal.items()}
+    keys = [hashed[text] for text in texts]
     known: dict[bytes, Kernel | None] = {key: _KERNELS.get(key) for key in keys}
     module, names = new_module("kernels"), dict[bytes, str]()
-    for key, (step, arguments) in zip(keys, shared, strict=True):
+    for text, key, (_, arguments) in zip(texts, keys, shared, strict=True):
         if known[key] is None and key not in names:
             names[key] = f"kernel{len(names)}"
-            _emit(module, names[key], step, len(arguments), sgemm)
+            _emit(module, names[key], normal[text], len(arguments), sgemm)
     if names:
         native = compile_module(module)
         for key, name in names.items():
@@ -91,11 +94,16 @@ def compile_steps(steps: Sequence[Step], sgemm: Sgemm | None) -> Schedule:
 
 
 def _shared(step: Step) -> tuple[Step, tuple[Argument, ...]]:
-    """The step in the form that equal ones share, and what pointers it is given."""
+    """The step without the places of its operands, and what pointers it is given."""
     if isinstance(step, Loop):
         return renumbered(step)
     windows, arguments = renumber((step.a, step.b, step.out))
     return Gemm(*windows), arguments
+
+
+def _normal(step: Step) -> Step:
+    """The form that steps of the same work share."""
+    return normalise(step) if isinstance(step, Loop) else step
 
 
 def _emit(module: ir.Module, name: str, step: Step, count: int, sgemm: Sgemm | None) -> None:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from weft.compiler.targets.cpu.loops import Window
 from weft.framework.graph import Node
 from weft.framework.primitives.base import Shape
 
 
-@dataclass(frozen=True)
-class Number:
+class Number(NamedTuple):
     """One number, the same at every index. `dtype` by name."""
 
     value: float | int | bool
@@ -20,8 +19,7 @@ class Number:
     strides: tuple[int, ...]
 
 
-@dataclass(frozen=True)
-class Index:
+class Index(NamedTuple):
     """int32: the linear position given by `strides` and `offset`; what `iota` and moves of it give."""
 
     shape: Shape
@@ -47,20 +45,20 @@ def move(view: View, node: Node) -> View | None:
     """The operand's view as movement `node` sees it, or None where no strides describe that."""
     if node.op == "reshape":
         strides = reshaped(view.shape, view.strides, node.shape)
-        return None if strides is None else replace(view, shape=node.shape, strides=strides)
+        return None if strides is None else view._replace(shape=node.shape, strides=strides)
     if node.op == "permute":
-        return replace(view, shape=node.shape, strides=tuple(view.strides[axis] for axis in node.attr("order")))
+        return view._replace(shape=node.shape, strides=tuple(view.strides[axis] for axis in node.attr("order")))
     if node.op == "broadcast_to":
         new = len(node.shape) - len(view.shape)
         kept = zip(view.strides, view.shape, node.shape[new:], strict=True)
         strides = (0,) * new + tuple(0 if have != want else stride for stride, have, want in kept)
-        return replace(view, shape=node.shape, strides=strides)
+        return view._replace(shape=node.shape, strides=strides)
     if node.op == "slice":
         strides = tuple(s * step for s, step in zip(view.strides, node.attr("steps"), strict=True))
         if isinstance(view, Number):
-            return replace(view, shape=node.shape, strides=strides)
+            return view._replace(shape=node.shape, strides=strides)
         start = sum(s * first for s, first in zip(view.strides, node.attr("starts"), strict=True))
-        return replace(view, shape=node.shape, strides=strides, offset=view.offset + start)
+        return view._replace(shape=node.shape, strides=strides, offset=view.offset + start)
     return None
 
 
