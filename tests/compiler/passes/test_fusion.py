@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from weft.compiler.fuzz.graphs import random_graph
-from weft.compiler.passes.fusion import fusion_groups, index_space
+from weft.compiler.passes.fusion import MAX_NODES, fusion_groups, index_space
 from weft.framework.builder import GraphBuilder
 
 PRODUCT = {"transpose_a": False, "transpose_b": False, "accumulate": "float32"}
@@ -76,3 +76,18 @@ def test_long_graphs_need_no_recursion() -> None:
     for n in range(20_000):
         y = b.apply("add", y, x) if n % 3 else b.apply("sum", b.apply("exp", y), axes=(), keepdims=False)
     assert len(fusion_groups(b.build({"y": y}))) > 5_000
+
+
+def test_a_full_group_takes_no_other() -> None:
+    b = GraphBuilder()
+    chains = []
+    for name in "xyz":
+        value = b.input(name, (2,), "float32")
+        for _ in range(MAX_NODES // 2):
+            value = b.apply("exp", value)
+        chains.append(value)
+    both = b.apply("add", chains[0], chains[1])
+    graph = b.build({"y": b.apply("mul", both, chains[2])})
+    loops = [group for group in fusion_groups(graph) if group.space is not None and len(group.nodes) > 1]
+    # Each of the two nodes takes one chain; a second one would be a node too many.
+    assert [len(group.nodes) for group in loops] == [MAX_NODES // 2, MAX_NODES // 2 + 1, MAX_NODES // 2 + 1]

@@ -124,10 +124,16 @@ ALGEBRA: dict[str, tuple[Build, str | None]] = {
         lambda b, x: b.apply("permute", b.apply("permute", x, order=(1, 0)), order=(1, 0)), ""),
     "a transpose becomes a flag": (
         lambda b, x: b.apply("matmul", x, b.apply("permute", x, order=(1, 0)), **PRODUCT), "matmul"),
+    "a choice by not c is the other choice by c": (
+        lambda b, x: b.apply("select", b.apply("not", b.apply("lt", x, b.full(3, like=x))), x, b.full(3, like=x)),
+        "constant broadcast_to lt broadcast_to select"),
     "x + 0 turns -0 into 0": (number("add", 0.0), None),
     "0 - x is not -x": (number("sub", 0.0, left=True), None),
     "x * 0 is not 0": (number("mul", 0.0), None),
     "x / 3 is not x * (1/3)": (number("div", 3.0), None),
+    "1 / 2^127 is no normal number": (number("div", 2.0**127), None),
+    "2^-127 is no normal number": (number("div", 2.0**-127), None),
+    "x / inf is not x * 0": (number("div", float("inf")), None),
     "narrowing stays": (
         lambda b, x: b.apply("cast", b.apply("cast", x, dtype="bfloat16"), dtype="float32"), None),
 }  # fmt: skip

@@ -9,7 +9,7 @@ import pytest
 
 from tests.compiler.passes.test_passes import PRODUCT, check
 from weft.compiler.passes import pipeline
-from weft.compiler.passes.scales import Scale, scale_of
+from weft.compiler.passes.scales import Scale, scale_of, spread
 from weft.framework import reference
 from weft.framework.builder import GraphBuilder
 from weft.framework.graph import Graph
@@ -174,10 +174,30 @@ def _bytes_again(b: GraphBuilder) -> int:
     return b.apply("quantise", b.apply("dequantise", a, scalar(b, "s", a)), scalar(b, "m", a))
 
 
+def _a_multiplier_for_each_column(b: GraphBuilder) -> int:
+    a, m = b.input("a", (2, 4), "int32"), b.input("m", (4,), "float32")
+    real = b.apply("dequantise", a, scalar(b, "s", a))
+    return b.apply("quantise", real, b.apply("broadcast_to", m, shape=(2, 4)))
+
+
+def _sums_of_a_scale_for_each_row(b: GraphBuilder) -> int:
+    a = b.input("a", (2, 4), "int32")
+    return b.apply("quantise", b.apply("dequantise", a, per_row(b, "s", a)), scalar(b, "m", a))
+
+
+def _a_computed_bias(b: GraphBuilder) -> int:
+    """Its numbers may be larger than a given bias's, so that the sum could be as large as an int32 is."""
+    a, s = integer_product(b), b.input("s", (4,), "float32")
+    twice = b.apply("add", *[b.input("bias", (4,), "int32")] * 2)
+    real = b.apply("dequantise", a, b.apply("broadcast_to", s, shape=(2, 4)))
+    return b.apply("add", real, b.apply("broadcast_to", b.apply("dequantise", twice, s), shape=(2, 4)))
+
+
 @pytest.mark.parametrize(
     "write",
     [_two_scales_on_one_side, _scale_along_k, _one_float_operand, _integers_of_32_bits, _other_scales,
-     _two_products_of_one_scale, _two_rows_of_one_scale, _a_whole_matrix_of_its_scale, _maximum_with_one, _bytes_again],
+     _two_products_of_one_scale, _two_rows_of_one_scale, _a_whole_matrix_of_its_scale, _maximum_with_one, _bytes_again,
+     _a_multiplier_for_each_column, _sums_of_a_scale_for_each_row, _a_computed_bias],
 )  # fmt: skip
 def test_what_does_not_fit_stays(write: Callable[[GraphBuilder], int]) -> None:
     b = GraphBuilder()
@@ -234,3 +254,12 @@ def test_scales_behind_views() -> None:
     assert scale_of(b, b.apply("broadcast_to", one, shape=(3, 4))) == Scale(one, None)
     assert scale_of(b, b.apply("reshape", b.apply("broadcast_to", s, shape=(3, 4)), shape=(2, 6))) is None
     assert scale_of(b, square) is None
+
+
+def test_a_scale_that_lies_in_a_row_of_two_dimensions_is_spread_to_the_last_axis() -> None:
+    b = GraphBuilder()
+    s = b.input("s", (1, 4), "float32")
+    assert scale_of(b, b.apply("broadcast_to", s, shape=(3, 4))) == Scale(s, 1)
+    wide = b[spread(b, Scale(s, 1), (2, 3, 4))]
+    assert (wide.op, wide.shape) == ("broadcast_to", (2, 3, 4))
+    assert (b[wide.inputs[0]].op, b[wide.inputs[0]].shape, b[wide.inputs[0]].inputs) == ("reshape", (4,), (s,))
