@@ -120,6 +120,18 @@ def test_every_field_kind_has_a_text() -> None:
         (".meta a 1 2", ".meta: '2': after the JSON only a comment"),
         (".machine edu dim=9", ".machine: dim = 9: must be a power of two"),
         (".machine eduu", "no machine 'eduu'"),
+        (".machine", ".machine needs a preset or a machine file"),
+        (".machine edu dim", ".machine: 'dim': a change is written key=value"),
+        (".machine edu dim.x=4", ".machine: unknown key 'dim.x'"),
+        (".entry", ".entry needs one address"),
+        (".entry 0 1", ".entry needs one address"),
+        (".buffer x output int8 4x0 @0", ".buffer: shape 4x0: sizes must be at least 1, such as 4x8, or scalar"),
+        (".buffer x output int8 4 @0 step=8", ".buffer: 'step=8': after the address only pitch=BYTES"),
+        (".data 0", ".data is written: .data ADDRESS hex DIGITS, or .data ADDRESS DTYPE VALUES"),
+        (".data 0 int9 1", ".data: form int9: must be one of hex, float32"),
+        (".data 0 float32 1e39", ".data float32: a value is not one of float32"),
+        (".entry 99999999999999999999", ".entry = 99999999999999999999: must be an integer of at most 64 bits"),
+        ("vector imm=1e39", "vector: imm = 1e39: is beyond the fp32 range"),
         ('.buffer "x', "a double quote is never closed"),
     ],
 )
@@ -128,6 +140,33 @@ def test_errors_name_the_line_and_the_remedy(line: str, message: str) -> None:
         assemble(f".machine edu\n\n{line}\nhalt\n", "prog.s")
     assert str(error.value).startswith("prog.s:3: ")
     assert message in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "message"),
+    [
+        (".buffer x input int8 4 @0x2000", ".buffer x state int8 4 @0x3000",
+         "prog.s:3: .buffer: there is a buffer 'x' already"),
+        (".data 0x2000 hex 01", ".data 0x2000 hex 00", "prog.s:3: .data: there is a segment at 0x2000 already"),
+    ],
+)  # fmt: skip
+def test_names_and_places_are_given_once(first: str, second: str, message: str) -> None:
+    with pytest.raises(AssemblyError) as error:
+        assemble(f".machine edu\n{first}\n{second}\nhalt\n", "prog.s")
+    assert str(error.value) == message
+
+
+def test_a_machine_line_may_name_it_and_choose_its_types_and_gives_way_to_the_callers() -> None:
+    text = ".machine edu name=mine types=int8\nhalt\n"
+    machine = assemble(text).machine
+    assert (machine.name, machine.types) == ("mine", ("int8",))
+    assert assemble(text, machine=load("nano")).machine == load("nano")
+
+
+@pytest.mark.parametrize(("text", "bits"), [("-1", 0xFFFFFFFF), ("1.0", 0x3F800000), ("-inf", 0xFF800000)])
+def test_an_immediate_is_bits_a_negative_integer_or_a_float(text: str, bits: int) -> None:
+    vector = assemble(f".machine edu\nvector d=acc[0] x=acc[0] lanes=1 imm={text}\nhalt\n").instructions[0]
+    assert vector["imm"] == bits
 
 
 def test_a_program_needs_a_machine_and_an_instruction(tmp_path: Path) -> None:
