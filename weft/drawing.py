@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
+
+from weft.base.children import end_group
 
 _COMMAND = "from weft.drawing import work; work()"
 
@@ -101,9 +102,7 @@ class Drawing:
     def _stop(self) -> None:
         worker, self._worker = self._worker, None
         if worker is not None:
-            if hasattr(os, "killpg"):  # with what it has forked
-                with suppress(OSError):
-                    os.killpg(worker.pid, signal.SIGKILL)
+            end_group(worker.pid)  # with what it has forked
             worker.kill()
             with suppress(OSError), worker:  # waits, and closes the pipes, one of which may hold unsent text
                 pass

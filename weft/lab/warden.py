@@ -14,6 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from weft.base.children import end_group
 from weft.base.limits import Limit
 from weft.lab.limits import MEMORY, PROCESSES
 
@@ -63,9 +64,7 @@ class Warden:
     def end(self) -> None:
         """End all of them, those too that are being started meanwhile."""
         for _ in range(_ROUNDS):
-            if hasattr(os, "killpg"):
-                with suppress(ProcessLookupError, PermissionError):
-                    os.killpg(self.leader, signal.SIGKILL)
+            end_group(self.leader)
             left = self.members()
             for number in left:
                 with suppress(ProcessLookupError, PermissionError):

@@ -13,10 +13,11 @@ from importlib import metadata, resources
 from pathlib import Path
 
 from weft.base.cache.keeper import Keeper, digest, keeper, keepers, own
+from weft.base.children import Children
 from weft.base.errors import MissingToolError, WeftError
 from weft.isa.machine import Machine
 from weft.sim.rtl import sharing
-from weft.sim.rtl.toolchain import Running, Toolchain, compile_all, find_toolchain, link, verilate
+from weft.sim.rtl.toolchain import Toolchain, compile_all, find_toolchain, link, verilate
 
 PREFIX = "Vweft"
 VERILATOR_FLAGS = (
@@ -162,7 +163,7 @@ def _made(tools: Toolchain, machine: Machine, variant: Variant, work: Path) -> t
     """The design's digest and the library's content, built in the empty folder ``work``."""
     # The runtime is compiled while the design is elaborated, which keeps one core busy.
     with ThreadPoolExecutor(1) as pool:
-        running = Running()
+        running = Children()
         runtime = pool.submit(_runtime, tools, variant, work, running)
         try:
             verilog = _verilog(machine)
@@ -200,7 +201,7 @@ def _includes(tools: Toolchain) -> list[str]:
     return [f"-I{include}", f"-I{include / 'vltstd'}"]
 
 
-def _runtime(tools: Toolchain, variant: Variant, work: Path, running: Running) -> list[Path]:
+def _runtime(tools: Toolchain, variant: Variant, work: Path, running: Children) -> list[Path]:
     """The objects of Verilator's own library, which all models of a kind share, in ``work``."""
     places = [work / f"{Path(name).stem}.o" for name in variant.runtime]
     names = [f"{digest(tools.versions, variant.compiler, HOT, name)}.o" for name in variant.runtime]

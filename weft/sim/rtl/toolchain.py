@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import functools
 import importlib.util
 import os
@@ -10,44 +9,15 @@ import platform
 import re
 import shlex
 import shutil
-import signal
 import subprocess
 import sys
-import threading
 from collections.abc import Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from weft.base.children import Children
 from weft.base.errors import MissingToolError
-
-
-class Running:
-    """The processes of a build, each with a group of its own; after ``end`` none is begun."""
-
-    def __init__(self) -> None:
-        self._processes: list[subprocess.Popen[str]] = []
-        self._lock, self._ended = threading.Lock(), False
-
-    def begin(self, command: Sequence[str], **how: Any) -> subprocess.Popen[str]:
-        """Start a process. Raises OSError."""
-        with self._lock:
-            if self._ended:
-                raise InterruptedError(errno.EINTR, "the build was given up")
-            process = subprocess.Popen(command, process_group=0, text=True, **how)
-            self._processes.append(process)
-            return process
-
-    def end(self) -> None:
-        """Kill what is running, and what it has started."""
-        with self._lock:
-            self._ended = True
-            for process in self._processes:
-                if process.poll() is None:
-                    with suppress(OSError):
-                        os.killpg(process.pid, signal.SIGKILL)
 
 
 @dataclass(frozen=True)
@@ -116,11 +86,11 @@ def run(
     what: str,
     environment: dict[str, str] | None = None,
     cwd: Path | None = None,
-    running: Running | None = None,
+    running: Children | None = None,
 ) -> str:
     """Run a tool, as one of ``running``, and return what it printed; raise MissingToolError with its last lines if it
     fails."""
-    held = running or Running()
+    held = running or Children()
     try:
         process = held.begin(
             command,
@@ -129,13 +99,14 @@ def run(
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
+            text=True,
             errors="replace",
         )
     except OSError as problem:
         raise MissingToolError(f"{what} cannot be run: {command[0]}: {problem.strerror or problem}") from problem
     with process:
         try:
-            printed = process.communicate()[0]
+            printed: str = process.communicate()[0]
         except BaseException:  # Ctrl-C, which does not reach another group
             held.end()
             raise
@@ -151,14 +122,14 @@ def verilate(tools: Toolchain, arguments: Sequence[str], cwd: Path) -> str:
 
 
 def compile_all(
-    tools: Toolchain, jobs: Sequence[tuple[Path, Sequence[str]]], cwd: Path, running: Running | None = None
+    tools: Toolchain, jobs: Sequence[tuple[Path, Sequence[str]]], cwd: Path, running: Children | None = None
 ) -> list[Path]:
     """Compile (source, flags) pairs to objects, one process per core; largest first, so that cores finish together.
 
     ``running`` holds the processes meanwhile, for whoever has to end them.
     """
 
-    held = running or Running()
+    held = running or Children()
 
     def one(job: tuple[Path, Sequence[str]]) -> Path:
         source, flags = job
