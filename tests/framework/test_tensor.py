@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import gc
+from typing import Any
 
 import numpy as np
 import pytest
@@ -239,3 +240,22 @@ def test_a_deep_copy_has_its_own_value_gradient_and_history() -> None:
     with pytest.raises(GradientError, match=r"test_tensor.py:\d+: .*has history, so copy it with .detach"):
         copy.deepcopy(x * 2)
     assert copy.deepcopy((x * 2).detach()).tolist() == [2, 4]
+
+
+@pytest.mark.parametrize(
+    ("gradient", "error", "message"),
+    [
+        (np.ones(2, np.float32), DTypeError, "a gradient is a tensor or None, not a ndarray"),
+        (3.0, DTypeError, "a gradient is a tensor or None, not a float"),
+        (tensor([1.0]), ShapeError, r"the gradient of float32\[2\] is of that shape and type, not float32\[1\]"),
+        (tensor([1, 2]), DTypeError, r"the gradient of float32\[2\] is of that shape and type, not int32\[2\]"),
+    ],
+)
+def test_only_a_tensor_like_it_is_a_gradient(gradient: Any, error: type[Exception], message: str) -> None:
+    x = tensor([1.0, 2.0], requires_grad=True)
+    with pytest.raises(error, match=rf"test_tensor.py:\d+: {message}"):
+        x.grad = gradient
+    x.grad = tensor([1.0, 1.0])
+    (x * 2).sum().backward()
+    assert x.grad.tolist() == [3, 3]
+    x.grad = None

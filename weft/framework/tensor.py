@@ -72,8 +72,7 @@ class Tensor(Operators, FrameworkObject):
             self.requires_grad_()
 
     def _start(self, expression: Expr) -> None:
-        self.grad: Tensor | None = None
-        self._storage, self._seen_as = Storage(expression), None
+        self._grad, self._storage, self._seen_as = None, Storage(expression), None
         self._storage.root = weakref.ref(self)
         wait(self)
 
@@ -105,7 +104,7 @@ class Tensor(Operators, FrameworkObject):
         """This tensor moved by ``op``, of the same storage."""
         self._read()  # captured, if a trace runs
         seen = Tensor.__new__(Tensor)
-        seen.grad, seen._storage = None, self._storage
+        seen._grad, seen._storage = None, self._storage
         seen._seen_as = stepped(self._seen_as, self._storage, op, attrs)
         seen._await()
         return seen
@@ -122,7 +121,7 @@ class Tensor(Operators, FrameworkObject):
     def _rooted(self) -> Tensor:
         """A tensor that is no view, for a storage that only views are left of."""
         root = Tensor.__new__(Tensor)
-        root.grad, root._storage, root._seen_as = None, self._storage, None
+        root._grad, root._storage, root._seen_as = None, self._storage, None
         root._storage.root = weakref.ref(root)
         return root
 
