@@ -213,6 +213,37 @@ def test_show(weft: Weft) -> None:
     assert weft("show", "1").out == "# Sums\n\nSee [the page](../../docs/page.md).\n"
 
 
+@pytest.mark.parametrize(
+    ("file", "words"),
+    [
+        ("1-sums/README.md", ("show", "1")),
+        ("1-sums/README.md", ("init", "1", "new")),
+        ("1-sums/README.md", ("export", "-o", "out")),
+        ("README.md", ("export", "-o", "out")),
+        ("1-sums/sums.py", ("list",)),
+        ("1-sums/lab.toml", ("list",)),
+        ("common/numbers_given.py", ("init", "1", "new")),
+        ("lock.toml", ("check", "--solution", "1")),
+    ],
+)
+def test_a_text_of_the_tree_that_is_none_is_named(
+    file: str, words: tuple[str, ...], weft: Weft, tree: Path, tmp_path: Path
+) -> None:
+    (tree / file).write_bytes(b"caf\xe9\n")
+    outcome = weft(*words)
+    assert outcome.code == 2
+    assert f"{Path(file).name}: cannot be read as text: " in outcome.err, outcome.err
+    assert len(outcome.err.splitlines()) == 1
+
+
+def test_a_hint_for_a_file_that_is_no_text(weft: Weft, tmp_path: Path) -> None:
+    weft("init", "1", "mine")
+    (tmp_path / "home/mine/sums.py").write_bytes(b"caf\xe9\n")
+    outcome = weft("hint", "1")
+    assert outcome.code == 2
+    assert "your files cannot be run: sums.py: not UTF-8 text" in outcome.err
+
+
 def test_reset(weft: Weft, tmp_path: Path) -> None:
     weft("init", "1", "mine")
     write_hole(tmp_path / "home/mine", "total", TOTAL)

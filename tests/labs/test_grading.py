@@ -332,6 +332,52 @@ def test_a_missing_or_unreadable_file_is_named(lab: Lab, tmp_path: Path) -> None
     assert "null bytes" in str(read_sources(lab, tmp_path)[1][0])
 
 
+ENDLESS = {
+    "-": "-" * 200_000 + "1", "attributes": "a" + ".b" * 100_000, "sums": "1" + "+1" * 100_000,
+    "branches": "if a: pass\n" + "elif a: pass\n" * 50_000, "not": "not " * 5000 + "a",
+    "lambdas": "lambda:" * 3000 + "1",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("text", ENDLESS.values(), ids=ENDLESS)
+def test_code_that_is_too_deep_is_no_python(text: str, lab: Lab, tmp_path: Path) -> None:
+    (tmp_path / "sums.py").write_text(text, encoding="utf-8")
+    assert [str(p) for p in read_sources(lab, tmp_path)[1]] == ["sums.py: not Python: nested too deeply"]
+
+
+def test_what_is_no_file_of_the_hand_in_is_not_read(lab: Lab, tmp_path: Path) -> None:
+    """A pipe would be waited for, a device read to its end, and a link could lead to the solution."""
+    folder = tmp_path / "hand-in"
+    folder.mkdir()
+    place = folder / "sums.py"
+
+    def problem() -> str:
+        sources, problems = read_sources(lab, folder)
+        assert sources == {}
+        return str(*problems)
+
+    place.symlink_to(lab.folder / "sums.py")
+    assert problem() == "sums.py: a link to a file outside of its folder; a hand-in holds its own files"
+    for target in ("/dev/zero", "/dev/null", "sums.py", "."):
+        place.unlink()
+        place.symlink_to(target)
+        assert problem() == "sums.py: not a regular file"
+    place.unlink()
+    place.mkdir()
+    assert problem() == "sums.py: not a regular file"
+    place.rmdir()
+    os.mkfifo(place)
+    assert problem() == "sums.py: not a regular file"
+    place.unlink()
+    with place.open("wb") as file:
+        file.truncate(1 << 40)
+    assert problem() == "sums.py: of 1,099,511,627,776 bytes; 1,048,576 are the most that is checked"
+    (folder / "mine.py").write_text(lab.text("sums.py"), encoding="utf-8")
+    place.unlink()
+    place.symlink_to("mine.py")
+    assert read_sources(lab, folder)[1] == ()
+
+
 @pytest.mark.parametrize(
     ("cycles", "mark", "status"),
     [(89, "impossible", FAIL), (90, "beats", PASS), (99, "beats", PASS), (100, "full", PASS), (105, "full", PASS),

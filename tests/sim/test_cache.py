@@ -283,6 +283,16 @@ def test_only_what_is_ours_is_removed(kept: Keeper) -> None:
     assert all(path.exists() for path in mine)
 
 
+def test_nothing_behind_a_link_is_removed(kept: Keeper, tmp_path: Path) -> None:
+    assert kept.folder is not None
+    kept.put(KIND, NAME, CONTENT)
+    (kept.folder / KIND).rename(tmp_path / "others")
+    (kept.folder / KIND).symlink_to(tmp_path / "others")
+    assert list(kept.entries()) == []
+    assert kept.clear() == 0
+    assert (tmp_path / "others" / NAME).exists()
+
+
 def test_no_name_leaves_the_folder(kept: Keeper) -> None:
     for name in ("../x.kernel", "x", f"../{NAME}", f"{NAME}/..", f"/{NAME}", f"{NAME}\n"):
         with pytest.raises(AssertionError):
@@ -347,6 +357,25 @@ def test_one_process_at_a_time(tmp_path: Path) -> None:
     processes = [holder(tmp_path, 0.2) for _ in range(3)]
     outputs = [process.communicate() for process in processes]
     assert [process.returncode for process in processes] == [0, 0, 0], outputs
+    assert list(tmp_path.rglob("*.lock")) == []
+
+
+def test_a_lock_that_cannot_say_whose_it_is_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a full disk the file is made, and nothing goes into it; the next to ask must not wait for ever."""
+    pytest.importorskip("fcntl")
+
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "pwrite", full)
+    for _ in range(2):
+        with Keeper(tmp_path, 1 << 20).alone("models", "a" * 24):
+            process = holder(tmp_path, 0)
+            assert process.stdout is not None
+            with pytest.raises(subprocess.TimeoutExpired):
+                process.wait(1)
+            process.kill()
+            process.communicate()
     assert list(tmp_path.rglob("*.lock")) == []
 
 

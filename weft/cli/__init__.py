@@ -17,6 +17,7 @@ import click
 
 from weft import edition
 from weft.base.errors import printable
+from weft.cli.printing import escape_the_rest, refuse
 from weft.groups import Group
 
 VERBS = {
@@ -84,13 +85,14 @@ def root() -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit with its code."""
+    escape_the_rest()
     try:
         code = root.main(args=arguments, prog_name="weft", standalone_mode=False)
         sys.exit(code if isinstance(code, int) else 0)
     except click.exceptions.Exit as stop:
         sys.exit(stop.exit_code)
     except click.ClickException as problem:
-        problem.show()
+        refuse(problem)
         sys.exit(2)
     except (click.Abort, KeyboardInterrupt) as problem:
         if isinstance(problem.__cause__, EOFError):  # click takes the end of any file for Ctrl-D at a prompt

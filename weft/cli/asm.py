@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from weft.cli.options import OUTPUT, Reads, keep_apart
+from weft.cli.printing import say
 
 
 @click.command("asm")
@@ -24,4 +25,4 @@ def command(source: Path, output: Path) -> None:
     validate(program)
     check(program)
     save(program, output)
-    click.echo(f"{output}: {len(program.instructions)} instructions for machine {program.machine.name}", err=True)
+    say(f"{output}: {len(program.instructions)} instructions for machine {program.machine.name}", err=True)

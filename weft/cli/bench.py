@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from weft.cli.options import Choice, json_option, machine_of, machine_options, print_json
+from weft.cli.printing import say
 
 PARTS = ("gemm", "engines", "rtl-build", "cpu")
 
@@ -43,7 +44,7 @@ def command(machine: str, settings: tuple[tuple[str, int], ...], only: tuple[str
     if as_json:
         print_json(result)
     else:
-        click.echo(text(result))
+        say(text(result))
 
 
 def text(result: dict[str, Any]) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from weft.cli.options import json_option, print_json
+from weft.cli.printing import say
 from weft.groups import Group
 
 SCHEMA = 1
@@ -48,11 +49,11 @@ def show(as_json: bool) -> None:
     if as_json:
         print_json(found)
         return
-    click.echo(f"{found['folder'] or '(no folder)'}: {found['bytes']:,} of {found['limit']:,} bytes")
+    say(f"{found['folder'] or '(no folder)'}: {found['bytes']:,} of {found['limit']:,} bytes")
     for kind, held in found["kinds"].items():
-        click.echo(f"{kind:8} {held['entries']:5,} files {held['bytes']:14,} bytes")
+        say(f"{kind:8} {held['entries']:5,} files {held['bytes']:14,} bytes")
     if found["problem"]:
-        click.echo(f"nothing is kept: {found['problem']}")
+        say(f"nothing is kept: {found['problem']}")
 
 
 @command.command("clear")
@@ -66,4 +67,4 @@ def clear(as_json: bool) -> None:
     if as_json:
         print_json({"schema": SCHEMA, "folder": None if kept.folder is None else str(kept.folder), "freed": freed})
     else:
-        click.echo(f"{kept.folder or '(no folder)'}: {freed:,} bytes freed")
+        say(f"{kept.folder or '(no folder)'}: {freed:,} bytes freed")

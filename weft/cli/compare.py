@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from weft.cli.options import Reads, json_option, print_json
+from weft.cli.printing import say
 
 if TYPE_CHECKING:
     from weft.reports.compare import Comparison, Figure
@@ -59,10 +60,10 @@ def command(before: Path, after: Path, limit: float | None, as_json: bool) -> No
     if as_json:
         print_json(_plain(found, limit, worse))
     else:
-        click.echo("\n".join(_lines(found)))
+        say("\n".join(_lines(found)))
     if worse and limit is not None:
         told = "; ".join(f"{f.name} from {_value(f, f.before)} to {_value(f, f.after)} ({_change(f)})" for f in worse)
-        click.echo(f"worse by more than {100 * limit:g} %: {told}", err=True)
+        say(f"worse by more than {100 * limit:g} %: {told}", err=True)
         raise click.exceptions.Exit(1)
 
 

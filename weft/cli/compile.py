@@ -8,6 +8,7 @@ import click
 
 from weft.cli.int8 import calibration_of, int8_options
 from weft.cli.options import MODEL, OUTPUT, keep_apart, machine_options, seed_option
+from weft.cli.printing import say
 
 
 @click.command("compile")
@@ -36,4 +37,4 @@ def command(
     how = calibration_of(int8, calibration, percentile)
     program, image = named_program(model, machine, settings, inference, seed, how)
     save(with_image(program, image, model), output)
-    click.echo(f"{output}: {len(program.instructions)} instructions for machine {program.machine.name}", err=True)
+    say(f"{output}: {len(program.instructions)} instructions for machine {program.machine.name}", err=True)

@@ -16,6 +16,7 @@ from weft.cli.options import (
     print_json,
     seed_option,
 )
+from weft.cli.printing import say
 
 
 @click.command("demo")
@@ -59,4 +60,4 @@ def command(
     if as_json:
         print_json({"schema": 1, "page": str(output), "accel": results["accel"], "cpu": results["cpu"]})
     else:
-        click.echo(f"{text(results['accel'])}\n\n{text(results['cpu'])}\n\npage: {output}")
+        say(f"{text(results['accel'])}\n\n{text(results['cpu'])}\n\npage: {output}")

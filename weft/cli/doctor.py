@@ -16,6 +16,7 @@ import click
 from weft.base.cache.place import folder
 from weft.base.errors import MissingToolError
 from weft.cli.options import json_option, print_json
+from weft.cli.printing import say
 from weft.edition import is_course
 from weft.isa.limits import table
 
@@ -125,14 +126,14 @@ def command(as_json: bool) -> None:
     if as_json:
         print_json(result)
     else:
-        click.echo(f"Python {result['python']} on {result['platform']}, {result['cores']} cores")
+        say(f"Python {result['python']} on {result['platform']}, {result['cores']} cores")
         if result["cache"] is not None:
-            click.echo(f"cache: {result['cache']}")
+            say(f"cache: {result['cache']}")
         for part in result["parts"]:
             mark = "ok" if part["version"] else ("!!" if part["required"] else "-")
-            click.echo(f"{mark:2} {part['name']:12} {part['version'] or 'missing':14} {part['purpose']}")
+            say(f"{mark:2} {part['name']:12} {part['version'] or 'missing':14} {part['purpose']}")
             if not part["version"]:
                 kept = f"; without it: {part['without']}" if part["without"] else ""
-                click.echo(f"   {'':12} get it: {part['remedy']}{kept}")
+                say(f"   {'':12} get it: {part['remedy']}{kept}")
     if not result["ok"]:
         raise click.exceptions.Exit(5)

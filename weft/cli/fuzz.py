@@ -18,6 +18,7 @@ from weft.cli.options import (
     print_json,
     seed_option,
 )
+from weft.cli.printing import say
 
 if TYPE_CHECKING:
     from weft.compiler.fuzz.campaign import Summary
@@ -80,11 +81,11 @@ def command(
     if as_json:
         print_json(result)
     elif result["equal"]:
-        click.echo(f"{count} random programs on {', '.join(r.name for r in runners)}: equal")
+        say(f"{count} random programs on {', '.join(r.name for r in runners)}: equal")
     else:
-        click.echo(f"{comparisons[-1].name} differs:")
+        say(f"{comparisons[-1].name} differs:")
         for text in comparisons[-1].differences[:10]:
-            click.echo(f"  {text}")
+            say(f"  {text}")
     if not result["equal"]:
         raise click.exceptions.Exit(3)
 
@@ -110,17 +111,17 @@ def _graphs(seeds: range, devices: tuple[str, ...], as_json: bool) -> None:
 def _print(summary: Summary) -> None:
     for name in sorted({*summary.judged, *summary.refusals}):
         refused: dict[str, int] = dict(summary.refusals.get(name, {}))
-        click.echo(
+        say(
             f"{name}: {summary.judged[name]} of {summary.graphs} random graphs judged, {summary.nodes[name]} values "
             f"against float64; {sum(refused.values())} refused"
         )
         for reason, times in sorted(refused.items(), key=lambda item: (-item[1], item[0])):
-            click.echo(f"  {times:5} {reason}")
+            say(f"  {times:5} {reason}")
     for failure in summary.failures:
-        click.echo(f"\nseed {failure.seed} fails on {failure.problem.device}; the smallest graph that does:\n")
-        click.echo(failure.program)
-        click.echo(f"again: weft fuzz --graphs -n 1 --seed {failure.seed} --device {failure.problem.device}")
-    click.echo(f"{len(summary.failures)} failures")
+        say(f"\nseed {failure.seed} fails on {failure.problem.device}; the smallest graph that does:\n")
+        say(failure.program)
+        say(f"again: weft fuzz --graphs -n 1 --seed {failure.seed} --device {failure.problem.device}")
+    say(f"{len(summary.failures)} failures")
 
 
 def _as_json(summary: Summary) -> dict[str, Any]:

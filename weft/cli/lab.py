@@ -9,7 +9,9 @@ from pathlib import Path
 
 import click
 
+from weft.base.reading import read_text
 from weft.cli.options import COUNT, json_option, print_json
+from weft.cli.printing import say
 from weft.edition import MARK, is_course, refusal
 from weft.groups import Group
 from weft.lab.grading import Report
@@ -134,8 +136,8 @@ def init(number: str, folder: Path | None, tree: Path | None) -> None:
     lab = find_lab(find_tree(tree), number)
     target = folder or Path(lab.name)
     names = workspace.init(lab, target)
-    click.echo(f"{target}: {', '.join(names)}", err=True)
-    click.echo(f"next: cd {target}, read README.md (or `weft lab show`), then `weft lab check --watch`", err=True)
+    say(f"{target}: {', '.join(names)}", err=True)
+    say(f"next: cd {target}, read README.md (or `weft lab show`), then `weft lab check --watch`", err=True)
 
 
 @command.command("show")
@@ -149,7 +151,7 @@ def show(number: str | None, tree: Path | None) -> None:
     path = lab.folder / "README.md"
     if not path.is_file():
         raise LabError(f"{path}: missing")
-    text, out = path.read_text(encoding="utf-8"), console()
+    text, out = read_text(path, LabError), console()
     if out.is_terminal:
         from rich.markdown import Markdown
 
@@ -168,23 +170,24 @@ def hint(words: tuple[str, ...], count: int, tree: Path | None) -> None:
     lab, workspace, name = _with_hole(words, lambda number: _located(tree, number))
     hole = lab.hole(name) if name is not None else _next_hole(lab, workspace)
     if hole is None:
-        click.echo(f"all {len(lab.holes)} holes of {lab.name} pass: no hint is needed", err=True)
+        say(f"all {len(lab.holes)} holes of {lab.name} pass: no hint is needed", err=True)
         return
-    click.echo(f"{hole.name}: {hole.task}")
+    say(f"{hole.name}: {hole.task}")
     for number, text in enumerate(hole.hints[:count], start=1):
-        click.echo(f"hint {number} of {len(hole.hints)}: {text}")
+        say(f"hint {number} of {len(hole.hints)}: {text}")
     if count < len(hole.hints):
-        click.echo(f"one more: weft lab hint {lab.number} {hole.name} -n {count + 1}", err=True)
+        say(f"one more: weft lab hint {lab.number} {hole.name} -n {count + 1}", err=True)
 
 
 def _next_hole(lab: Lab, workspace: Workspace | None) -> Hole | None:
     """The first hole that is not written, else the first that fails; None if all pass."""
     from weft.lab.grading import FAIL
+    from weft.lab.sources import read_sources
 
     if workspace is None:
         raise click.UsageError(f"which hole of lab {lab.name}? there are: {', '.join(lab.tasks)}")
-    files = [workspace.folder / file for file in lab.files]
-    open_ = {name for path in files if path.is_file() for name in unwritten(path.read_text(encoding="utf-8-sig"))}
+    sources, _ = read_sources(lab, workspace.folder)
+    open_ = {name for text in sources.values() for name in unwritten(text)}
     for hole in lab.holes:
         if hole.name in open_:
             return hole
@@ -258,7 +261,7 @@ def _watch(lab: Lab, folder: Path, hole: str | None) -> None:
         click.clear()
         with contextlib.suppress(Abandoned):
             _show(lab, _graded(lab, folder, hole, outdated(seen)))
-            click.echo("waiting for changes; Ctrl-C ends", err=True)
+            say("waiting for changes; Ctrl-C ends", err=True)
 
 
 @command.command("reset")
@@ -272,7 +275,7 @@ def reset(number: str | None, tree: Path | None) -> None:
 
     lab, place = _in_workspace(tree, number)
     kept = workspace.reset(lab, place, datetime.now())
-    click.echo(f"{place.folder}: the starters of {lab.name} again; yours are in {kept.name}", err=True)
+    say(f"{place.folder}: the starters of {lab.name} again; yours are in {kept.name}", err=True)
 
 
 @command.command("export", short_help="Make a hand-out for a class, without solutions.")
@@ -288,7 +291,7 @@ def export(numbers: tuple[str, ...], output: Path, tree: Path | None) -> None:
     place = find_tree(tree)
     labs = [find_lab(place, number) for number in numbers] or load_labs(place)
     wheel = export(place, labs, output)
-    click.echo(f"{output}: {', '.join(lab.name for lab in labs)}, {wheel.name}", err=True)
+    say(f"{output}: {', '.join(lab.name for lab in labs)}, {wheel.name}", err=True)
 
 
 @command.command("lock", short_help="Measure the reference solutions (for those who write labs).")
@@ -304,4 +307,4 @@ def lock(tree: Path | None) -> None:
     place = find_tree(tree)
     rows = measure_tree(load_labs(place))
     write_text(place / FILE, dump(rows))
-    click.echo(f"{place / FILE}: {len(rows)} figures", err=True)
+    say(f"{place / FILE}: {len(rows)} figures", err=True)

@@ -23,6 +23,7 @@ from weft.cli.options import (
     seed_given,
     seed_option,
 )
+from weft.cli.printing import say
 
 FOLDER_NAME = "weft-report"
 FIGURES = ("attribution", "bandwidth", "loss", "occupancy", "roofline", "timeline")
@@ -119,9 +120,9 @@ def command(
     if as_json:
         print_json(result)
         return
-    click.echo("\n".join(summary(result)))
+    say("\n".join(summary(result)))
     if output is not None:
-        click.echo(f"\npage: {output / 'index.html'}")
+        say(f"\npage: {output / 'index.html'}")
 
 
 def _of_file(

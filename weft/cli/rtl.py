@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from weft.cli.options import OUTPUT, keep_apart, machine_of, machine_options
+from weft.cli.printing import say
 from weft.groups import Group
 
 
@@ -33,9 +34,9 @@ def verilog(machine: str, settings: tuple[tuple[str, int], ...], output: Path, l
     text = export(machine_of(machine, settings))
     write_text(output, text)
     design = hashlib.sha256(text.encode()).hexdigest()
-    click.echo(f"{output}: {text.count(chr(10))} lines, {text.count('endmodule')} modules, SHA-256 {design}", err=True)
+    say(f"{output}: {text.count(chr(10))} lines, {text.count('endmodule')} modules, SHA-256 {design}", err=True)
     if lint:
         from weft.sim.rtl.toolchain import lint as run_lint
 
         run_lint(output)
-        click.echo("Verilator: no warnings", err=True)
+        say("Verilator: no warnings", err=True)

@@ -18,6 +18,7 @@ from weft.cli.options import (
     print_json,
     refuse_unused,
 )
+from weft.cli.printing import say
 
 
 @click.command("run")
@@ -72,16 +73,16 @@ def command(
         print_json(result)
         return
     batch = session.recipe.batch
-    click.echo(f"{model} on {own.device}: test accuracy {result['test_accuracy']:.2%}")
-    click.echo(_cycles(result, batch), nl="cycles_per_batch" in result)
+    say(f"{model} on {own.device}: test accuracy {result['test_accuracy']:.2%}")
+    say(_cycles(result, batch), nl="cycles_per_batch" in result)
     if how is not None:
         small = result["int8"]
         gained = (small["test_accuracy"] - result["test_accuracy"]) * 100
-        click.echo(
+        say(
             f"in int8 on {session.device}, calibration {how}: test accuracy {small['test_accuracy']:.2%} "
             f"({gained:+.2f} points)"
         )
-        click.echo(_cycles(small, batch), nl="cycles_per_batch" in small)
+        say(_cycles(small, batch), nl="cycles_per_batch" in small)
 
 
 def _cycles(figures: dict[str, Any], batch: int) -> str:

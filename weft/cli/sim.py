@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from weft.cli.options import CYCLES, MACHINE, OUTPUT, Reads, engine_option, json_option, keep_apart, print_json
+from weft.cli.printing import say
 
 if TYPE_CHECKING:
     from weft.sim.run import Engine
@@ -79,11 +80,11 @@ def command(
             result["buffers"] = {buffer.name: elements(buffer.read(run.dram).tolist()) for buffer in shown}
         print_json(result | written)
         return
-    click.echo(describe(result))
+    say(describe(result))
     for name, file in written.items():
-        click.echo(f"{name:14}{file}")
+        say(f"{name:14}{file}")
     for buffer in shown:
-        click.echo(f"{buffer.name}, {buffer.dtype}{list(buffer.shape)}:\n{buffer.read(run.dram)}")
+        say(f"{buffer.name}, {buffer.dtype}{list(buffer.shape)}:\n{buffer.read(run.dram)}")
 
 
 @contextmanager
@@ -101,5 +102,5 @@ def _runner(engine: str, wave: Path | None) -> Iterator[Engine]:
         try:
             yield get_engine(engine, wave=whole)
         except failures:
-            click.echo(f"the waveform up to the end of the run is in {wave}", err=True)
+            say(f"the waveform up to the end of the run is in {wave}", err=True)
             raise

@@ -21,6 +21,7 @@ from weft.cli.options import (
     refuse_unused,
     seed_option,
 )
+from weft.cli.printing import say
 
 
 @click.command("train")
@@ -79,15 +80,15 @@ def command(
         sweep(checkpoint)
         if checkpoint.exists():
             steps = resuming.resume(checkpoint, session, passes)
-            click.echo(f"{checkpoint}: going on after step {steps}", err=True)
+            say(f"{checkpoint}: going on after step {steps}", err=True)
         elif resume:
-            click.echo(f"{checkpoint}: not there, so the training begins afresh", err=True)
+            say(f"{checkpoint}: not there, so the training begins afresh", err=True)
         keeper = resuming.Keeper(checkpoint, session, every)
     try:
         with Bar(f"training on {session.device}") as bar, keeper.listening() if keeper else nullcontext():
             outcome = train(session, passes, bar.step, keeper.after if keeper else None)
     except resuming.Stopped as stopped:
-        click.echo(f"{stopped}; {checkpoint} has it, and the same command with --resume goes on from there", err=True)
+        say(f"{stopped}; {checkpoint} has it, and the same command with --resume goes on from there", err=True)
         raise click.exceptions.Exit(stopped.exit_code) from None
     if output is not None:
         files.save(output, session.model.state_dict(), {"model": model})
@@ -95,7 +96,7 @@ def command(
     if as_json:
         print_json(result)
     else:
-        click.echo(text(result))
+        say(text(result))
 
 
 def _fitting(checkpoint: Path | None, every: int | None, resume: bool, output: Path | None) -> None:

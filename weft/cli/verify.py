@@ -15,6 +15,7 @@ from weft.cli.options import (
     seed_given,
     seed_option,
 )
+from weft.cli.printing import say
 from weft.sim.run import DEFAULT_MAX_CYCLES
 
 
@@ -62,8 +63,8 @@ def command(
         for one in comparisons:
             cycles = ", ".join(f"{engine} {count:,}" for engine, count in one.cycles.items())
             design = f"; design {one.design[:16]}" if one.design else ""
-            click.echo(f"{one.name}: {'equal' if one.equal else 'DIFFERS'} (cycles: {cycles}{design})")
+            say(f"{one.name}: {'equal' if one.equal else 'DIFFERS'} (cycles: {cycles}{design})")
             for text in one.differences[:10]:
-                click.echo(f"  {text}")
+                say(f"  {text}")
     if not result["equal"]:
         raise click.exceptions.Exit(3)

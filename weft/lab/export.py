@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
+from weft.base.reading import read_text
 from weft.files import filling, folder_obstacle
 from weft.lab import container, lock, manifest
 from weft.lab.links import targets, without_dead_links
@@ -66,7 +67,7 @@ def _fill(tree: Path, labs: Sequence[Lab], target: Path) -> None:
         _copy_lab(tree, lab, target / "labs")
     shutil.copyfile(tree / lock.FILE, target / "labs" / lock.FILE)
     if (guide := tree / "README.md").is_file():
-        text = guide.read_text(encoding="utf-8").partition(FOR_TEACHERS)[0]
+        text = read_text(guide, LabError).partition(FOR_TEACHERS)[0]
         (target / "labs" / "README.md").write_text(text.rstrip("\n") + "\n", encoding="utf-8")
     _copy_docs(tree.parent / "docs", target)
     needs = sorted({package for lab in labs for package in lab.needs})
@@ -78,7 +79,7 @@ def _fill(tree: Path, labs: Sequence[Lab], target: Path) -> None:
     (target / "README.md").write_text(f"{text}\n{container.paragraph(first.number)}", encoding="utf-8")
     (target / container.FILE).write_text(container.containerfile(filename(), extra), encoding="utf-8")
     for page in target.rglob("*.md"):
-        page.write_text(without_dead_links(page.read_text(encoding="utf-8"), page.parent), encoding="utf-8")
+        page.write_text(without_dead_links(read_text(page, LabError), page.parent), encoding="utf-8")
     (target / "labs" / manifest.FILE).write_text(manifest.dump(tree, labs), encoding="utf-8")
 
 
@@ -103,7 +104,7 @@ def _copy_docs(docs: Path, target: Path) -> None:
     waiting = sorted(target.rglob("*.md"))
     while waiting:
         page = waiting.pop()
-        for link in targets(page.read_text(encoding="utf-8")):
+        for link in targets(read_text(page, LabError)):
             place = (page.parent / link).resolve()
             if place.parent == (target / "docs").resolve() and (docs / place.name).is_file() and not place.exists():
                 place.parent.mkdir(exist_ok=True)

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import ast
+import os
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from weft.lab.markers import IMPORT, definitions, owner
+from weft.base.reading import read_text
+from weft.lab.markers import IMPORT, LabError, definitions, owner
 from weft.lab.tree import Lab
 
 ALWAYS = ("__future__", "typing")
 """Modules that every lab allows; besides them the starter's one line, ``markers.IMPORT``."""
 RUNNER = "weft.lab"
+MOST_BYTES = 1 << 20
+"""The size of a file beyond which it is no student's work."""
 
 
 @dataclass(frozen=True)
@@ -35,13 +39,31 @@ def read_sources(lab: Lab, folder: Path) -> tuple[dict[str, str], tuple[Problem,
     sources: dict[str, str] = {}
     problems: list[Problem] = []
     for file in lab.files:
+        if (reason := _unfit(folder, file)) is not None:
+            problems.append(Problem(file, None, reason))
+            continue
         try:
-            sources[file] = (folder / file).read_text(encoding="utf-8-sig")
-        except FileNotFoundError:
-            problems.append(Problem(file, None, f"missing in {folder}; `weft lab reset` puts the starter there"))
-        except UnicodeDecodeError:
+            sources[file] = read_text(folder / file, LabError)
+        except LabError:
             problems.append(Problem(file, None, "not UTF-8 text"))
     return sources, (*problems, *judge(lab, sources))
+
+
+def _unfit(folder: Path, file: str) -> str | None:
+    """Why a file is not read at all: a hand-in may hold anything, such as a pipe, or a link to the grader's own files.
+
+    Raises OSError for one that may not be read.
+    """
+    path = folder / file
+    if not os.path.lexists(path):
+        return f"missing in {folder}; `weft lab reset` puts the starter there"
+    if not path.is_file():
+        return "not a regular file"
+    if not path.resolve().is_relative_to(folder.resolve()):
+        return "a link to a file outside of its folder; a hand-in holds its own files"
+    with path.open("rb"):
+        size = path.stat().st_size
+    return None if size <= MOST_BYTES else f"of {size:,} bytes; {MOST_BYTES:,} are the most that is checked"
 
 
 def judge(lab: Lab, sources: Mapping[str, str]) -> tuple[Problem, ...]:
@@ -58,8 +80,9 @@ def _judge_file(lab: Lab, file: str, text: str) -> Iterator[Problem]:
     except SyntaxError as problem:
         yield Problem(file, problem.lineno, f"not Python: {problem.msg}", (problem.text or "").strip() or None)
         return
-    except ValueError as problem:
-        yield Problem(file, None, f"not Python: {problem}")
+    except (ValueError, RecursionError, MemoryError) as problem:
+        deep = isinstance(problem, RecursionError | MemoryError)
+        yield Problem(file, None, f"not Python: {'nested too deeply' if deep else problem}")
         return
     own = {Path(name).stem for name in lab.files} | {path.stem for path in lab.given}
     allowed = own.union(lab.imports, ALWAYS)

@@ -69,7 +69,7 @@ class Lab:
 
     def text(self, file: str) -> str:
         """A file of the lab as it stands in the tree."""
-        return (self.folder / file).read_text(encoding="utf-8")
+        return read_text(self.folder / file, LabError)
 
     def hole(self, name: str) -> Hole:
         """The hole called ``name``. Raises LabError."""
@@ -165,7 +165,7 @@ def _places(folder: Path, files: tuple[str, ...]) -> dict[str, str]:
     """Hole → the file it is in, marked or stripped, in working order."""
     places: dict[str, str] = {}
     for file in files:
-        text = (folder / file).read_text(encoding="utf-8")
+        text = read_text(folder / file, LabError)
         for name in (*(span.name for span in spans(text, str(folder / file))), *unwritten(text)):
             if name in places:
                 raise LabError(f"{folder / file}: the hole '{name}' is there twice (also in {places[name]})")

@@ -36,10 +36,10 @@ def starters(lab: Lab) -> dict[str, str]:
 
 def handed_out(lab: Lab, folder: Path) -> dict[str, str]:
     """Everything a new workspace in ``folder`` holds: starters, given files, the lab's text with links from there."""
-    files = starters(lab) | {path.name: path.read_text(encoding="utf-8") for path in lab.given}
+    files = starters(lab) | {path.name: read_text(path, LabError) for path in lab.given}
     readme = lab.folder / "README.md"
     if readme.is_file():
-        files["README.md"] = moved(readme.read_text(encoding="utf-8"), lab.folder, folder, files)
+        files["README.md"] = moved(read_text(readme, LabError), lab.folder, folder, files)
     return files
 
 

@@ -117,7 +117,8 @@ class Keeper:
         """Kind, path and status of all that is in the cache and ours, what killed processes have left included."""
         for kind in KINDS if self.folder else ():
             with suppress(OSError):
-                for place in (self.folder / kind).iterdir() if self.folder else ():
+                room = self.folder / kind if self.folder else Path()
+                for place in room.iterdir() if not room.is_symlink() else ():  # a link leads to what is not ours
                     with suppress(OSError):
                         if _NAME.fullmatch(place.name) or _LEFT.fullmatch(place.name):
                             yield kind, place, place.lstat()

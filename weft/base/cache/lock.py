@@ -41,8 +41,9 @@ def _acquired(path: Path, waiting: Callable[[str], None]) -> int:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if held := _same(handle, path):
-                os.ftruncate(handle, 0)
-                os.pwrite(handle, f"process {os.getpid()}".encode(), 0)
+                with suppress(OSError):  # a full disk: nobody will read who it is
+                    os.ftruncate(handle, 0)
+                    os.pwrite(handle, f"process {os.getpid()}".encode(), 0)
                 return handle
         except BlockingIOError:
             owner = os.pread(handle, 40, 0).decode("ascii", "replace")
