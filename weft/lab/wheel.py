@@ -21,7 +21,7 @@ from weft.lab.needs import distribution, requirements
 
 ROOT = Path(__file__).parents[2]
 """Where the packages lie, in a checkout and installed alike."""
-COMMANDS = ("__init__", "options", *VERBS)
+COMMANDS = ("__init__", "options", "printing", *VERBS)
 """Files of ``weft/cli`` that the edition has."""
 DATA = (".toml", ".csv.gz", ".typed", "README.md")
 LOCAL = "+course"
