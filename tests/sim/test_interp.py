@@ -55,7 +55,7 @@ def test_conversions_and_the_matrix_element_match_the_oracle() -> None:
         assert ours == oracle.fma_bf16(a, b, c), f"{a:#x} {b:#x} {c:#x}"
 
 
-def run(text: str, dram: np.ndarray | None = None):  # type: ignore[no-untyped-def, type-arg]
+def run(text: str, dram: np.ndarray | None = None):
     return InterpEngine().run(assemble(HEAD + text + "\nhalt\n", "p.s"), dram)
 
 

@@ -28,7 +28,7 @@ def twice(x: int) -> int:
 
 
 def seven() -> int:
-    return seven_is  # type: ignore[name-defined]  # noqa: F821 (`standalone` supplies it)
+    return seven_is  # noqa: F821 (`standalone` supplies it)
 
 
 @pytest.fixture(autouse=True)

@@ -24,9 +24,9 @@ from weft.isa.machine import Machine, load
 need_rtl()
 
 
-from weft.base.cache import keeper as keepers  # noqa: E402
+from weft.base.cache import keeper as keepers  # noqa: E402 (only where what it needs is there)
 from weft.sim.rtl import build as builder  # noqa: E402  (needs the tools)
-from weft.sim.rtl.toolchain import Toolchain  # noqa: E402
+from weft.sim.rtl.toolchain import Toolchain  # noqa: E402 (only where what it needs is there)
 
 pytestmark = pytest.mark.rtl
 NANO = load("nano")

@@ -17,8 +17,8 @@ from weft.base.errors import MissingToolError
 need_rtl()
 
 from tests.sim.sanitized import LIES, MACHINE  # noqa: E402  (needs the tools)
-from weft.sim.rtl.build import PLAIN, WAVE, build  # noqa: E402
-from weft.sim.rtl.toolchain import Toolchain, compile_all, find_toolchain, link  # noqa: E402
+from weft.sim.rtl.build import PLAIN, WAVE, build  # noqa: E402 (only where what it needs is there)
+from weft.sim.rtl.toolchain import Toolchain, compile_all, find_toolchain, link  # noqa: E402 (only where what it needs is there)
 
 pytestmark = pytest.mark.rtl
 ROOT = Path(__file__).parents[2]

@@ -26,7 +26,7 @@ def counting(most: int) -> Program:
     return assemble("\n".join(lines), "p.s")
 
 
-def engine_of(name: str):  # type: ignore[no-untyped-def]  # an engine, or a skip
+def engine_of(name: str):
     if name in ("rtl", "pysim"):
         need_rtl()
     return get_engine(name)

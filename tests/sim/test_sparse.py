@@ -78,7 +78,7 @@ def test_a_difference_anywhere_is_found() -> None:
 
         name = "careless"
 
-        def run(self, *arguments, **options):  # type: ignore[no-untyped-def]  # the same as its base's
+        def run(self, *arguments, **options):
             run = super().run(*arguments, **options)
             run.dram[0x3000001] = 9
             return run

@@ -57,4 +57,4 @@ def test_no_encoding_is_too_small(
     with pytest.raises(SystemExit) as stop:
         main(list(words))
     assert stop.value.code in (0, 5)
-    assert any(stream.buffer.getvalue() for stream in streams.values())  # type: ignore[attr-defined]  # a BytesIO
+    assert any(stream.buffer.getvalue() for stream in streams.values())

@@ -8,7 +8,6 @@ from __future__ import annotations
 import functools
 import gc
 import random
-import sys
 from collections.abc import Callable
 from typing import Any
 from weakref import WeakValueDictionary
@@ -16,6 +15,7 @@ from weakref import WeakValueDictionary
 import numpy as np
 import pytest
 
+from tests.work import calls
 from weft.compiler.passes.algebra import algebra
 from weft.compiler.passes.constant_folding import constant_folding
 from weft.compiler.passes.fusion import MAX_NODES, fusion_groups
@@ -111,22 +111,6 @@ GRAPHS = {f.__name__: f for f in (chain, mixed, wide, living, ladder, rows)}
 def inputs(graph: Graph) -> dict[str, Any]:
     shape = graph.nodes[graph.input_names["x"]].shape
     return {"x": np.random.default_rng(0).normal(size=shape).astype(np.float32) * np.float32(0.25)}
-
-
-def calls(work: Callable[[], object]) -> int:
-    """How many Python and C functions are called."""
-    count = 0
-
-    def profile(frame: object, event: str, argument: object) -> None:
-        nonlocal count
-        count += event in ("call", "c_call")
-
-    sys.setprofile(profile)
-    try:
-        work()
-    finally:
-        sys.setprofile(None)
-    return count
 
 
 class NoCode:

@@ -58,7 +58,7 @@ def let_residents_clash(patch: pytest.MonkeyPatch) -> None:
 
 
 def swap_two_reads(patch: pytest.MonkeyPatch) -> None:
-    patch.setitem(expand.ELEMENTWISE, ("sub", "f"), expand._swapped("fsub"))  # type: ignore[arg-type]  # a dict
+    patch.setitem(expand.ELEMENTWISE, ("sub", "f"), expand._swapped("fsub"))
 
 
 def let_loads_overtake(patch: pytest.MonkeyPatch) -> None:
