@@ -13,7 +13,7 @@ from weft.compiler.targets.accel.product import Product
 from weft.compiler.targets.accel.views import is_view, stored, unsupported, where
 from weft.framework.graph import Graph, Node
 
-_WRAPS = ("add", "sub", "mul", "neg")
+_WRAPS = ("add", "sub", "mul", "neg", "abs")
 _INSTEAD = {
     "argmax": "return the values, and take .numpy().argmax() on the host",
     "slice": "give each part as an input of its own",
