@@ -77,8 +77,7 @@ class Recording:
         """Put the new state into its tensors and return what the function returned."""
         tensors = dict(self.states)
         for name, value in result.state.items():
-            target = tensors[name]
-            target.assign(Tensor._of(leaf(value, target.dtype, target._expr.device)))
+            tensors[name].take(value)
         for parameter, gradient in self._gradients:
             parameter.grad = gradient  # using it says that it was left over from the trace
 

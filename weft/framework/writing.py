@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, Self
 
 from weft.framework.dtypes import DType
 from weft.framework.errors import DTypeError, GradientError, ShapeError, TraceError
-from weft.framework.lazy import Expr, alias, apply, grad_enabled
+from weft.framework.lazy import Expr, alias, apply, grad_enabled, leaf
 from weft.framework.origin import user_line
+from weft.framework.primitives.base import Array
 from weft.framework.tracing import current_trace
 from weft.framework.views import Storage, View
 
@@ -41,6 +42,7 @@ class Writing:
     _read: Callable[[], Expr]
     _as_operand: Callable[..., Tensor]
     _await: Callable[[], None]
+    _of: Callable[[Expr], Tensor]
 
     __iadd__, __isub__, __imul__ = _in_place("__add__"), _in_place("__sub__"), _in_place("__mul__")
     __itruediv__, __ipow__ = _in_place("__truediv__"), _in_place("__pow__")
@@ -119,6 +121,19 @@ class Writing:
             )
         self._write(alias(new))
         return self
+
+    def take(self, value: Array) -> None:
+        """Become ``value``, which a compiled step computed for this tensor: of its shape and dtype, on its device.
+
+        The tensor is no view. Raises GradientError as ``assign`` does, and checks nothing else.
+        """
+        old = self._storage.expr
+        new = leaf(value, old.dtype, old.device)
+        if old.requires_grad and old.owner is None:
+            self.assign(self._of(new))
+            return
+        new.requires_grad, new.owner = old.owner is not None, old.owner
+        self._storage.expr = new
 
     def _changed(self, result: Tensor) -> Self:
         """Take what an operation in place gave, if this tensor may be changed and can hold it."""
