@@ -5,12 +5,13 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
-PACKAGE = ROOT / "weft"
+from tests.tree import LINKED, PACKAGE, ROOT, of_a_checkout
+
 RTL_ENGINES = ("sim/rtl/", "sim/pysim")
 """The only files of ``sim`` that may import the hardware design."""
 FRONT = "front"
@@ -26,7 +27,6 @@ ALLOWED = {
     "reports": {"base", "isa", "framework", "rtl", "sim", "compiler"},
     FRONT: {"base", "isa", "framework", "rtl", "sim", "compiler", "reports"},
 }
-LINKED = sorted(set(ALLOWED) - {"base", FRONT})
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 
@@ -76,8 +76,10 @@ def test_users_code_imports_only_the_front_door(folder: str) -> None:
 
 def test_every_folder_of_the_table_is_there() -> None:
     assert {folder_of(".".join(path.relative_to(PACKAGE).parts)) for path in MODULES} == set(ALLOWED)
+    assert set(LINKED) == set(ALLOWED) - {"base", FRONT}
 
 
+@of_a_checkout
 @pytest.mark.parametrize("name", LINKED)
 def test_the_tree_reads_by_its_parts(name: str) -> None:
     link = ROOT / name
@@ -85,6 +87,7 @@ def test_the_tree_reads_by_its_parts(name: str) -> None:
     assert link.readlink() == Path("weft") / name
 
 
+@of_a_checkout
 @pytest.mark.parametrize("name", LINKED)
 def test_a_link_imports_nothing_twice(name: str) -> None:
     """In the checkout's root, where the link looks like a package of its own, importing it says what it is."""
@@ -92,3 +95,19 @@ def test_a_link_imports_nothing_twice(name: str) -> None:
     assert done.returncode == 1
     told = f"ImportError: this package is weft.{name}; it cannot be imported as '{name}'"
     assert done.stderr.splitlines()[-1] == told
+
+
+@pytest.mark.parametrize("name", LINKED)
+def test_a_copy_of_a_part_imports_nothing_twice(name: str) -> None:
+    """The package itself on the path, as an editor that was opened in ``weft/`` may put it there."""
+    done = subprocess.run([sys.executable, "-c", f"import {name}"], cwd=PACKAGE, capture_output=True, text=True)
+    assert done.returncode == 1
+    told = f"ImportError: this package is weft.{name}; it cannot be imported as '{name}'"
+    assert done.stderr.splitlines()[-1] == told
+
+
+def test_tests_and_archives_find_weft_as_users_do() -> None:
+    """By the installation: nothing adds a folder to the path of the tests, and only ``weft`` is packed."""
+    tools = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]
+    assert "pythonpath" not in tools["pytest"]["ini_options"]
+    assert tools["setuptools"]["packages"] == {"find": {"include": ["weft*"]}}

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.tree import ROOT, place
 from weft.cli import VERBS
 
-ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted(
     [ROOT / "README.md", *(ROOT / "docs").rglob("*.md"), *(ROOT / "labs").rglob("*.md"), ROOT / "weft/data/README.md"]
 )
@@ -46,15 +46,15 @@ def cells(row: str) -> int:
 def test_links_lead_somewhere_and_not_through_a_link_of_the_file_system(page: Path) -> None:
     """A viewer of a repository shows ``weft/reports/x.py``, and nothing under the link ``reports``."""
     for target in LINK.findall(prose(page)):
-        place = page.parent / target
-        assert place.exists(), f"{named(page)} links to {target}"
-        straight = Path(os.path.normpath(place))
+        led = page.parent / target
+        assert led.exists(), f"{named(page)} links to {target}"
+        straight = Path(os.path.normpath(led))
         assert straight.resolve() == straight, f"{named(page)}: {target} goes through a link"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=named)
 def test_paths_are_there(page: Path) -> None:
-    lost = [place for place in PLACE.findall(prose(page)) if place not in ABSENT and not (ROOT / place).exists()]
+    lost = [path for path in PLACE.findall(prose(page)) if path not in ABSENT and not place(path).exists()]
     assert not lost
 
 

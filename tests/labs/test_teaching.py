@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 import weft
+from tests.tree import ROOT, place
 from weft.cli import root
 
-ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "teaching.md"
 TEXT = PAGE.read_text(encoding="utf-8")
 MISSING = TEXT.partition("### What weft has nothing of yet")[2].partition("\n## ")[0]
@@ -30,7 +30,7 @@ COMMANDS = re.findall(r"^ {4}(weft .+?)(?: +#.*)?$", PROSE, re.MULTILINE) + [t f
 
 @pytest.mark.parametrize("path", [path for path in PATHS if path not in ABSENT and path != "labs/N-name"])
 def test_every_path_is_there(path: str) -> None:
-    assert (ROOT / path).exists(), f"docs/teaching.md names {path}"
+    assert place(path).exists(), f"docs/teaching.md names {path}"
 
 
 @pytest.mark.parametrize("link", sorted(set(re.findall(r"\]\(([^)#]+?)(?:#[^)]*)?\)", TEXT))))
@@ -65,7 +65,7 @@ def test_every_hole_is_in_the_lab_that_the_table_says() -> None:
 def test_what_is_said_to_be_missing_is_missing(name: str) -> None:
     """Whoever builds one of these takes it off the page's list."""
     if name.endswith("/"):
-        assert not (ROOT / name).exists()
+        assert not place(name).exists()
     else:
         module, _, member = name.partition(".")
         assert not hasattr(getattr(weft, module), member)

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.tree import ROOT, place
 from weft.base.errors import MissingToolError
 from weft.isa.assembler import assemble
 from weft.isa.events import BY_NAME
@@ -20,7 +21,6 @@ from weft.isa.timing import matmul_retire, vector_retire
 from weft.sim.engines import TIMED, get_engine
 from weft.sim.fast.engine import FastEngine
 
-ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "hardware.md").read_text(encoding="utf-8")
 
 
@@ -79,11 +79,11 @@ def test_the_exercises_have_the_answers_that_are_given(row: list[str]) -> None:
 def test_every_file_it_names_is_there() -> None:
     named = re.findall(r"`((?:rtl|isa|sim|tests|docs)/[\w/.]*)`", PAGE) + re.findall(r"\]\((\w[\w.]*)\)", PAGE)
     assert len(named) > 50
-    places = {name: (ROOT if "/" in name else ROOT / "docs") / name for name in named}
-    assert [name for name, place in places.items() if not place.exists()] == []
-    modules = {path.name for path in (ROOT / "rtl").rglob("*.py") if path.name != "__init__.py"}
+    places = {name: place(name if "/" in name else f"docs/{name}") for name in named}
+    assert [name for name, found in places.items() if not found.exists()] == []
+    modules = {path.name for path in place("rtl").rglob("*.py") if path.name != "__init__.py"}
     plumbing = {"verilog.py", "cells.py", "pipe.py", "lane.py", "tile.py", "blockbuffer.py"}
-    top = {path.name for path in (ROOT / "rtl").glob("*.py")} & modules
+    top = {path.name for path in place("rtl").glob("*.py")} & modules
     assert top - plumbing <= {Path(name).name for name in named}
 
 

@@ -11,7 +11,8 @@ from typing import Any, NoReturn
 import numpy as np
 import pytest
 
-from tests.test_architecture import MODULES, ROOT
+from tests.test_architecture import MODULES
+from tests.tree import ROOT
 from tests.weft.conftest import COPY, Weft
 from weft import models
 from weft.cli.options import elements
