@@ -115,7 +115,7 @@ def _run_of(
     return run
 
 
-def taken(step: object, takes: str) -> JitFunction:
+def taken(step: object, takes: str) -> JitFunction[..., Any]:
     """``step``, jitted. Raises WeftError with ``takes`` if it cannot be called."""
     if isinstance(step, JitFunction):
         return step

@@ -16,6 +16,7 @@ from weft.framework.device import Device, compiled, get_device, known_devices
 from weft.framework.graph import Graph
 from weft.framework.jit import JitFunction
 from weft.framework.primitives.base import Array
+from weft.framework.tensor import Tensor
 from weft.isa.program import Program
 from weft.isa.text import suggestion
 from weft.models import Recipe, recipe
@@ -212,7 +213,7 @@ def _device(name: str, machine: str, settings: Settings, engine: str) -> Device:
     return device_of(name, machine, settings, engine)
 
 
-def _step(session: Session, inference: bool) -> tuple[JitFunction, tuple[Any, ...]]:
+def _step(session: Session, inference: bool) -> tuple[JitFunction[..., Tensor], tuple[Any, ...]]:
     images, labels = session.example()
     return (session.infer, (images,)) if inference else (session.step, (images, labels))
 

@@ -43,8 +43,6 @@ class Session:
     seed: int = 0
     model: Module = field(init=False)
     optimizer: Optimizer = field(init=False)
-    step: JitFunction = field(init=False)
-    infer: JitFunction = field(init=False)
     losses: list[float] = field(init=False, default_factory=list)
     """The loss of every batch that has been trained, in order."""
 
@@ -65,7 +63,8 @@ class Session:
             logits: Tensor = model(images)
             return logits
 
-        self.step, self.infer = jit(step), jit(infer)
+        self.step = jit(step)
+        self.infer = jit(infer)
 
     @cached_property
     def loader(self) -> DataLoader:
@@ -131,7 +130,8 @@ class Session:
     def program(self, inference: bool = False) -> tuple[Program, np.ndarray[tuple[int], np.dtype[np.uint8]]]:
         """The accelerator's program of a training step (or of inference) for a full batch, and its DRAM image now."""
         images, labels = self.example()
-        function, arguments = (self.infer, (images,)) if inference else (self.step, (images, labels))
+        function: JitFunction[..., Tensor] = self.infer if inference else self.step
+        arguments = (images,) if inference else (images, labels)
         executable: Any = compiled(self.device, function.lower(*arguments))
         return executable.program, executable.image(function.bind(*arguments))
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, SupportsIndex
 
 from weft.framework.errors import AxisError, DTypeError, ShapeError
 from weft.framework.origin import user_line
 from weft.framework.primitives.base import Shape
 
-Dims = int | Sequence[int] | None
+Dims = SupportsIndex | Sequence[SupportsIndex] | None
+Extent = SupportsIndex | Sequence[SupportsIndex]
+"""Of extents given one by one or as one sequence."""
 MOST = 1 << 40
 """More elements than any machine here has memory for."""
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, SupportsIndex
 
 import numpy as np
 
-from weft.framework.axes import axis, count, sizes
+from weft.framework.axes import Extent, axis, count, sizes
 from weft.framework.device import Device, get_device
 from weft.framework.dtypes import DType, as_dtype, bfloat16, bool_, float32, int32
 from weft.framework.errors import DTypeError, FrameworkError, ShapeError
@@ -20,7 +20,7 @@ from weft.framework.tensor import Number, Tensor, tensor
 
 
 def full(
-    shape: Sequence[int], value: Number, dtype: DType | str = float32, device: str | Device | None = None
+    shape: Extent, value: Number, dtype: DType | str = float32, device: str | Device | None = None
 ) -> Tensor:
     """A tensor of one value."""
     made: Expr = expand(constant(value, as_dtype(dtype)), sizes((shape,)))
@@ -28,12 +28,12 @@ def full(
     return Tensor._of(made)
 
 
-def zeros(*shape: Any, dtype: DType | str = float32, device: str | Device | None = None) -> Tensor:
+def zeros(*shape: Extent, dtype: DType | str = float32, device: str | Device | None = None) -> Tensor:
     """A tensor of zeros: zeros(2, 3) or zeros((2, 3))."""
     return full(sizes(shape), 0, dtype, device)
 
 
-def ones(*shape: Any, dtype: DType | str = float32, device: str | Device | None = None) -> Tensor:
+def ones(*shape: Extent, dtype: DType | str = float32, device: str | Device | None = None) -> Tensor:
     """A tensor of ones."""
     return full(sizes(shape), 1, dtype, device)
 
@@ -50,7 +50,7 @@ def ones_like(like: Tensor) -> Tensor:
     return full(like.shape, 1, like.dtype, like._expr.device)
 
 
-def arange(stop: int) -> Tensor:
+def arange(stop: SupportsIndex) -> Tensor:
     """int32 [stop]: 0, 1, …"""
     return Tensor._of(apply("iota", shape=sizes((stop,), "range"), axis=0))
 
@@ -91,32 +91,27 @@ def _tensor_of(function: str, *operands: Any) -> Tensor:
 
 def relu(x: Tensor) -> Tensor:
     """max(x, 0), with derivative 0 at 0."""
-    result: Tensor = operand("relu", x).relu()
-    return result
+    return operand("relu", x).relu()
 
 
 def sigmoid(x: Tensor) -> Tensor:
     """1 / (1 + exp(-x))."""
-    result: Tensor = operand("sigmoid", x).sigmoid()
-    return result
+    return operand("sigmoid", x).sigmoid()
 
 
 def tanh(x: Tensor) -> Tensor:
     """Hyperbolic tangent."""
-    result: Tensor = operand("tanh", x).tanh()
-    return result
+    return operand("tanh", x).tanh()
 
 
 def softplus(x: Tensor) -> Tensor:
     """log(1 + exp(x))."""
-    result: Tensor = operand("softplus", x).softplus()
-    return result
+    return operand("softplus", x).softplus()
 
 
 def logsigmoid(x: Tensor) -> Tensor:
     """log σ(x), as -softplus(-x)."""
-    result: Tensor = -(-operand("logsigmoid", x)).softplus()
-    return result
+    return -(-operand("logsigmoid", x)).softplus()
 
 
 def _rounded_once(compute: Callable[..., Tensor]) -> Callable[..., Tensor]:
@@ -143,8 +138,7 @@ def _log_softmax(x: Tensor, dim: int) -> Tensor:
     with no_grad():
         largest = x.amax(dim, keepdim=True)  # the result does not depend on the shift, so neither does the gradient
     shifted = x - largest
-    result: Tensor = shifted - shifted.exp().sum(dim, keepdim=True).log()
-    return result
+    return shifted - shifted.exp().sum(dim, keepdim=True).log()
 
 
 def softmax(x: Tensor, dim: int = -1) -> Tensor:
@@ -159,8 +153,7 @@ def _softmax(x: Tensor, dim: int) -> Tensor:
     with no_grad():
         largest = x.amax(dim, keepdim=True)
     grown = (x - largest).exp()
-    result: Tensor = grown / grown.sum(dim, keepdim=True)
-    return result
+    return grown / grown.sum(dim, keepdim=True)
 
 
 def is_class(labels: Tensor, classes: int) -> Tensor:
@@ -183,10 +176,9 @@ def _reduced(losses: Tensor, reduction: str, sign: int = 1) -> Tensor:
     scales = {"mean": sign / max(losses.numel(), 1), "sum": sign, "none": sign}
     if reduction not in scales:
         raise FrameworkError(f"{user_line()}: reduction is 'mean', 'sum' or 'none', not {reduction!r}")
-    total: Tensor = losses if reduction == "none" else losses.sum()
+    total = losses if reduction == "none" else losses.sum()
     scale = scales[reduction]
-    scaled: Tensor = total if scale == 1 else -total if scale == -1 else total * scale
-    return scaled
+    return total if scale == 1 else -total if scale == -1 else total * scale
 
 
 def cross_entropy(logits: Tensor, labels: Any, reduction: str = "mean") -> Tensor:
@@ -207,7 +199,7 @@ def cross_entropy(logits: Tensor, labels: Any, reduction: str = "mean") -> Tenso
 
 
 def _label_losses(logits: Tensor, wanted: Tensor, reduction: str) -> Tensor:
-    chosen: Tensor = where(wanted, _log_softmax(logits, 1), 0.0).sum(1)
+    chosen = where(wanted, _log_softmax(logits, 1), 0.0).sum(1)
     return _reduced(chosen, reduction, sign=-1)
 
 

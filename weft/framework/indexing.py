@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import operator
-from typing import Any
+from types import EllipsisType
+from typing import Any, SupportsIndex
 
 from weft.framework.errors import AxisError, DTypeError, FrameworkError, ShapeError
 from weft.framework.origin import user_line
 from weft.framework.primitives.base import Shape
+
+Index = SupportsIndex | slice | EllipsisType | None
+"""What may stand in brackets, alone or several in a tuple."""
 
 
 def movements(shape: Shape, key: Any) -> list[tuple[str, dict[str, Any]]]:

@@ -13,7 +13,7 @@ import functools
 import inspect
 import warnings
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar, overload
 
 import numpy as np
 
@@ -32,6 +32,9 @@ from weft.framework.tensor import Tensor, stored
 from weft.framework.tracing import current_trace
 from weft.framework.tree import leaves, map_leaves
 
+P = ParamSpec("P")
+Q = ParamSpec("Q")
+R = TypeVar("R")
 RETRACES_BEFORE_WARNING = 3
 KEPT = 64
 """Kinds of arguments whose recordings are kept for each function; those used longest ago are dropped."""
@@ -43,12 +46,15 @@ class RetraceWarning(UserWarning):
     """A jitted function that is traced again and again."""
 
 
-class JitFunction(FrameworkObject):
-    """A function compiled once for each combination of shapes, dtypes and specialised arguments."""
+class JitFunction(FrameworkObject, Generic[P, R]):
+    """A function compiled once for each combination of shapes, dtypes and specialised arguments.
+
+    To a type checker it takes and gives what the function does.
+    """
 
     STORED = "its Python source"
 
-    def __init__(self, function: Callable[..., Any]) -> None:
+    def __init__(self, function: Callable[P, R]) -> None:
         if not isinstance(function, functools.partial):
             functools.update_wrapper(self, function)
         self._function = function
@@ -61,13 +67,19 @@ class JitFunction(FrameworkObject):
         self._recordings: dict[tuple[Any, ...], list[Recording]] = {}
         self._last: dict[str, Any] = {}
         self._slot = f"jit {self._name}"
-        self._method: tuple[JitFunction, Any] | None = None
+        self._method: tuple[JitFunction[..., Any], Any] | None = None
         self.traces = 0
 
     def __set_name__(self, owner: type, name: str) -> None:
         """As an attribute of a class: where an instance keeps what is compiled for it, apart from all attributes."""
         self._slot = f"jit {owner.__module__}.{owner.__qualname__}.{name}"
 
+    @overload
+    def __get__(self, instance: None, owner: Any = None) -> Self: ...
+    @overload
+    def __get__(
+        self: JitFunction[Concatenate[Any, Q], R], instance: object, owner: Any = None
+    ) -> JitFunction[Q, R]: ...
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         """As a method: one compiled function for each instance. A copy of an instance gets one of its own."""
         if instance is None:
@@ -79,21 +91,22 @@ class JitFunction(FrameworkObject):
             instance.__dict__[self._slot] = bound
         return bound
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> JitFunction:
+    def __deepcopy__(self, memo: dict[int, Any]) -> JitFunction[P, R]:
         """The same function, of the copied instance if it is a method; nothing is compiled for it yet."""
         twin = JitFunction(copy.deepcopy(self._function, memo))
         if self._method is not None:
             twin._method = (self._method[0], copy.deepcopy(self._method[1], memo))
         return twin
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Run the compiled step; trace it first if it is new. Inside another trace it is simply part of that."""
         if current_trace() is not None:
             return self._function(*args, **kwargs)
         recording, arguments = self._find(args, kwargs)
         inputs = self._values(recording, arguments)
         result = compiled(recording.device, recording.graph)(inputs)
-        return recording.deliver(result)
+        delivered: R = recording.deliver(result)
+        return delivered
 
     def trace(self, *args: Any, **kwargs: Any) -> Recording:
         """The recording for such arguments: graph, device, and the tensors that are its state."""
@@ -159,7 +172,7 @@ class JitFunction(FrameworkObject):
         )
 
 
-def jit(function: Callable[..., Any]) -> JitFunction:
+def jit(function: Callable[P, R]) -> JitFunction[P, R]:
     """Compile ``function`` at its first call; see the module's first lines for what is traced and what specialises.
 
     The function must not depend on the value of a tensor: ``.item()``, ``bool()`` and printing one are errors at the

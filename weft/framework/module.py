@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Self
+from typing import Any, ParamSpec, Protocol, Self, TypeVar
 
 from weft.framework.checkpoint import fitted
 from weft.framework.device import Device
@@ -15,6 +15,17 @@ from weft.framework.refusals import FrameworkObject
 from weft.framework.tensor import Tensor
 from weft.framework.tracing import Trace, current_trace
 from weft.framework.tree import leaves
+
+P = ParamSpec("P")
+R_co = TypeVar("R_co", covariant=True)
+
+
+class Forward(Protocol[P, R_co]):
+    """A module to a type checker: calling it takes and gives what its ``forward`` does."""
+
+    def forward(self, *args: P.args, **kwargs: P.kwargs) -> R_co:
+        """What the module computes."""
+        ...
 
 
 class Parameter(Tensor):
@@ -88,8 +99,9 @@ class Module(FrameworkObject):
         """What the module computes; subclasses say."""
         raise AbstractError(f"{user_line()}: {type(self).__name__} has no forward(); define it, or call what it holds")
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        with inside(self._name, type(self).__name__):
+    def __call__(self: Forward[P, R_co], *args: P.args, **kwargs: P.kwargs) -> R_co:
+        own: Any = self
+        with inside(own._name, type(self).__name__):
             return self.forward(*args, **kwargs)
 
     def named_modules(self, prefix: str = "") -> Iterator[tuple[str, Module]]:

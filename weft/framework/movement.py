@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, SupportsIndex, overload
 
-from weft.framework.axes import axes, axis, extents, permutation, sizes
+from weft.framework.axes import Dims, Extent, axes, axis, extents, permutation, sizes
 from weft.framework.errors import ShapeError
-from weft.framework.indexing import movements
+from weft.framework.indexing import Index, movements
 from weft.framework.origin import user_line
+from weft.framework.primitives.base import Shape
 
 if TYPE_CHECKING:
     from weft.framework.tensor import Tensor
@@ -21,7 +22,7 @@ class Movement:
     shape: Any
     _view: Callable[..., Tensor]
 
-    def reshape(self, *shape: Any) -> Any:
+    def reshape(self, *shape: Extent) -> Tensor:
         """The same elements under another shape; one extent may be -1."""
         wanted = list(extents(shape))
         if wanted.count(-1) == 1:
@@ -33,7 +34,7 @@ class Movement:
 
     view = reshape
 
-    def flatten(self, start_dim: int = 0, end_dim: int = -1) -> Any:
+    def flatten(self, start_dim: SupportsIndex = 0, end_dim: SupportsIndex = -1) -> Tensor:
         """Axes from ``start_dim`` to ``end_dim``, both included, as one."""
         first, last = axis(start_dim, self.shape), axis(end_dim, self.shape)
         if first > last:
@@ -41,11 +42,11 @@ class Movement:
         kept, rest = self.shape[:first], self.shape[last + 1 :]
         return self.reshape(*kept, math.prod(self.shape[first : last + 1]), *rest)
 
-    def permute(self, *order: Any) -> Any:
+    def permute(self, *order: Extent) -> Tensor:
         """Axes in another order."""
         return self._view("permute", order=permutation(extents(order, "order"), self.shape))
 
-    def transpose(self, dim0: int, dim1: int) -> Any:
+    def transpose(self, dim0: SupportsIndex, dim1: SupportsIndex) -> Tensor:
         """Two axes exchanged."""
         order, a, b = list(range(len(self.shape))), axis(dim0, self.shape), axis(dim1, self.shape)
         if order:
@@ -53,11 +54,11 @@ class Movement:
         return self._view("permute", order=tuple(order))
 
     @property
-    def T(self) -> Any:
+    def T(self) -> Tensor:
         """All axes reversed."""
         return self._view("permute", order=tuple(reversed(range(len(self.shape)))))
 
-    def expand(self, *shape: Any) -> Any:
+    def expand(self, *shape: Extent) -> Tensor:
         """Repeated to a shape, by broadcasting; -1 keeps an extent."""
         wanted = extents(shape)
         new = len(wanted) - len(self.shape)
@@ -69,25 +70,31 @@ class Movement:
         full = tuple(self.shape[d - new] if extent == -1 and d >= new else extent for d, extent in enumerate(wanted))
         return self._view("broadcast_to", shape=sizes((full,)))
 
-    def unsqueeze(self, dim: int) -> Any:
+    def unsqueeze(self, dim: SupportsIndex) -> Tensor:
         """An axis of extent 1 put in front of axis ``dim``."""
         at = axis(dim, self.shape, new=True)
         return self._view("reshape", shape=(*self.shape[:at], 1, *self.shape[at:]))
 
-    def squeeze(self, dim: Any = None) -> Any:
+    def squeeze(self, dim: Dims = None) -> Tensor:
         """Without axes of extent 1 (all, or those of ``dim``)."""
         chosen = () if dim is not None and isinstance(dim, list | tuple) and not dim else axes(dim, self.shape)
         return self._view("reshape", shape=tuple(n for d, n in enumerate(self.shape) if n != 1 or d not in chosen))
 
-    def size(self, dim: int | None = None) -> Any:
+    @overload
+    def size(self, dim: None = None) -> Shape: ...
+    @overload
+    def size(self, dim: SupportsIndex) -> int: ...
+    def size(self, dim: SupportsIndex | None = None) -> Shape | int:
         """The shape, or the extent of one axis."""
         if dim is not None and not self.shape:
             raise ShapeError(f"{user_line()}: a tensor of shape [] has no axis {dim}")
-        return self.shape if dim is None else self.shape[axis(dim, self.shape)]
+        shape: Shape = self.shape
+        return shape if dim is None else shape[axis(dim, shape)]
 
-    def __getitem__(self, key: Any) -> Any:
+    def __getitem__(self, key: Index | tuple[Index, ...]) -> Tensor:
         """Numbers, slices with positive step, ``...`` and None."""
         seen: Any = self
         for op, attrs in movements(self.shape, key):
             seen = seen._view(op, **attrs)
-        return seen
+        chosen: Tensor = seen
+        return chosen

@@ -82,8 +82,7 @@ class Flatten(Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """All axes but the first as one."""
-        result: Tensor = x.flatten(1)
-        return result
+        return x.flatten(1)
 
 
 class _Places(Module):
@@ -120,11 +119,12 @@ class Sequential(_Places):
                 raise FrameworkError(f"{user_line()}: a Sequential takes modules, but {name!r} is of type {kind}")
             setattr(self, str(name), module)
 
-    def forward(self, x: Any) -> Any:
-        """Each module takes the result of the one before."""
+    def forward(self, x: Any) -> Tensor:
+        """Each module takes the result of the one before; the last gives a tensor."""
         for module in self._modules.values():
             x = module(x)
-        return x
+        result: Tensor = x
+        return result
 
     @overload
     def __getitem__(self, index: int) -> Module: ...

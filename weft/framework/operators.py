@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, SupportsIndex, overload
 
 import numpy as np
 
@@ -27,10 +27,11 @@ from weft.framework.movement import Movement
 from weft.framework.origin import user_line
 from weft.framework.primitives.base import Shape
 from weft.framework.primitives.contraction import ACCUMULATION
-from weft.framework.writing import Writing
+from weft.framework.writing import Operand, Writing
 
 if TYPE_CHECKING:
     from weft.framework.tensor import Tensor
+
 
 class Extremum(NamedTuple):
     """The largest elements along an axis, and their int32 indices (the lowest where several are equal)."""
@@ -60,7 +61,9 @@ def cast(e: Expr, dtype: DType) -> Expr:
     return e if e.dtype == dtype else apply("cast", e, dtype=dtype.name)
 
 
-def elementwise(op: str, first: Tensor, *operands: Any, floats: bool = False, leading: Sequence[Tensor] = ()) -> Tensor:
+def elementwise(
+    op: str, first: Operators, *operands: Any, floats: bool = False, leading: Sequence[Tensor] = ()
+) -> Tensor:
     """``op`` on tensors and numbers, promoted and broadcast together.
 
     A number, or a zero-dimensional float32, is not rounded to the bfloat16 of the result: what computes (rather than
@@ -100,22 +103,22 @@ def _on_bools(op: str) -> tuple[str, DType]:
     return _LOGIC.get(op, op), int8 if op in ("lt", "le", "gt", "ge") else bool_
 
 
-def _binary(op: str, floats: bool = False) -> Callable[[Any, Any], Any]:
-    def method(self: Any, other: Any) -> Any:
+def _binary(op: str, floats: bool = False) -> Callable[[Any, Operand], Tensor]:
+    def method(self: Any, other: Operand) -> Tensor:
         return elementwise(op, self, self, other, floats=floats)
 
     return method
 
 
-def _reflected(op: str, floats: bool = False) -> Callable[[Any, Any], Any]:
-    def method(self: Any, other: Any) -> Any:
+def _reflected(op: str, floats: bool = False) -> Callable[[Any, Operand], Tensor]:
+    def method(self: Any, other: Operand) -> Tensor:
         return elementwise(op, self, other, self, floats=floats)
 
     return method
 
 
-def _unary(op: str, floats: bool = False) -> Callable[[Any], Any]:
-    def method(self: Any) -> Any:
+def _unary(op: str, floats: bool = False) -> Callable[[Any], Tensor]:
+    def method(self: Any) -> Tensor:
         return elementwise(op, self, self, floats=floats)
 
     return method
@@ -133,7 +136,7 @@ class Operators(Movement, Writing):
     shape: Any
     dtype: Any
     _read: Callable[[], Expr]
-    to: Callable[..., Any]
+    to: Callable[..., Tensor]
     _of: Callable[[Expr], Tensor]
 
     __add__, __radd__ = _binary("add"), _reflected("add")
@@ -141,7 +144,6 @@ class Operators(Movement, Writing):
     __mul__, __rmul__ = _binary("mul"), _reflected("mul")
     __truediv__, __rtruediv__ = _binary("div", True), _reflected("div", True)
     __lt__, __le__, __gt__, __ge__ = _binary("lt"), _binary("le"), _binary("gt"), _binary("ge")
-    __eq__, __ne__ = _binary("eq"), _binary("ne")
     __and__, __or__, __invert__ = _binary("and"), _binary("or"), _unary("not")
     __rand__, __ror__ = _reflected("and"), _reflected("or")
     __hash__ = object.__hash__
@@ -150,6 +152,12 @@ class Operators(Movement, Writing):
     sqrt, reciprocal, erf = (_unary(name, True) for name in ("sqrt", "reciprocal", "erf"))
     sigmoid, tanh, softplus = (_unary(name, True) for name in ("sigmoid", "tanh", "softplus"))
     add, sub, mul, div, neg, abs = __add__, __sub__, __mul__, __truediv__, __neg__, __abs__
+
+    def __eq__(self, other: Operand) -> Tensor:  # type: ignore[override]  # a tensor of bools, where object has a bool
+        return elementwise("eq", self, self, other)
+
+    def __ne__(self, other: Operand) -> Tensor:  # type: ignore[override]  # as __eq__
+        return elementwise("ne", self, self, other)
 
     def _like(self, other: Any) -> Any:
         """An operand as a number or a tensor. Raises DTypeError for anything else."""
@@ -160,18 +168,17 @@ class Operators(Movement, Writing):
         raise DTypeError(f"{user_line()}: cannot compute with a {type(other).__name__}; give a tensor or a number")
 
     @classmethod
-    def _tensor(cls, data: Any) -> Any:
+    def _tensor(cls, data: Any) -> Tensor:
         from weft.framework.tensor import Tensor
 
         return Tensor(data)
 
-    def _apply(self, op: str, **attrs: Any) -> Any:
+    def _apply(self, op: str, **attrs: Any) -> Tensor:
         return self._of(apply(op, self._read(), **attrs))
 
-    def __pow__(self, exponent: int | float) -> Any:
+    def __pow__(self, power: float | np.number[Any]) -> Tensor:
         """Powers by whole numbers (products) and by 0.5 (square root)."""
-        if isinstance(exponent, np.number):
-            exponent = exponent.item()
+        exponent: Any = power.item() if isinstance(power, np.number) else power
         if isinstance(exponent, Operators):
             raise DTypeError(
                 f"{user_line()}: ** takes a number as exponent, not a tensor; in a jitted function a float argument, a "
@@ -190,9 +197,10 @@ class Operators(Movement, Writing):
             result = None if result is None else result * result
             if bit == "1":
                 result = self if result is None else result * self
-        return self._of(_one(self._read())) if result is None else result
+        made: Tensor = self._of(_one(self._read())) if result is None else result
+        return made
 
-    def relu(self) -> Any:
+    def relu(self) -> Tensor:
         """max(x, 0), with derivative 0 at 0."""
         return self.maximum(0)
 
@@ -201,7 +209,7 @@ class Operators(Movement, Writing):
     def _axes(self, dim: Dims) -> tuple[int, ...]:
         return axes(dim, self.shape)
 
-    def sum(self, dim: Dims = None, keepdim: bool = False, dtype: DType | str | None = None) -> Any:
+    def sum(self, dim: Dims = None, keepdim: bool = False, dtype: DType | str | None = None) -> Tensor:
         """Sum over axes (all by default), of elements cast to ``dtype`` first.
 
         dtype: a float or int type; by default bools and integers are summed as int64, floats as they are (bfloat16 in
@@ -212,7 +220,7 @@ class Operators(Movement, Writing):
             raise DTypeError(f"{user_line()}: sum() gives numbers, not bool; write (x != 0).amax() for any of them")
         return self._of(apply("sum", cast(self._read(), wanted), axes=self._axes(dim), keepdims=bool(keepdim)))
 
-    def mean(self, dim: Dims = None, keepdim: bool = False, dtype: DType | str | None = None) -> Any:
+    def mean(self, dim: Dims = None, keepdim: bool = False, dtype: DType | str | None = None) -> Tensor:
         """Mean over axes (all by default), of floats or of elements cast to a float ``dtype``; it is rounded once.
 
         Raises DTypeError.
@@ -224,27 +232,31 @@ class Operators(Movement, Writing):
         count = math.prod(self.shape[axis] for axis in self._axes(dim))
         return (self.to(wanted).sum(dim, keepdim, float32) * (1 / count if count else math.nan)).to(wanted)
 
-    def amax(self, dim: Dims = None, keepdim: bool = False) -> Any:
+    def amax(self, dim: Dims = None, keepdim: bool = False) -> Tensor:
         """Largest element over axes; equal maxima share the gradient."""
         numbers = cast(self._read(), int8) if self.dtype is bool_ else self._read()
         return self._of(cast(apply("max", numbers, axes=self._axes(dim), keepdims=bool(keepdim)), self.dtype))
 
-    def amin(self, dim: Dims = None, keepdim: bool = False) -> Any:
+    def amin(self, dim: Dims = None, keepdim: bool = False) -> Tensor:
         """Smallest element over axes; equal minima share the gradient."""
-        def turned(x: Any) -> Any:
+        def turned(x: Operators) -> Tensor:
             """The order reversed without leaving the type: -x, of integers -1 - x, of bools not x."""
             return -x if x.dtype.is_float else ~x if x.dtype is bool_ else -1 - x
 
         return turned(turned(self).amax(dim, keepdim))
 
-    def max(self, dim: int | None = None, keepdim: bool = False) -> Any:
+    @overload
+    def max(self, dim: None = None, keepdim: bool = False) -> Tensor: ...
+    @overload
+    def max(self, dim: SupportsIndex, keepdim: bool = False) -> Extremum: ...
+    def max(self, dim: SupportsIndex | None = None, keepdim: bool = False) -> Tensor | Extremum:
         """Largest element of all, or along one axis (values, indices)."""
         if dim is None:
             return self.amax()
         dim = axis(dim, self.shape)
         return Extremum(self.amax(dim, keepdim), self.argmax(dim, keepdim))
 
-    def argmax(self, dim: int | None = None, keepdim: bool = False) -> Any:
+    def argmax(self, dim: SupportsIndex | None = None, keepdim: bool = False) -> Tensor:
         """int32 index of the largest element along an axis, or in the flattened tensor; the lowest wins."""
         if dim is None:
             return self.flatten().argmax(0)
@@ -254,17 +266,17 @@ class Operators(Movement, Writing):
 
     # Products
 
-    def __matmul__(self, other: Any) -> Any:
+    def __matmul__(self, other: Operand) -> Tensor:
         """Matrix product over the last two axes; batch axes broadcast; a vector is a row or a column."""
         return matmul(self, self._as_operand(self._like(other)))
 
     matmul = __matmul__
 
-    def __rmatmul__(self, other: Any) -> Any:
+    def __rmatmul__(self, other: Operand) -> Tensor:
         return matmul(self._as_operand(self._like(other)), self)
 
 
-def matmul(a: Any, b: Any) -> Any:
+def matmul(a: Operators, b: Operators) -> Tensor:
     """a @ b as torch has it; bfloat16 and int8 products are summed in float32 and int32.
 
     float32 and bfloat16 results have the operands' type; int8 products stay int32. Transposed views become flags of

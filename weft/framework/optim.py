@@ -10,7 +10,6 @@ import numpy as np
 from weft.framework.checkpoint import fitted
 from weft.framework.errors import AbstractError, CheckpointError, FrameworkError, TraceError
 from weft.framework.lazy import is_left_over, no_grad
-from weft.framework.module import Parameter
 from weft.framework.origin import user_line
 from weft.framework.pending import realize_all
 from weft.framework.primitives.base import Array
@@ -29,7 +28,7 @@ class Optimizer(FrameworkObject):
     READ_BY_TRACES = True
     STORED = "weft.save(optimizer.state_dict(), path), and optimizer.load_state_dict(weft.load(path)) to read"
 
-    def __init__(self, parameters: Iterable[Parameter], lr: float) -> None:
+    def __init__(self, parameters: Iterable[Tensor], lr: float) -> None:
         try:
             self.parameters = list(parameters)
         except TypeError:
@@ -85,7 +84,7 @@ class Optimizer(FrameworkObject):
             gradients = [p.grad for p in self.parameters if p.grad is not None]
             realize_all(*self.parameters, *gradients, *(t for _, t in self.named_state()))
 
-    def update(self, index: int, parameter: Parameter, gradient: Tensor) -> None:
+    def update(self, index: int, parameter: Tensor, gradient: Tensor) -> None:
         """Assign the parameter its new value, and the optimiser's own state; subclasses say how."""
         raise AbstractError(f"{user_line()}: {type(self).__name__} has no update(); define what a step does")
 
@@ -116,7 +115,7 @@ class SGD(Optimizer):
     """Stochastic gradient descent: g += weight_decay·p; m = momentum·m + g; p -= lr·m, as torch has it."""
 
     def __init__(
-        self, parameters: Iterable[Parameter], lr: float, momentum: float = 0.0, weight_decay: float = 0.0
+        self, parameters: Iterable[Tensor], lr: float, momentum: float = 0.0, weight_decay: float = 0.0
     ) -> None:
         super().__init__(parameters, lr)
         self._momenta: list[Tensor] = []
@@ -142,7 +141,7 @@ class SGD(Optimizer):
     def weight_decay(self, value: float) -> None:
         self._weight_decay = _not_negative("the weight decay", value)
 
-    def update(self, index: int, parameter: Parameter, gradient: Tensor) -> None:
+    def update(self, index: int, parameter: Tensor, gradient: Tensor) -> None:
         """One parameter's step."""
         if self.weight_decay:
             gradient = gradient + self.weight_decay * parameter

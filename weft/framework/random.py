@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from weft.framework.axes import Extent, real, sizes, whole
 from weft.framework.axes import count as _count
-from weft.framework.axes import real, sizes, whole
 from weft.framework.errors import FrameworkError, TraceError
 from weft.framework.origin import user_line
 from weft.framework.primitives.base import Shape
@@ -122,12 +122,12 @@ def manual_seed(seed: int) -> Generator:
     return default_generator().manual_seed(seed)
 
 
-def rand(*shape: Any, generator: Generator | None = None) -> Tensor:
+def rand(*shape: Extent, generator: Generator | None = None) -> Tensor:
     """A float32 tensor of numbers in [0, 1)."""
     return Tensor((generator or default_generator()).uniform(sizes(shape)))
 
 
-def randn(*shape: Any, generator: Generator | None = None) -> Tensor:
+def randn(*shape: Extent, generator: Generator | None = None) -> Tensor:
     """A float32 tensor of normal numbers, mean 0 and variance 1."""
     return Tensor((generator or default_generator()).normal(sizes(shape)))
 

@@ -199,7 +199,7 @@ class Tensor(Operators, FrameworkObject):
         assert self._expr.value is not None
         return self._expr.value.copy()
 
-    def item(self) -> Any:
+    def item(self) -> Number:
         """The Python number of a one-element tensor. Raises ShapeError, or TraceError inside a jitted function."""
         refuse_value(".item()")
         if self.numel() != 1:

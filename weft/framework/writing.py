@@ -7,24 +7,30 @@ must be of a kind that the tensor can hold: no float into integers, no number in
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypeVar
+
+import numpy as np
 
 from weft.framework.dtypes import DType
 from weft.framework.errors import DTypeError, GradientError, ShapeError, TraceError
+from weft.framework.indexing import Index
 from weft.framework.lazy import Expr, alias, apply, grad_enabled, leaf
 from weft.framework.origin import user_line
-from weft.framework.primitives.base import Array
+from weft.framework.primitives.base import Array, Shape
 from weft.framework.tracing import current_trace
 from weft.framework.views import Storage, View
 
 if TYPE_CHECKING:
     from weft.framework.tensor import Tensor
 
+T = TypeVar("T")
+Operand: TypeAlias = "Tensor | float | np.generic | Array | list[Any] | tuple[Any, ...]"
+"""What a tensor can be computed with, and be given."""
 _KINDS = ("bool", "int", "float")
 
 
-def _in_place(operation: str) -> Callable[[Any, Any], Any]:
-    def method(self: Any, other: Any) -> Any:
+def _in_place(operation: str) -> Callable[[T, Operand], T]:
+    def method(self: Any, other: Operand) -> Any:
         return self._changed(getattr(self, operation)(other))
 
     method.__doc__ = f"``{operation}`` in place."
@@ -70,7 +76,7 @@ class Writing:
             )
         self._grad = value
 
-    def copy_(self, source: Any) -> Self:
+    def copy_(self, source: Operand) -> Self:
         """Take the values of ``source``, broadcast and cast, and its history.
 
         Raises GradientError for a leaf that requires a gradient, unless under ``no_grad()``.
@@ -83,7 +89,7 @@ class Writing:
         fresh = apply("reshape", e, shape=e.shape) if e.requires_grad else alias(e)
         return self._changed(given._of(fresh))
 
-    def fill_(self, value: Any) -> Self:
+    def fill_(self, value: Operand) -> Self:
         """Make every element ``value``."""
         shape = getattr(value, "shape", ())
         if shape or isinstance(value, list | tuple):
@@ -94,15 +100,16 @@ class Writing:
         """Make every element 0."""
         return self.copy_(0)
 
-    def __setitem__(self: Any, key: Any, value: Any) -> None:
+    def __setitem__(self: Any, key: Index | tuple[Index, ...], value: Operand) -> None:
         """Give the elements that ``key`` chooses the values of ``value``, broadcast and cast, and its history."""
-        chosen = self[key]
-        extra = len(getattr(value, "shape", ())) - len(chosen.shape)
-        if extra > 0 and all(extent == 1 for extent in value.shape[:extra]):
-            value = value.reshape(value.shape[extra:])  # as in torch and NumPy
-        chosen.copy_(value)
+        chosen, given = self[key], value
+        shape: Shape = getattr(value, "shape", ())
+        extra = len(shape) - len(chosen.shape)
+        if extra > 0 and isinstance(given, Writing | np.ndarray) and all(extent == 1 for extent in shape[:extra]):
+            given = given.reshape(shape[extra:])  # as in torch and NumPy
+        chosen.copy_(given)
 
-    def assign(self, value: Any) -> Self:
+    def assign(self, value: Operand) -> Self:
         """Give this tensor, a parameter too, another value of its shape and dtype; no history comes with it.
 
         Inside a jitted function this updates state. Raises ShapeError or DTypeError for a value that does not fit, and

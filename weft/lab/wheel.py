@@ -10,14 +10,13 @@ import ast
 import base64
 import hashlib
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from importlib import metadata
 from pathlib import Path
 
-from weft import _OTHERS
 from weft.edition import VERBS, is_part
-from weft.framework import EXPORTS, MODULES
 from weft.lab.needs import distribution, requirements
+from weft.names import STUB, homes
 
 ROOT = Path(__file__).parents[2]
 """Where the packages lie, in a checkout and installed alike."""
@@ -72,16 +71,29 @@ def package_files() -> dict[str, bytes]:
                 found[str(folder / path.name)] = path.read_bytes()
     edition = kept["weft/edition.py"]
     assert edition.count(_LINE) == 1, "weft/edition.py says in one line what is left out"
-    names = ", ".join(f'"{name}"' for name in left_out(kept))
+    absent = left_out(kept)
+    names = ", ".join(f'"{name}"' for name in absent)
     found["weft/edition.py"] = edition.replace(_LINE, _LINE.replace("()", f"({names},)")).encode()
+    found[f"weft/{STUB}"] = _stub((ROOT / "weft" / STUB).read_text(encoding="utf-8"), absent).encode()
     return dict(sorted(found.items()))
 
 
 def left_out(kept: Iterable[str]) -> list[str]:
     """Public names of ``weft`` whose modules are not among the ``kept`` files."""
     modules = {_module(name) for name in kept}
-    elsewhere = {name for name, module in _OTHERS.items() if module not in modules}
-    return sorted({*MODULES, *(name for names in EXPORTS.values() for name in names.split()), *elsewhere})
+    return sorted(name for name, (module, _) in homes().items() if module not in modules)
+
+
+def _stub(text: str, without: Container[str]) -> str:
+    """The stub of ``weft`` without some of its names."""
+    tree = ast.parse(text)
+    for node in tree.body:
+        if isinstance(node, ast.ImportFrom):
+            node.names = [alias for alias in node.names if (alias.asname or alias.name) not in without]
+        elif isinstance(node, ast.Assign) and isinstance(node.value, ast.List):  # __all__
+            node.value.elts = [name for name in node.value.elts if ast.literal_eval(name) not in without]
+    tree.body = [node for node in tree.body if not isinstance(node, ast.ImportFrom) or node.names]
+    return ast.unparse(tree) + "\n"
 
 
 def _kept(sources: dict[str, str]) -> dict[str, str]:
