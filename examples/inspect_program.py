@@ -39,9 +39,9 @@ def main():
 
     profile = weft.profile(step, *batch, machine=machine)  # one run; parameters stay as they are
     print(f"\n{profile.cycles:,} cycles, {profile.utilisation:.1%} of the array's multiply-accumulates useful\n")
-    print(f"{'operator':44} {'active cycles':>13} {'MACs':>9} {'DRAM bytes':>10}")
+    print(f"{'operator':60} {'active cycles':>13} {'MACs':>9} {'DRAM bytes':>10}")
     for operator in sorted(profile.operators, key=lambda operator: -operator.active)[:12]:
-        print(f"{operator.name[:44]:44} {operator.active:13,} {operator.macs:9,} {operator.dram_bytes:10,}")
+        print(f"{operator.name[:60]:60} {operator.active:13,} {operator.macs:9,} {operator.dram_bytes:10,}")
 
     print(f"\n{'unit':10} {'busy':>6}   largest stall")
     for unit, causes in profile.events.items():

@@ -21,6 +21,7 @@ from weft.isa.program import Program
 from weft.isa.text import suggestion
 from weft.models import Recipe, recipe
 from weft.quantised import Calibration, quantised
+from weft.reports.made import made
 from weft.reports.result import HostTime, Parts, Training, Workload, build, dumps, workload_of
 from weft.sim.run import Run
 from weft.training import Outcome, Session
@@ -121,7 +122,7 @@ def name_of(program: Program, file: str) -> str:
 
 def program_result(program: Program, run: Run, model: str = "", step: str = "program") -> dict[str, Any]:
     """The result of one run of a program."""
-    return build(Parts(workload_of(program, model, step), program=program, run=run))
+    return build(Parts(workload_of(program, model, step), program=program, run=run, made=made()))
 
 
 def model_result(
@@ -203,7 +204,7 @@ def _measured(
         workload = workload or _workload(session.recipe, graph, step)
     assert workload is not None
     seed = next(iter(sessions.values())).seed
-    return build(Parts(workload, seed, program, run, training, hosts))
+    return build(Parts(workload, seed, program, run, training, hosts, made()))
 
 
 def _device(name: str, machine: str, settings: Settings, engine: str) -> Device:

@@ -11,6 +11,7 @@ from weft.framework import device as devices
 from weft.framework.builder import GraphBuilder
 from weft.framework.device import Device, NumpyDevice, compiled, default_device, get_device, known_devices, use_device
 from weft.framework.errors import DeviceError
+from weft.framework.origin import Origin
 
 
 class Sized:
@@ -69,7 +70,7 @@ def test_equal_graphs_compile_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(NumpyDevice, "compile", lambda self, g: count.append(1) or original(self, g))
     for value in (1.0, 2.0):
         b = GraphBuilder()
-        with b.origin(f"line {value}"):
+        with b.origin(Origin(f"line {value}")):
             x = b.input("x", (2,), "float32", "state")
             y = b.apply("add", x, x)
         result = compiled(device, b.build({"y": y}, {"x": y}))({"x": np.full(2, value), "more": np.zeros(1)})

@@ -14,6 +14,7 @@ from weft.framework.builder import GraphBuilder, constant_value, prune, rewrite
 from weft.framework.dtypes import float32
 from weft.framework.errors import DTypeError, GradientError, GraphError, ShapeError
 from weft.framework.graph import Graph, Node
+from weft.framework.origin import Origin
 from weft.framework.reference import evaluate, reference_node, run
 
 
@@ -21,7 +22,7 @@ def small() -> Graph:
     b = GraphBuilder()
     x = b.input("x", (2, 3), "float32")
     w = b.input("w", (3,), "float32", "state")
-    with b.origin("net.py:7"):
+    with b.origin(Origin("net.py:7")):
         y = b.apply("mul", x, b.apply("broadcast_to", w, shape=[2, 3]))
     s = b.apply("sum", y, axes=(0, 1), keepdims=False)
     return b.build({"s": s}, {"w": b.apply("mul", w, b.full(2, like=w))})
@@ -44,7 +45,7 @@ def test_text() -> None:
 
 def test_digest_ignores_origins_and_nothing_else() -> None:
     graph = small()
-    moved = Graph(tuple(replace(n, origin="elsewhere.py:1") for n in graph.nodes), graph.outputs, graph.updates)
+    moved = Graph(tuple(replace(n, origin=Origin("elsewhere.py:1")) for n in graph.nodes), graph.outputs, graph.updates)
     assert moved.digest() == graph.digest() == small().digest()
     assert replace(graph, outputs=(("t", 4),)).digest() != graph.digest()
     assert replace(graph, updates=()).digest() != graph.digest()
@@ -78,7 +79,7 @@ def test_rewrite_replaces_and_keeps_origins() -> None:
     changed = rewrite(graph, double_instead_of_multiplying)
     changed.validate()
     assert changed.nodes[3].op == "add"
-    assert changed.nodes[3].origin == "net.py:7"
+    assert changed.nodes[3].origin == Origin("net.py:7")
     assert rewrite(graph, lambda b, node, inputs: None).digest() == graph.digest()
 
 
@@ -110,7 +111,7 @@ def test_builder_refuses_what_does_not_fit() -> None:
     b = GraphBuilder()
     x, y = b.input("x", (2, 3), "float32"), b.input("y", (4, 5), "float32")
     flags = {"transpose_a": False, "transpose_b": False}
-    with b.origin("net.py:9"), pytest.raises(
+    with b.origin(Origin("net.py:9")), pytest.raises(
         ShapeError, match=r"net.py:9: matmul: cannot multiply \[2, 3\] by \[4, 5\]: the inner extents 3 and 4 differ"
     ):
         b.apply("matmul", x, y, **flags, accumulate="float32")

@@ -96,14 +96,14 @@ def test_machines_may_differ_and_are_named() -> None:
 
 def test_operators_are_matched_by_name_whatever_line_they_are_on(result: dict[str, Any]) -> None:
     made = result["accelerator"]["operators"][0]
-    names = ["%1 cast a.py:3 in 0 (Linear)", "%1 cast a.py:3 in 0 (Linear)", "%2 exp a.py:4"]
+    names = ["layer 0, forward, cast [2]", "a.py:3, backward, neg [2]", "a.py:4, exp [2]"]
     result["accelerator"]["operators"] = [made | {"name": name} for name in names]
     later = copy.deepcopy(result)
-    moved = ["%1 cast a.py:30 in 0 (Linear)", "%3 log a.py:4", "%1 cast a.py:30 in 0 (Linear)"]
+    moved = ["layer 0, forward, cast [2]", "a.py:4, log [2]", "a.py:30, backward, neg [2]"]
     later["accelerator"]["operators"] = [made | {"name": name, "active": 1} for name in moved]
     found = compare(result, later)
     assert [name for name, _ in found.operators] == names[:2]
-    assert (found.only_before, found.only_after) == (["%2 exp a.py:4"], ["%3 log a.py:4"])
+    assert (found.only_before, found.only_after) == (["a.py:4, exp [2]"], ["a.py:4, log [2]"])
     assert not found.equal
     (_, figures), _ = found.operators
     assert [(f.name, f.after) for f in figures if f.before != f.after] == [("active cycles", 1)]

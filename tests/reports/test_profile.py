@@ -56,7 +56,7 @@ def test_operators_own_the_useful_work(product: Profile) -> None:
     assert product.utilisation == pytest.approx(product.macs / (product.cycles * 16))
     for op in product.operators:
         assert 0 < op.active <= product.cycles
-        assert op.wasted == pytest.approx(op.active - op.macs / 16)
+        assert op.wasted == op.active - op.floor, "what the tiles themselves need is no waste, padded or not"
 
 
 def test_intervals_lie_within_the_run(product: Profile) -> None:
@@ -114,8 +114,17 @@ def test_what_a_program_says_is_checked(meta: dict[str, Any], text: str) -> None
 
 
 def test_names_are_the_same_wherever_weft_runs() -> None:
-    assert shortened("%5 cast /some/where/weft/models.py:47 in 0 (Linear)") == "%5 cast weft/models.py:47 in 0 (Linear)"
-    assert shortened("%5 cast C:\\some\\where\\train.py:4") == "%5 cast where\\train.py:4"
-    assert shortened("%5 cast weft/models.py:47") == "%5 cast weft/models.py:47"
-    assert placeless("%5 cast weft/models.py:47 in 0 (Linear)") == "%5 cast in 0 (Linear)"
-    assert placeless("%5 cast train.py:4") == "%5 cast"
+    assert shortened("/some/where/weft/models.py:47 in 0 (Linear)") == "weft/models.py:47 in 0 (Linear)"
+    assert shortened("layer 0, exp [2] (%5, /some/where/net/train.py:4)") == "layer 0, exp [2] (%5, net/train.py:4)"
+    assert shortened("exp [2] (C:\\some\\where\\train.py:4)") == "exp [2] (where\\train.py:4)"
+    for same in ("weft/models.py:47, exp [2]", "layer 0, forward, [64×64]·[128×64]ᵀ"):
+        assert shortened(same) == same
+    assert placeless("weft/models.py:47, backward, exp [2]") == "backward, exp [2]"
+    assert placeless("layer 0, forward, exp [2] #2") == "layer 0, forward, exp [2] #2"
+
+
+def test_a_cast_at_full_speed_wastes_nothing(digits: tuple[Program, Run]) -> None:
+    casts = [op for op in profile(*digits).operators if "cast" in op.name]
+    assert len(casts) == 3
+    assert all(op.macs == 0 and op.origin.startswith("weft/models.py:") for op in casts)
+    assert all(0 <= op.wasted == op.active - op.floor < op.active for op in casts)

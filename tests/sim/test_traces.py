@@ -176,11 +176,11 @@ def test_arrows_lead_from_a_post_to_its_wait() -> None:
 
 
 def test_slices_name_their_operator() -> None:
-    meta = {"operators": [{"name": "%3 matmul model.py:7", "instructions": [[2, 3], [4, 5]]}]}
+    meta = {"operators": [{"name": "layer 0, forward, exp [2]", "instructions": [[2, 3], [4, 5]]}]}
     program = dataclasses.replace(assemble(OVERLAP), meta=meta)
     found = Reader().read(perfetto(program, run_of(program))).instructions()
     assert {(s.name, s.arguments.get("operator")) for s in found if s.arguments["pc"] in (2, 3)} == {
-        ("load %3 matmul", "%3 matmul model.py:7"),
+        ("load layer 0, forward, exp [2]", "layer 0, forward, exp [2]"),
         ("matmul", None),
     }
     for bad in ([{"name": "x"}], [3], 7, [{"name": "x", "instructions": [["a", 2]]}]):

@@ -51,9 +51,11 @@ def test_a_model_becomes_a_directory(weft: Any, tmp_path: Path) -> None:
 
 def test_the_same_words_give_the_same_result(weft: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")
     first, second = (parsed(weft(*LOGISTIC, "--seed", "3", "--json")) for _ in range(2))
     assert list(tmp_path.iterdir()) == []  # without -o nothing is written
     assert first["seed"] == 3
+    assert first["made"]["at"] == "2023-11-14 22:13:20 UTC"
     for result in (first, second):
         for key in ("seconds_per_step", "repeats", "break_even_hz"):
             del result["cpu"][key]
@@ -203,8 +205,12 @@ def test_mistakes(
 COMMAND = [sys.executable, "-m", "weft", "report", "digits-logistic", "--inference", "--device", "accel"]
 
 
-def test_drawn_in_a_process_of_its_own_it_is_the_same(tmp_path: Path, weft: Any) -> None:
+def test_drawn_in_a_process_of_its_own_it_is_the_same(
+    tmp_path: Path, weft: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     beside, here = tmp_path / "beside", tmp_path / "here"
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")
+    monkeypatch.setattr(sys, "argv", ["weft/__main__.py", *COMMAND[3:], "-o", str(beside)])
     done = subprocess.run([*COMMAND, "-o", beside], capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
     assert weft(*COMMAND[3:], "-o", here).code == 0

@@ -28,6 +28,7 @@ import numpy as np
 
 from weft.compiler.accuracy import NUMPY, Accuracy
 from weft.framework.graph import Graph, Node
+from weft.framework.names import node_text
 from weft.framework.primitives import PRIMITIVES
 from weft.framework.primitives.base import Array
 from weft.framework.reference import reference_node
@@ -105,7 +106,7 @@ def _judge(
     graph: Graph, index: int, node: Node, inputs: list[Array], value: Array, accuracy: Accuracy
 ) -> NodeError | None:
     if value.shape != node.shape or value.dtype != node.dtype.numpy:
-        text = f"{_named(index, node)}: the value is {value.dtype}{list(value.shape)}"
+        text = f"{node_text(graph, index)}: the value is {value.dtype}{list(value.shape)}"
         return NodeError(index, text, math.inf)
     with np.errstate(all="ignore"):
         seen = flushed([x.astype(np.float64) if x.dtype.kind not in "bi" else x for x in inputs])
@@ -123,14 +124,10 @@ def _judge(
     if ratio.size == 0 or float(ratio.max()) <= 1.0:
         return None
     at = np.unravel_index(int(ratio.argmax()), ratio.shape)
-    text = f"{_named(index, node)}: element {list(map(int, at))} is {value[at]}, float64 gives {expected[at]}"
+    text = f"{node_text(graph, index)}: element {list(map(int, at))} is {value[at]}, float64 gives {expected[at]}"
     if PRIMITIVES[node.op].group == "elementwise":
         text += f" from {', '.join(str(x[at]) for x in inputs)}"
     return NodeError(index, text, float(ratio.max()))
-
-
-def _named(index: int, node: Node) -> str:
-    return f"%{index} = {node.op} ({node.type_text}{', ' + node.origin if node.origin else ''})"
 
 
 def check_nodes(graph: Graph, values: Mapping[int, Array], accuracy: Accuracy = NUMPY) -> list[NodeError]:

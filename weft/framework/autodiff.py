@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 from weft.framework.builder import GraphBuilder
 from weft.framework.errors import GradientError
 from weft.framework.graph import Graph
+from weft.framework.origin import Origin
 from weft.framework.primitives import PRIMITIVES, Site
 
 
@@ -16,33 +18,55 @@ def gradients(builder: GraphBuilder, loss: int, wrt: Sequence[int], seed: int | 
     The result has the shape and dtype of the node it belongs to; a node that ``loss`` does not depend on gets zeros.
     seed: the cotangent of ``loss`` (its shape and dtype); 1 if it is not given, and then ``loss`` must be a scalar.
     Nodes on the way that no member of ``wrt`` leads to are not differentiated. New nodes carry the origin of the node
-    they belong to. Raises GradientError for a ``loss`` that is no float, or no scalar and without a seed.
+    they belong to, with the gradient that they are part of as its role. Raises GradientError for a ``loss`` that is no
+    float, or no scalar and without a seed.
     """
     node = builder[loss]
     if not node.dtype.is_float:
         raise GradientError(f"cannot differentiate %{loss}, which is {node.dtype}, not a float")
     if seed is None and node.size != 1:
         raise GradientError(f"only a scalar has a gradient without a seed; this is {node.type_text}")
-    reached = _depends_on(builder, loss, wrt)
+    reached, targets = _depends_on(builder, loss, wrt), _targets(builder, loss, wrt)
     cotangents: dict[int, int] = {loss: builder.full(1, like=loss) if seed is None else seed}
     for i in range(loss, -1, -1):
         if not reached[i] or i not in cotangents:
             continue
-        node = builder[i]
-        with builder.origin(f"{node.origin} (backward)" if node.origin else None):
-            _propagate(builder, i, cotangents, reached)
+        _propagate(builder, i, cotangents, reached, targets)
     return tuple(cotangents[i] if i in cotangents else builder.full(0, like=i) for i in wrt)
 
 
-def _propagate(builder: GraphBuilder, i: int, cotangents: dict[int, int], reached: bytearray) -> None:
+def _propagate(
+    builder: GraphBuilder, i: int, cotangents: dict[int, int], reached: bytearray, targets: Mapping[int, str]
+) -> None:
     """Hand the cotangent of node ``i`` to its inputs, adding where a node is used several times."""
     node = builder[i]
     site = Site(node.inputs, i, node.attributes)
     for source, rule in zip(node.inputs, PRIMITIVES[node.op].gradients, strict=True) if node.inputs else ():
         if rule is None or not reached[source] or not builder.dtype(source).is_float:
             continue
-        part = rule(builder, site, cotangents[i])
-        cotangents[source] = builder.apply("add", cotangents[source], part) if source in cotangents else part
+        with builder.origin(None if node.origin is None else _origin(node.origin, node.op, targets.get(source))):
+            part = rule(builder, site, cotangents[i])
+            cotangents[source] = builder.apply("add", cotangents[source], part) if source in cotangents else part
+
+
+@lru_cache(maxsize=4096)
+def _origin(forward: Origin, op: str, target: str | None) -> Origin:
+    """The origin of the gradient of an operand of ``op``, which is merely another view of input ``target`` if any."""
+    passed_on = "input gradient" if op == "matmul" else "backward"
+    return forward._replace(role=passed_on if target is None else f"{target} gradient")
+
+
+def _targets(builder: GraphBuilder, last: int, wrt: Sequence[int]) -> dict[int, str]:
+    """The inputs among ``wrt``, and all that merely shows or converts one, with the input's name."""
+    found = {i: builder[i].attr("name") for i in wrt if builder[i].op == "input"}
+    for i in range(last + 1):
+        node = builder[i]
+        if node.op in _SHOWS and node.inputs[0] in found:
+            found[i] = found[node.inputs[0]]
+    return found
+
+
+_SHOWS = frozenset({"reshape", "broadcast_to", "permute", "cast"})
 
 
 def _depends_on(builder: GraphBuilder, last: int, roots: Sequence[int]) -> bytearray:

@@ -11,6 +11,7 @@ import numpy as np
 from weft.framework.dtypes import DType, as_dtype, data_dtype
 from weft.framework.errors import DTypeError, GraphError, ShapeError
 from weft.framework.graph import Attributes, Graph, Node, check_attributes
+from weft.framework.origin import Origin
 from weft.framework.primitives import PRIMITIVES
 from weft.framework.primitives.base import Array, Operand, Shape
 
@@ -43,7 +44,7 @@ class GraphBuilder:
         """Start from ``nodes`` (kept under their indices) or from nothing."""
         self.nodes: list[Node] = list(nodes)
         self._scalars: dict[tuple[bytes, str], int] = {}
-        self._origin: str | None = None
+        self._origin: Origin | None = None
         self._unmoved: dict[int, int] = {}
 
     def __len__(self) -> int:
@@ -60,9 +61,9 @@ class GraphBuilder:
         """The dtype of a node."""
         return self.nodes[node].dtype
 
-    def origin(self, text: str | None) -> _Origin:
+    def origin(self, origin: Origin | None) -> _Origin:
         """Nodes appended in a ``with`` block of this carry this origin."""
-        return _Origin(self, text)
+        return _Origin(self, origin)
 
     def apply(self, op: str, *inputs: int, **attrs: Any) -> int:
         """Append primitive ``op`` and return its index.
@@ -72,7 +73,7 @@ class GraphBuilder:
         """
         return self.add(op, inputs, plain_attributes(attrs))
 
-    def add(self, op: str, inputs: Sequence[int], attrs: Attributes, origin: str | None = None) -> int:
+    def add(self, op: str, inputs: Sequence[int], attrs: Attributes, origin: Origin | None = None) -> int:
         """Append ``op`` with attributes already in the form that a node holds them in."""
         origin = origin or self._origin
         check_attributes(op, dict(attrs), len(inputs))
@@ -133,25 +134,25 @@ class GraphBuilder:
 class _Origin:
     """The block in which a builder gives new nodes an origin (a class, since a pass enters one for each node)."""
 
-    __slots__ = ("before", "builder", "text")
+    __slots__ = ("before", "builder", "origin")
 
-    def __init__(self, builder: GraphBuilder, text: str | None) -> None:
-        self.builder, self.text, self.before = builder, text, builder._origin
+    def __init__(self, builder: GraphBuilder, origin: Origin | None) -> None:
+        self.builder, self.origin, self.before = builder, origin, builder._origin
 
     def __enter__(self) -> None:
-        self.builder._origin = self.text
+        self.builder._origin = self.origin
 
     def __exit__(self, *error: object) -> None:
         self.builder._origin = self.before
 
 
-def infer(op: str, operands: Sequence[Operand], attrs: Attributes, origin: str | None = None) -> tuple[Shape, DType]:
+def infer(op: str, operands: Sequence[Operand], attrs: Attributes, origin: Origin | None = None) -> tuple[Shape, DType]:
     """Shape and dtype that ``op`` has on these operands. Raises ShapeError or DTypeError naming the origin and op."""
     rule, named = PRIMITIVES[op], dict(attrs)
     try:
         return rule.shape(operands, named), rule.dtype(operands, named)
     except (ShapeError, DTypeError) as error:
-        raise type(error)(f"{origin + ': ' if origin else ''}{op}: {error}") from None
+        raise type(error)(f"{f'{origin}: ' if origin else ''}{op}: {error}") from None
 
 
 def constant_value(node: Node) -> Array:

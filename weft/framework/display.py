@@ -45,7 +45,8 @@ def graph_html(graph: Graph) -> str:
     rows = []
     for i, node in enumerate(graph.nodes[:NODES]):
         inputs = ", ".join(f"%{source}" for source in node.inputs)
-        rows.append(_row("td", (f"%{i}", node.op, inputs, attribute_text(node), node.type_text, node.origin or "")))
+        origin = str(node.origin or "")
+        rows.append(_row("td", (f"%{i}", node.op, inputs, attribute_text(node), node.type_text, origin)))
     hidden = len(graph.nodes) - len(rows)
     more = f"<div>… and {hidden:,} more nodes; print the graph to see all</div>" if hidden else ""
     results = [f"output {name} = %{i}" for name, i in graph.outputs]

@@ -14,7 +14,7 @@ from weft.framework.errors import DTypeError, FrameworkError, ShapeError
 from weft.framework.labels import expect_labels
 from weft.framework.lazy import Expr, apply, constant, no_grad
 from weft.framework.operators import cast, elementwise, expand
-from weft.framework.origin import user_line
+from weft.framework.origin import part_of, user_line
 from weft.framework.refusals import unknown_name
 from weft.framework.tensor import Number, Tensor, tensor
 
@@ -193,9 +193,10 @@ def cross_entropy(logits: Tensor, labels: Any, reduction: str = "mean") -> Tenso
             f"{user_line()}: cross_entropy takes logits [rows, classes] and labels [rows], not "
             f"{list(logits.shape)} and {list(labels.shape)}"
         )
-    wanted = is_class(labels, logits.shape[1])
-    expect_labels(labels._read(), logits.shape[1])
-    return _rounded_once(_label_losses)(logits, wanted=wanted, reduction=reduction)
+    with part_of("", "cross-entropy loss"):
+        wanted = is_class(labels, logits.shape[1])
+        expect_labels(labels._read(), logits.shape[1])
+        return _rounded_once(_label_losses)(logits, wanted=wanted, reduction=reduction)
 
 
 def _label_losses(logits: Tensor, wanted: Tensor, reduction: str) -> Tensor:
@@ -207,7 +208,8 @@ def binary_cross_entropy_with_logits(logits: Tensor, targets: Tensor, reduction:
     """-y log σ(x) - (1-y) log(1 - σ(x)), both float, of one shape: y softplus(-x) + (1-y) softplus(x), in which neither
     value nor gradient cancels."""
     logits, targets = _alike("binary_cross_entropy_with_logits", logits, targets)
-    return _rounded_once(_logit_losses)(logits, targets, reduction=reduction)
+    with part_of("", "binary cross-entropy loss"):
+        return _rounded_once(_logit_losses)(logits, targets, reduction=reduction)
 
 
 def _logit_losses(logits: Tensor, targets: Tensor, reduction: str) -> Tensor:
@@ -218,7 +220,8 @@ def _logit_losses(logits: Tensor, targets: Tensor, reduction: str) -> Tensor:
 def mse_loss(x: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
     """Squared difference; both of one shape."""
     x, target = _alike("mse_loss", x, target)
-    return _rounded_once(_square_losses)(x, target, reduction=reduction)
+    with part_of("", "squared-error loss"):
+        return _rounded_once(_square_losses)(x, target, reduction=reduction)
 
 
 def _square_losses(x: Tensor, target: Tensor, reduction: str) -> Tensor:

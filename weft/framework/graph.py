@@ -13,6 +13,7 @@ from typing import Any
 
 from weft.framework.dtypes import DType
 from weft.framework.errors import DTypeError, GraphError, ShapeError
+from weft.framework.origin import Origin
 from weft.framework.primitives import PRIMITIVES, primitive
 from weft.framework.primitives.base import Shape
 
@@ -28,7 +29,8 @@ class Node:
     attrs: the primitive's attributes as (name, value) pairs, sorted by name; values are hashable (ints, bools, floats,
         strings, bytes and tuples of ints).
     shape, dtype: of the result, as the primitive's rules give them.
-    origin: where it came from, ``file.py:12 in 0 (Linear)``; not part of the graph's identity.
+    origin: where it came from, ``file.py:12 in 0 (Linear)``; not part of the graph's identity, so that equal steps
+        compile once. ``framework.names`` makes of it what people call the node.
     """
 
     op: str
@@ -36,7 +38,7 @@ class Node:
     attrs: Attributes
     shape: Shape
     dtype: DType
-    origin: str | None = None
+    origin: Origin | None = None
 
     def attr(self, name: str) -> Any:
         """The attribute called ``name``. Raises GraphError."""

@@ -22,7 +22,7 @@ from weft.framework.device import Device, compiled, default_device
 from weft.framework.dtypes import DType
 from weft.framework.errors import DeviceError, DTypeError, GradientError, TraceError
 from weft.framework.graph import Attributes, Graph, Node
-from weft.framework.origin import origin, user_line
+from weft.framework.origin import Origin, origin, user_line
 from weft.framework.primitives import PRIMITIVES
 from weft.framework.primitives.base import Array, Shape
 
@@ -84,7 +84,7 @@ class Expr:
         requires_grad: bool = False,
         owner: weakref.ref[Tensor] | None = None,
         trace: Tracing | None = None,
-        origin: str | None = None,
+        origin: Origin | None = None,
     ) -> None:
         self.op, self.inputs, self.attrs, self.shape, self.dtype = op, inputs, attrs, shape, dtype
         self.value, self.device, self.requires_grad, self.owner = value, device, requires_grad, owner
@@ -300,9 +300,9 @@ def backward(loss: Expr, seed: Expr | None = None, retain_graph: bool = False) -
         )
     index = {id(e): i for i, e in enumerate(order)}
     nodes: list[Node] = []
-    for i, e in enumerate(order):
+    for e in order:
         inner = e.requires_grad and e.owner is None
-        attrs = e.attrs if inner else (("name", str(i)),)
+        attrs = e.attrs if inner else (("name", dict(e.attrs).get("name", "parameter")),)
         inputs = tuple(index[id(source)] for source in e.inputs) if inner else ()
         nodes.append(Node(e.op if inner else "input", inputs, attrs, e.shape, e.dtype, e.origin))
     builder = GraphBuilder(nodes)

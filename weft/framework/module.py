@@ -9,7 +9,7 @@ from weft.framework.checkpoint import fitted
 from weft.framework.device import Device
 from weft.framework.dtypes import DType
 from weft.framework.errors import AbstractError, CheckpointError, FrameworkError, TraceError
-from weft.framework.origin import inside, user_line
+from weft.framework.origin import inside, part_of, user_line
 from weft.framework.primitives.base import Array
 from weft.framework.refusals import FrameworkObject
 from weft.framework.tensor import Tensor
@@ -101,7 +101,9 @@ class Module(FrameworkObject):
 
     def __call__(self: Forward[P, R_co], *args: P.args, **kwargs: P.kwargs) -> R_co:
         own: Any = self
-        with inside(own._name, type(self).__name__):
+        trace, kind = current_trace(), type(self).__name__
+        layer = None if trace is None else trace.names.of_module(own)
+        with inside(own._name, kind) if layer is None else part_of(layer, kind):
             return self.forward(*args, **kwargs)
 
     def named_modules(self, prefix: str = "") -> Iterator[tuple[str, Module]]:

@@ -10,10 +10,11 @@ import numpy as np
 from weft.framework.checkpoint import fitted
 from weft.framework.errors import AbstractError, CheckpointError, FrameworkError, TraceError
 from weft.framework.lazy import is_left_over, no_grad
-from weft.framework.origin import user_line
+from weft.framework.origin import part_of, user_line
 from weft.framework.pending import realize_all
 from weft.framework.primitives.base import Array
 from weft.framework.refusals import FrameworkObject, unknown_name
+from weft.framework.state_names import Called
 from weft.framework.tensor import Tensor
 from weft.framework.tracing import current_trace
 
@@ -79,7 +80,9 @@ class Optimizer(FrameworkObject):
         with no_grad():
             for i, parameter in enumerate(self.parameters):
                 if parameter.grad is not None:
-                    self.update(i, parameter, parameter.grad)
+                    called = Called("", f"parameter {i}") if trace is None else trace.names.of_tensor(parameter)
+                    with part_of(called.layer, type(self).__name__, f"{called.name} update"):
+                        self.update(i, parameter, parameter.grad)
         if trace is None:
             gradients = [p.grad for p in self.parameters if p.grad is not None]
             realize_all(*self.parameters, *gradients, *(t for _, t in self.named_state()))

@@ -1,4 +1,4 @@
-"""Where in the user's code an operation was written: file and line, and the module it runs in."""
+"""Where an operation comes from: the user's line, the module that ran, and its part in training."""
 
 from __future__ import annotations
 
@@ -10,11 +10,32 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import lru_cache
 from types import FrameType
+from typing import NamedTuple
 
 _INTERNAL = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 _WITHIN = (os.path.dirname(os.path.abspath(__file__)) + os.sep, copy.__file__)
-_MODULE: ContextVar[tuple[str, str] | None] = ContextVar("module", default=None)
-"""Dotted path and class of the module whose forward runs."""
+
+
+class Origin(NamedTuple):
+    """Where a node comes from; as text ``train.py:12 in layers.0 (Linear), weight gradient``.
+
+    line: the user's, ``train.py:12``. layer: dotted path of the module that ran, "" outside any and in the outermost.
+    kind: its class, or what else ran there (an optimiser's class, a loss). role: "" for what was written in that line,
+    else what it is part of: ``weight gradient``, ``input gradient``, ``backward``, ``weight update``.
+    """
+
+    line: str
+    layer: str = ""
+    kind: str = ""
+    role: str = ""
+
+    def __str__(self) -> str:
+        kind = f"{self.layer} ({self.kind})" if self.layer and self.kind else self.layer or self.kind
+        return self.line + (f" in {kind}" if kind else "") + (f", {self.role}" if self.role else "")
+
+
+_PLACE: ContextVar[tuple[str, str, str]] = ContextVar("place", default=("", "", ""))
+"""Layer, kind and role of what is done now."""
 
 
 @lru_cache(maxsize=1024)
@@ -45,22 +66,34 @@ def user_line() -> str:
     return f"{_shown(frame.f_code.co_filename)}:{frame.f_lineno}"
 
 
-def origin() -> str:
-    """The user's line, and the path of the module that runs: ``train.py:12 in layers.0 (Linear)``."""
-    module = _MODULE.get()
-    if module is None:
-        return user_line()
-    path, kind = module
-    return f"{user_line()} in {path} ({kind})" if path else f"{user_line()} in {kind}"
+def origin() -> Origin:
+    """Where what is done now comes from."""
+    frame = user_frame()
+    return _origin(frame.f_code.co_filename, frame.f_lineno, _PLACE.get())
+
+
+@lru_cache(maxsize=4096)
+def _origin(filename: str, line: int, place: tuple[str, str, str]) -> Origin:
+    """One object for all operations of a line in a place: a loop makes many."""
+    return Origin(f"{_shown(filename)}:{line}", *place)
 
 
 @contextmanager
 def inside(path: str, kind: str) -> Iterator[None]:
     """Operations inside belong to the module ``path`` (within the module around it) of class ``kind``."""
-    around = _MODULE.get()
-    full = ".".join(part for part in (around[0] if around else "", path) if part)
-    token = _MODULE.set((full, kind))
+    around = _PLACE.get()[0]
+    token = _PLACE.set((f"{around}.{path}" if around and path else around or path, kind, ""))
     try:
         yield
     finally:
-        _MODULE.reset(token)
+        _PLACE.reset(token)
+
+
+@contextmanager
+def part_of(layer: str, kind: str, role: str = "") -> Iterator[None]:
+    """Operations inside have this layer, kind and role (see ``Origin``), whatever is around them."""
+    token = _PLACE.set((layer, kind, role))
+    try:
+        yield
+    finally:
+        _PLACE.reset(token)

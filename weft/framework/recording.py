@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Iterator, Mapping, Set
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,7 @@ from weft.framework.labels import LabelRange
 from weft.framework.lazy import Expr, collect, leaf
 from weft.framework.origin import user_line
 from weft.framework.primitives.base import Shape
+from weft.framework.state_names import Names, reachable, state_names
 from weft.framework.tensor import Tensor
 from weft.framework.tracing import Trace, name_input, tracing
 from weft.framework.tree import leaves, map_leaves
@@ -102,7 +103,7 @@ def record(
     bound: the call's arguments, overwritten. Raises what the function raises, and DeviceError if its tensors are on
     several devices.
     """
-    with tracing(name) as trace:
+    with tracing(name, Names({**reachable(function), **arguments})) as trace:
         numbers = {path for path, part in leaves(dict(bound.arguments)) if isinstance(part, float)}
         bound.arguments.update(map_leaves(arguments, functools.partial(_placeholder, trace, numbers)))
         with trace.reads.watching():
@@ -115,7 +116,8 @@ def record(
         outputs = {path: (t, t._read()) for path, t in leaves(returned, "output") if isinstance(t, Tensor)}
         left = tuple((t, t.grad) for t in trace.gradients if t.grad is not None and t.grad._expr.trace is trace)
         written = trace.finish()
-    names = _state_names(trace, {**_reachable(function), **arguments})
+    taken = {path for path, _ in trace.arguments}
+    names = state_names({**reachable(function), **arguments}, [t for t, _ in trace.states], taken)
     results = [*(e for _, e in outputs.values()), *(e for _, e in written)]
     given = [*(e for _, e in trace.arguments), *(e for _, e in trace.states)]
     for path, expression in trace.arguments:
@@ -165,51 +167,3 @@ def _one_device(name: str, expressions: list[Expr]) -> Device:
         found = ", ".join(d.name for d in devices.values())
         raise DeviceError(f"{user_line()}: {name} uses tensors on {found}; a jitted function runs on one device")
     return next(iter(devices.values()), None) or default_device()
-
-
-def _reachable(function: Callable[..., Any]) -> dict[str, Any]:
-    """What the function can name besides its arguments: closure, globals it uses, the instance of a method, itself."""
-    if isinstance(function, functools.partial):
-        return {**(_inside(function.args[0]) if function.args else {}), **_reachable(function.func)}
-    if not hasattr(function, "__code__"):
-        return _inside(function)
-    code, closure = function.__code__, getattr(function, "__closure__", None) or ()
-    used = {n: function.__globals__[n] for n in code.co_names if n in function.__globals__}
-    cells: dict[str, Any] = {}
-    for name, cell in zip(code.co_freevars, closure, strict=True):
-        try:
-            cells[name] = cell.cell_contents
-        except ValueError:  # a variable that is assigned only later
-            continue
-    return {**used, **cells}
-
-
-def _inside(instance: Any) -> dict[str, Any]:
-    """An object, and its attributes unless it names its state itself."""
-    own = {} if hasattr(type(instance), "named_state") else getattr(instance, "__dict__", {})
-    return {"self": instance, **own}
-
-
-def _named_tensors(roots: Mapping[str, Any]) -> Iterator[tuple[str, Tensor]]:
-    for root, value in roots.items():
-        if isinstance(value, Tensor):
-            yield root, value
-        elif hasattr(type(value), "named_state"):
-            yield from ((f"{root}.{name}", t) for name, t in value.named_state())
-
-
-def _state_names(trace: Trace, roots: Mapping[str, Any]) -> list[str]:
-    """One name for each state: where it was found (``model.0.weight``), else ``state<n>``."""
-    known: dict[int, str] = {}
-    for path, tensor in _named_tensors(roots):
-        known.setdefault(id(tensor), path)
-        if tensor.grad is not None:
-            known.setdefault(id(tensor.grad), f"{path}.grad")
-    used, names = {path for path, _ in trace.arguments}, list[str]()
-    for i, (tensor, _) in enumerate(trace.states):
-        name = known.get(id(tensor), f"state{i}")
-        while name in used:
-            name += "_"
-        used.add(name)
-        names.append(name)
-    return names

@@ -11,7 +11,8 @@ from weft.framework.builder import plain_attributes
 from weft.framework.errors import TraceError
 from weft.framework.guards import Reads
 from weft.framework.lazy import ACTIVE, Expr
-from weft.framework.origin import user_line
+from weft.framework.origin import origin, user_line
+from weft.framework.state_names import NAMELESS, Names
 
 if TYPE_CHECKING:
     from weft.framework.tensor import Tensor
@@ -25,10 +26,11 @@ class Trace:
     that were read or written, each with the expression that stands for its value before the call.
     gradients: tensors whose ``.grad`` was first set during the trace. labels: (expression, classes, user's line) of
     arguments and states used as class labels. reads: the Python attributes and variables that it took as they were.
+    names: what tensors from outside, and modules, are called in it.
     """
 
-    def __init__(self, function: str) -> None:
-        self.function = function
+    def __init__(self, function: str, names: Names = NAMELESS) -> None:
+        self.function, self.names = function, names
         self.active = True
         self.arguments: list[tuple[str, Expr]] = []
         self.states: list[tuple[Tensor, Expr]] = []
@@ -40,7 +42,7 @@ class Trace:
 
     def argument(self, name: str, like: Expr) -> Expr:
         """A placeholder for an argument with ``like``'s shape, dtype and device."""
-        placeholder = self._placeholder(like)
+        placeholder = self._placeholder(like, name)
         self.arguments.append((name, placeholder))
         return placeholder
 
@@ -55,7 +57,7 @@ class Trace:
     def capture(self, tensor: Tensor) -> Expr:
         """From here on ``tensor`` stands for a state of the graph."""
         before = tensor._expr
-        placeholder = self._placeholder(before)
+        placeholder = self._placeholder(before, self.names.of_tensor(tensor).name)
         placeholder.requires_grad = before.requires_grad
         placeholder.owner = weakref.ref(tensor) if before.requires_grad else None
         self.states.append((tensor, placeholder))
@@ -68,8 +70,9 @@ class Trace:
         own = tensor._storage
         return own.expr.trace is self and not any(state._storage is own for state, _ in self.states)
 
-    def _placeholder(self, like: Expr) -> Expr:
-        return Expr("input", (), (), like.shape, like.dtype, device=like.device, trace=self, origin=user_line())
+    def _placeholder(self, like: Expr, name: str) -> Expr:
+        named = (("name", name),)  # what gradients of it are called, until ``name_input``
+        return Expr("input", (), named, like.shape, like.dtype, device=like.device, trace=self, origin=origin())
 
     def finish(self) -> list[tuple[int, Expr]]:
         """End the trace and put every state's own value back. Returns (state, its new expression) for those written."""
@@ -95,9 +98,9 @@ def current_trace() -> Trace | None:
 
 
 @contextmanager
-def tracing(function: str) -> Iterator[Trace]:
+def tracing(function: str, names: Names = NAMELESS) -> Iterator[Trace]:
     """Inside, operations on tensors are recorded in the trace that is yielded; it must be finished inside."""
-    trace = Trace(function)
+    trace = Trace(function, names)
     token = ACTIVE.set(trace)
     try:
         yield trace

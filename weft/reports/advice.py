@@ -75,8 +75,8 @@ def _matrix_waits(facts: Facts) -> Iterator[Advice]:
 
 
 def _short(operator: Operator) -> str:
-    """Number and kind of the node that an operator is named after."""
-    return " ".join(operator.name.split()[:2])
+    """The operator's name where other words follow it."""
+    return f"'{operator.name}'"
 
 
 def _idle_array(facts: Facts) -> Iterator[Advice]:

@@ -46,7 +46,7 @@ METRICS = {
             "active", "active cycles", "cycles",
             "cycles in which at least one instruction of the operator was started and not retired; operators overlap",
         ),
-        Metric("wasted", "wasted cycles", "cycles", "active cycles × (1 − utilisation)"),
+        Metric("wasted", "wasted cycles", "cycles", "active cycles − floor, what it needs; at least 0"),
         Metric("dram_bytes", "DRAM bytes", "bytes", "beats of the operator's loads and stores × bus bytes"),
         Metric(
             "dram_traffic", "DRAM traffic", "bytes",

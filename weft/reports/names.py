@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-_FOLDERS = re.compile(r"(?<= )(?:[A-Za-z]:)?[/\\]\S*[/\\](?=[^\s/\\]+[/\\][^\s/\\]+:\d+)")
-_LINE = re.compile(r" \S+:\d+(?= |$)")
+_FOLDERS = re.compile(r"(?:^|(?<=[ (]))(?:[A-Za-z]:)?[/\\]\S*[/\\](?=[^\s/\\]+[/\\][^\s/\\]+:\d+)")
+_LINE = re.compile(r"^[^\s,]+:\d+, ")
 
 
 def shortened(name: str) -> str:

@@ -25,7 +25,8 @@ RESOURCES = ("matrix", "dram", "vector")
 
 @dataclass(frozen=True)
 class Operator:
-    """One compiled operator (figures: reports.metrics). ``busy``: cycles it needs of each resource."""
+    """One compiled operator (figures: reports.metrics). ``busy``: cycles it needs of each resource. ``origin``: the
+    user's line, the module and the role that it is named after."""
 
     name: str
     nodes: Sequence[int]
@@ -35,11 +36,12 @@ class Operator:
     dram_bytes: int
     utilisation: float
     busy: Mapping[str, int]
+    origin: str = ""
 
     @property
-    def wasted(self) -> float:
-        """Active cycles that the array did not use."""
-        return self.active * (1 - self.utilisation)
+    def wasted(self) -> int:
+        """Active cycles beyond what it needs: its floor."""
+        return max(self.active - self.floor, 0)
 
     @property
     def intensity(self) -> float:
@@ -121,6 +123,7 @@ def profile(program: Program, run: Run) -> Profile:
                 int(beats[mine].sum()) * program.machine.bus.bytes,
                 entry.macs / (active * area) if active else 0.0,
                 {resource: int(spans[resource][mine].sum()) for resource in RESOURCES},
+                shortened(entry.origin),
             )
         )
     intervals = {

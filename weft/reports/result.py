@@ -101,7 +101,8 @@ class HostTime:
 
 @dataclass(frozen=True)
 class Parts:
-    """What a result is built from; ``program`` and ``run`` are None without the accelerator."""
+    """What a result is built from; ``program`` and ``run`` are None without the accelerator. ``made``: see
+    ``reports.made``; None where that is not to be told."""
 
     workload: Workload
     seed: int = 0
@@ -109,6 +110,7 @@ class Parts:
     run: Run | None = None
     training: Training | None = None
     hosts: Mapping[str, HostTime] = field(default_factory=dict)
+    made: Mapping[str, str] | None = None
 
 
 def build(parts: Parts) -> dict[str, Any]:
@@ -123,6 +125,7 @@ def build(parts: Parts) -> dict[str, Any]:
         "schema": SCHEMA,
         "kind": KIND,
         "weft": metadata.version("weft"),
+        "made": dict(parts.made) if parts.made else None,
         "workload": {
             "model": workload.model,
             "step": workload.step,
@@ -155,9 +158,10 @@ def _accelerator(program: Program, run: Run) -> dict[str, Any]:
         "event_docs": docs,
         "operators": [
             {
-                "name": op.name, "nodes": list(op.nodes), "macs": op.macs, "instructions": op.instructions,
-                "active": op.active, "utilisation": op.utilisation, "dram_bytes": op.dram_bytes,
-                "intensity": op.intensity, "wasted": op.wasted, "floor": op.floor, "bound": op.bound,
+                "name": op.name, "origin": op.origin, "nodes": list(op.nodes), "macs": op.macs,
+                "instructions": op.instructions, "active": op.active, "utilisation": op.utilisation,
+                "dram_bytes": op.dram_bytes, "intensity": op.intensity, "wasted": op.wasted, "floor": op.floor,
+                "bound": op.bound,
             }
             for op in found.operators
         ],

@@ -67,6 +67,7 @@ MEMORY = {
 }
 OPERATOR = {
     "name": str,
+    "origin": Later(str),
     "nodes": [COUNT],
     "macs": COUNT,
     "instructions": COUNT,
@@ -117,6 +118,7 @@ HOST = {
 }
 RESULT = {
     "weft": str,
+    "made": Later({"at": str, "command": str}),
     "workload": {"model": str, "step": str, "batch": Optional(SOME), "useful_macs": COUNT, "graph": str},
     "seed": int,
     "metrics": Table({"name": str, "unit": str, "formula": str, "denominator": str}),

@@ -11,13 +11,14 @@ from weft.isa.program import Program
 
 @dataclass(frozen=True)
 class Operator:
-    """An operator as the compiler describes it: ``nodes`` of the graph, useful ``macs``, and the ``instructions`` that
-    it owns, as (first, end) without the end."""
+    """An operator as the compiler describes it: ``nodes`` of the graph, useful ``macs``, the ``instructions`` that it
+    owns, as (first, end) without the end, and its ``origin`` (the user's line, the module, the role)."""
 
     name: str
     nodes: tuple[int, ...]
     macs: int
     instructions: tuple[tuple[int, int], ...]
+    origin: str = ""
 
 
 def read_operators(program: Program) -> list[Operator]:
@@ -30,6 +31,7 @@ def read_operators(program: Program) -> list[Operator]:
                 tuple(int(n) for n in entry.get("nodes", ())),
                 int(entry.get("macs", 0)),
                 tuple((int(first), int(end)) for first, end in entry["instructions"]),
+                shown(str(entry.get("origin", "")), 1 << 16),
             )
             for entry in program.meta.get("operators", ())
         ]

@@ -173,7 +173,7 @@ def _instructions(writer: _Writer, tracks: Mapping[str, _Lanes], program: Progra
                 arguments[key] = text
         arguments |= {"dispatch": dispatch, "start": start, "retire": retire}
         track = tracks[instruction.spec.unit].take(start, retire + 1)
-        name = " ".join((instruction.name, *operator.split()[:2]))
+        name = f"{instruction.name} {operator}".rstrip()
         writer.slice(track, start, retire + 1, name, arguments, flows.get(position, []))
 
 

@@ -17,6 +17,7 @@ from weft.compiler.targets.accel.compile import compile, prepared
 from weft.framework import reference
 from weft.framework.builder import GraphBuilder
 from weft.framework.graph import Graph
+from weft.framework.origin import Origin
 from weft.isa.machine import Machine, from_dict, load
 from weft.sim.engines import get_engine
 
@@ -164,7 +165,7 @@ def _refused(build: str) -> Graph:
         "wide": lambda: b.apply("sum", b.apply("cast", i, dtype="int64"), axes=(0, 1), keepdims=False),
         "slice": lambda: b.apply("slice", x, starts=(0, 0), stops=(2, 2), steps=(1, 1)),
     }[build]
-    with b.origin("model.py:3 in block (Linear)"):
+    with b.origin(Origin("model.py:3", "block", "Linear")):
         return b.build({"y": made()})
 
 

@@ -19,11 +19,13 @@ from weft.isa.program import Buffer, Program
 
 @dataclass(frozen=True)
 class Operator:
-    """A kernel as reports see it: its name, the graph nodes it computes, its useful multiply-accumulates."""
+    """A kernel as reports see it: its name, the graph nodes it computes, its useful multiply-accumulates, and where the
+    node that names it comes from (the user's line, the module, the role)."""
 
     name: str
     nodes: tuple[int, ...] = ()
     macs: int = 0
+    origin: str = ""
 
 
 def assemble(
@@ -58,7 +60,10 @@ def assemble(
         owner += [task.op] * len(flat)
     code.append(make("halt"))
     table = [
-        {"name": o.name, "nodes": list(o.nodes), "macs": o.macs, "instructions": _ranges(owner, i)}
+        {
+            "name": o.name, "origin": o.origin, "nodes": list(o.nodes), "macs": o.macs,
+            "instructions": _ranges(owner, i),
+        }
         for i, o in enumerate(operators)
     ]
     found = {number: places[id(task)] for number, task in enumerate(emitted)}

@@ -10,8 +10,9 @@ from weft.compiler.targets.accel.groups import Group, Grouper, extents
 from weft.compiler.targets.accel.kernel import Kernel
 from weft.compiler.targets.accel.micro import COL, FULL, ONE, ROW, Micro
 from weft.compiler.targets.accel.product import Product
-from weft.compiler.targets.accel.views import is_view, stored, unsupported, where
+from weft.compiler.targets.accel.views import is_view, stored, unsupported
 from weft.framework.graph import Graph, Node
+from weft.framework.names import node_label, node_text
 
 _WRAPS = ("add", "sub", "mul", "neg", "abs")
 _INSTEAD = {
@@ -19,13 +20,6 @@ _INSTEAD = {
     "slice": "give each part as an input of its own",
 }
 """What to write instead of an operation that has no near form."""
-
-
-def label_of(graph: Graph, index: int) -> str:
-    """How instructions and reports name a node."""
-    node = graph.nodes[index]
-    what = node.attr("name") if node.op == "input" else node.op
-    return f"%{index} {what}" + (f" {node.origin}" if node.origin else "")
 
 
 def constant_bits(node: Node) -> int | None:
@@ -57,14 +51,14 @@ class _Build:
                 return self.writer.imm(bits)
         key = (base, role)
         if key not in self.leaves:
-            label = label_of(self.graph, base)
+            label = node_label(self.graph, base)
             self.leaves[key] = self.writer.add(Micro("leaf", "", (), role, node.dtype.name, label, value=base))
         return self.leaves[key]
 
     def member(self, index: int, role: str) -> int:
         """Write a member out."""
         node, w = self.graph.nodes[index], self.writer
-        w.role, w.label = role, label_of(self.graph, index)
+        w.role, w.label = role, node_label(self.graph, index)
         if node.op == "matmul":
             return w.add(Micro("product", "", (), FULL, node.dtype.name, w.label))
         if node.op == "iota":
@@ -139,9 +133,9 @@ def _product(grouper: Grouper, index: int) -> Product:
     dtype = graph.nodes[sides[0][0]].dtype.name
     rows = graph.nodes[node.inputs[0]].shape
     k = rows[0] if node.attr("transpose_a") else rows[1]
-    label = label_of(graph, index)
+    label = node_label(graph, index)
     (a, ta), (b, tb) = sides
-    names = label_of(graph, a), label_of(graph, b)
+    names = node_label(graph, a), node_label(graph, b)
     if node.shape[1] == 1 and node.shape[0] > 1:
         return Product(b, a, not tb, not ta, dtype, k, label, names[::-1])
     return Product(a, b, ta, tb, dtype, k, label, names)
@@ -157,17 +151,24 @@ def kernel_of(grouper: Grouper, group: Group) -> Kernel:
         build.made[index] = build.member(index, group.members[index])
     for index, role in group.members.items():
         if stored(graph.nodes[index].shape) != extents(group.space, role):
-            raise InternalError(where(graph, index), f"it is stored otherwise than {role} of {list(group.space)}")
+            raise InternalError(node_text(graph, index), f"it is stored otherwise than {role} of {list(group.space)}")
     outputs: dict[int, int] = {}
     for index in sorted(group.outputs):
         micro = build.made[index]
         if build.writer.micros[micro].kind in ("imm", "iota", "leaf") or micro in outputs:
             build.writer.role = group.members[index]
-            build.writer.label = label_of(graph, index)
+            build.writer.label = node_label(graph, index)
             micro = build.writer.un("identity", micro, graph.nodes[index].dtype.name)
         outputs[micro] = index
     product = None if group.product is None else _product(grouper, group.product)
-    named = group.product if group.product is not None else max(group.members)
-    return Kernel(
-        label_of(graph, named), *group.space, tuple(build.writer.micros), outputs, product, tuple(sorted(group.members))
-    )
+    dominant = group.product
+    if dominant is None:
+        dominant = max(group.members, key=lambda index: (_walked(graph, index), index))
+    nodes = tuple(sorted(group.members))
+    label = node_label(graph, dominant)
+    return Kernel(label, *group.space, tuple(build.writer.micros), outputs, product, nodes, dominant)
+
+
+def _walked(graph: Graph, index: int) -> int:
+    """How many elements a node goes through."""
+    return max(graph.nodes[i].size for i in (index, *graph.nodes[index].inputs))

@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 
 from weft.compiler.errors import InternalError
 from weft.compiler.targets.accel.micro import COL, END, FULL, ONE, ROW, STRIP_END, TILE
-from weft.compiler.targets.accel.views import View, is_view, stored, unsupported, view, where
+from weft.compiler.targets.accel.views import View, is_view, stored, unsupported, view
 from weft.framework.graph import Graph
+from weft.framework.names import node_text
 
 Space = tuple[int, int]
 
@@ -194,7 +195,7 @@ class Grouper:
             self.groups.pop()
             for other in sorted(operands & self.floating):
                 self._open(other)
-        raise InternalError(where(self.graph, index), "it does not fit a group of its own")
+        raise InternalError(node_text(self.graph, index), "it does not fit a group of its own")
 
     def _role(self, group: Group, index: int) -> list[str]:
         """Roles in which a node could be a member, best first."""

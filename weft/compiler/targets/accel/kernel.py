@@ -28,7 +28,8 @@ from weft.compiler.targets.accel.product import Product
 class Kernel:
     """``micros`` over the space [rows, cols]; ``outputs``: micro-operation → graph value that it is.
 
-    ``product`` fills the micro-operation of kind ``product``. ``nodes``: the graph nodes behind it.
+    ``product`` fills the micro-operation of kind ``product``. ``nodes``: the graph nodes behind it, and ``dominant``,
+    the one that names it: its product, else the last of those that go through most elements (None: it merely copies).
     """
 
     label: str
@@ -38,6 +39,7 @@ class Kernel:
     outputs: Mapping[int, int]
     product: Product | None = None
     nodes: tuple[int, ...] = ()
+    dominant: int | None = None
 
     @cached_property
     def passes(self) -> tuple[Pass, ...]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import copy
 import itertools
-from collections.abc import Collection
+from collections import Counter
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from weft.compiler.errors import CompileError, failing_at
 from weft.compiler.targets.accel.assemble import Operator, assemble
-from weft.compiler.targets.accel.build import kernel_of, label_of
+from weft.compiler.targets.accel.build import kernel_of
 from weft.compiler.targets.accel.emit import Builder
 from weft.compiler.targets.accel.groups import Group, Grouper
 from weft.compiler.targets.accel.kernel import Kernel
@@ -20,6 +21,7 @@ from weft.compiler.targets.accel.plans import plans
 from weft.compiler.targets.accel.views import unsupported
 from weft.compiler.targets.accel.walk import Walk
 from weft.framework.graph import Graph
+from weft.framework.names import node_label, node_name, node_text
 from weft.isa.machine import Machine
 from weft.isa.program import Program
 
@@ -126,15 +128,27 @@ def lower(
             else:
                 raise _error(machine, placement.kernels[at], failure) from None
     entry = -(-placement.end // machine.line_bytes) * machine.line_bytes
-    operators = [Operator(k.label, k.nodes, k.macs) for k in placement.kernels]
     return assemble(
-        machine, builder.tasks, operators, placement.buffers, placement.data, entry, {"name": name}, choice.window,
-        builder.lives.all,
+        machine, builder.tasks, _operators(graph, placement.kernels), placement.buffers, placement.data, entry,
+        {"name": name}, choice.window, builder.lives.all,
     )  # fmt: skip
 
 
+def _operators(graph: Graph, kernels: Sequence[Kernel]) -> list[Operator]:
+    """The kernels as reports see them. Of several of one name (a layer used again) the later ones are numbered."""
+    seen: Counter[str] = Counter()
+    found = []
+    for kernel in kernels:
+        at = kernel.dominant
+        name, origin = (kernel.label, None) if at is None else (node_name(graph, at), graph.nodes[at].origin)
+        seen[name] += 1
+        numbered = name if seen[name] == 1 else f"{name} #{seen[name]}"
+        found.append(Operator(numbered, kernel.nodes, kernel.macs, str(origin or "")))
+    return found
+
+
 def _kernel(grouper: Grouper, group: Group) -> Kernel:
-    with failing_at(lambda: label_of(grouper.graph, max(group.members))):
+    with failing_at(lambda: node_label(grouper.graph, max(group.members))):
         return kernel_of(grouper, group)
 
 
@@ -157,10 +171,10 @@ def _check_types(graph: Graph, machine: Machine) -> None:
                 "int32 (x.int()), or for a sum float32 (x.float().sum(), exact up to 2**24)",
             )
         if node.dtype.name == "bfloat16" and "bf16" not in machine.types and index in graph.live:
-            label = f"%{index} = {node.op} ({node.type_text}{', ' + node.origin if node.origin else ''})"
             raise CompileError(
-                f"{label}: '{machine.name}' multiplies {', '.join(machine.types)} only; nearest: int8 operands, or a "
-                'machine whose types hold "bf16"; weft.quantise (--int8) makes int8 operands of a trained model'
+                f"{node_text(graph, index)}: '{machine.name}' multiplies {', '.join(machine.types)} only; nearest: "
+                'int8 operands, or a machine whose types hold "bf16"; weft.quantise (--int8) makes int8 operands of a '
+                "trained model"
             )
 
 

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from weft.compiler.targets.accel.arrays import Array, dram_pitch, local_pitch
-from weft.compiler.targets.accel.build import label_of
 from weft.compiler.targets.accel.contents import check_contents, may_overwrite
 from weft.compiler.targets.accel.groups import Grouper
 from weft.compiler.targets.accel.kernel import Kernel
@@ -21,6 +20,7 @@ from weft.compiler.targets.accel.memory import Arena
 from weft.compiler.targets.accel.micro import FULL, STORAGE, Micro
 from weft.compiler.targets.accel.residency import Lease, Tenant, leases
 from weft.compiler.targets.accel.views import stored
+from weft.framework.names import node_label
 from weft.isa.machine import Machine
 from weft.isa.program import Buffer
 
@@ -193,7 +193,7 @@ class Placer:
         for value, lease in p.resident.items():
             dtype, rows, cols, _ = self._sizes(value)
             local = lease.bank * self.scratchpad.bank_bytes + lease.start
-            p.names[value] = label_of(self.graph, value)
+            p.names[value] = node_label(self.graph, value)
             p.arrays[value] = Array(dtype, rows, cols, local_pitch(self.machine, dtype, cols), 0, local, lease.bank)
         for value in between:
             if value not in p.arrays:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from weft.compiler.errors import CompileError
 from weft.compiler.targets.accel.micro import COL, FULL, ONE, ROW
 from weft.framework.graph import Graph
+from weft.framework.names import node_text
 
 Shape = tuple[int, ...]
 
@@ -34,15 +35,9 @@ class View:
     role: str
 
 
-def where(graph: Graph, index: int) -> str:
-    """How messages name a node."""
-    node = graph.nodes[index]
-    return f"%{index} = {node.op} ({node.type_text}{', ' + node.origin if node.origin else ''})"
-
-
 def unsupported(graph: Graph, index: int, reason: str, nearest: str) -> CompileError:
     """The error of a node that the accelerator cannot run."""
-    return CompileError(f"{where(graph, index)}: the accelerator cannot run this: {reason}; nearest: {nearest}")
+    return CompileError(f"{node_text(graph, index)}: the accelerator cannot run this: {reason}; nearest: {nearest}")
 
 
 def _broadcast_role(inner: Shape, outer: Shape) -> str | None:
