@@ -40,7 +40,7 @@ def _code(line: str) -> str:
 
 def texts(handout: Path) -> dict[str, str]:
     """Every text in a hand-out, wheels unpacked: name → contents."""
-    found = {}
+    found: dict[str, str] = {}
     for path in sorted(path for path in handout.rglob("*") if path.is_file()):
         name = str(path.relative_to(handout))
         if path.suffix == ".whl":

@@ -20,7 +20,7 @@ SAME: list[tuple[Any, Any, dict[str, float]]] = [
     (1.0000001, 1.0, {"rtol": 1e-6}),
     (1e-9, 0.0, {"atol": 1e-8}),
     (1 + 1e-9j, 1 + 0j, {"rtol": 1e-6}),
-    (np.float32([1, NAN]), np.float64([1, NAN]), {}),
+    (np.array([1, NAN], np.float32), np.array([1, NAN]), {}),
     ([1.0, 2.0], np.array([1, 2]), {}),
     (np.float32(0.5), 0.5, {}),
     (np.array([1.0, 1e-3]), np.array([1.0, 0.0]), {"atol": 1e-2}),
@@ -54,7 +54,7 @@ DIFFERENT: list[tuple[Any, Any, dict[str, float], str, str, str]] = [
         "x[1, 1] (the first of 1 that differ, of 4)", "4", "5",
     ),
     (
-        np.float32([1, 9, 9]), np.float64([1, 2, 3]), {"rtol": 1e-3},
+        np.array([1, 9, 9], np.float32), np.array([1.0, 2.0, 3.0]), {"rtol": 1e-3},
         "x[1] (the first of 2 that differ, of 3)", "2.0", "9.0",
     ),
     (np.array([NAN, 1.0]), np.array([1.0, 1.0]), {}, "x[0] (the first of 1 that differ, of 2)", "1.0", "nan"),

@@ -8,6 +8,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -18,6 +19,7 @@ from weft.lab.lock import Measured, load_lock
 from weft.lab.markers import LabError
 from weft.lab.sources import read_sources
 from weft.lab.tree import Lab, load_lab
+from weft.lab.warden import Warden
 from weft.lab.workspace import starters
 
 LEAVES = """\
@@ -151,7 +153,8 @@ def test_no_thread_is_left_when_lines_come_after_the_end(tmp_path: Path) -> None
     path.write_text('{"message": "end", "run": 0}\n' * 20_001, encoding="utf-8")
     before = set(threading.enumerate())
     with open(path, "rb") as messages, open(tmp_path / "errors", "w+b") as errors:
-        ended, nobody = SimpleNamespace(stdout=messages), process.Warden(1 << 30, "none")
+        ended: Any = SimpleNamespace(stdout=messages)
+        nobody = Warden(1 << 30, "none")
         process._follow(ended, nobody, errors, [process.Run(tmp_path, [], [], [])], 10, lambda: False)
         readers = set(threading.enumerate()) - before
         for reader in readers:

@@ -7,6 +7,7 @@ import re
 import subprocess
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import click
 import numpy as np
@@ -72,7 +73,7 @@ def test_what_is_said_to_be_missing_is_missing(name: str) -> None:
 
 
 def test_batch_norm_and_dropout_by_hand_do_what_the_page_says() -> None:
-    names: dict[str, object] = {}
+    names: dict[str, Any] = {}
     (code,) = (code for code in CODE if "BatchNorm" in code)
     exec(compile(code, "teaching.md", "exec"), names)
     layer = names["BatchNorm"](2, momentum=0.5)
@@ -82,7 +83,7 @@ def test_batch_norm_and_dropout_by_hand_do_what_the_page_says() -> None:
     step(x)
     assert layer.mean.tolist() == [0.75, 15.0], "two compiled steps moved the statistics twice"
     layer.eval()
-    mean, deviation = np.float64([0.75, 15.0]), np.sqrt(layer.variance.numpy() + 1e-5)
+    mean, deviation = np.array([0.75, 15.0]), np.sqrt(layer.variance.numpy() + 1e-5)
     np.testing.assert_allclose(step(x).numpy(), (x.numpy() - mean) / deviation, rtol=1e-5)
     assert layer.mean.tolist() == [0.75, 15.0], "evaluation leaves the statistics alone"
     assert step.traces == 2, "eval() costs one more trace"

@@ -32,7 +32,7 @@ class Burst:
     """A burst on its way through DRAM. ``last`` is set on the last of a line, load or store."""
 
     owner: str
-    what: object
+    what: Executed | None  # None of a line
     beats: int
     last: bool
     accepted: int
@@ -91,6 +91,8 @@ class Model:
     accepting: list[Burst] = field(default_factory=list)
     bursts: list[Burst] = field(default_factory=list)
     serving: Burst | None = None
+    pushed: tuple[str, Executed] | None = None
+    popped: list[str] = field(default_factory=list)
     # what is shown
     trace: list[Executed] = field(default_factory=list)
     events: Counter[str] = field(default_factory=Counter)
@@ -196,7 +198,7 @@ class Model:
         self.accepting = []
         now = self.serving
         if now and t == now.begin + now.beats * cycles:
-            if now.owner == "store" and now.last:
+            if now.what and now.owner == "store" and now.last:
                 now.what.retire = t + 1
             now = None
         if now is None and self.bursts and t >= self.bursts[0].accepted + self.machine.dram.latency:
@@ -206,7 +208,7 @@ class Model:
         if now and now.owner != "store" and (t - now.begin) % cycles == 0:
             self.read_beats += 1
             if now.last and (t - now.begin) // cycles == now.beats - 1:
-                if now.owner == "fetch":
+                if now.what is None:
                     self.arriving.append(t + 2)
                 else:
                     now.what.retire = t + 1

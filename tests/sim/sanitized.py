@@ -27,7 +27,7 @@ from weft.sim.fuzz import random_program
 from weft.sim.rtl import engine as rtl
 from weft.sim.verify import compare
 
-SMALLEST = {"dim": 2, "types": ["bf16"], "scratchpad.bytes": 1024, "accumulator.bytes": 512}
+SMALLEST: dict[str, Any] = {"dim": 2, "types": ["bf16"], "scratchpad.bytes": 1024, "accumulator.bytes": 512}
 MACHINE = load("nano", SMALLEST)
 """The least that can be built. Its DRAM belongs to the harness, so that one model serves every kind of DRAM."""
 DRAMS = ({"latency": 20}, {"latency": 1}, {"latency": 37, "beat_cycles": 3})

@@ -32,7 +32,7 @@ class Memories:
         """The word an element becomes."""
         memory, at = self.chip(address)
         raw = int.from_bytes(memory[at : at + SIZES[kind]], "little")
-        return {"word": lambda x: x, "bf16": exact.bf2f, "int8": exact.i8_to_i32}[kind](raw)
+        return int({"word": lambda x: x, "bf16": exact.bf2f, "int8": exact.i8_to_i32}[kind](raw))
 
     def write(self, kind: str, address: int, word: int) -> None:
         memory, at = self.chip(address)

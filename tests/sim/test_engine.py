@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 import pytest
@@ -26,7 +27,7 @@ def program(*instructions: Instruction) -> Program:
     return Program(NANO, (*instructions, make("halt")), buffers=(buffer,))
 
 
-def copy(wait: int = 0, post: int = 0, **fields: int) -> Instruction:
+def copy(wait: int = 0, post: int = 0, **fields: Any) -> Instruction:
     return make("load", dram=4096, local=0, bytes=8, wait=wait, post=post, **fields)
 
 

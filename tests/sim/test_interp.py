@@ -9,6 +9,7 @@ from pathlib import Path
 
 import ml_dtypes
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from tests import oracle_arith as oracle
@@ -22,6 +23,7 @@ from weft.sim import interp
 from weft.sim.fuzz import random_program
 from weft.sim.interp import InterpEngine, numbers
 from weft.sim.interp.meaning import MEANING
+from weft.sim.run import Run
 
 WORDS = oracle.random_words(random.Random(4), 1500)
 HEAD = ".machine nano\n.buffer b state float32 1x1024 @0x2000 pitch=4096\n"
@@ -55,7 +57,7 @@ def test_conversions_and_the_matrix_element_match_the_oracle() -> None:
         assert ours == oracle.fma_bf16(a, b, c), f"{a:#x} {b:#x} {c:#x}"
 
 
-def run(text: str, dram: np.ndarray | None = None):
+def run(text: str, dram: npt.NDArray[np.uint8] | None = None) -> Run:
     return InterpEngine().run(assemble(HEAD + text + "\nhalt\n", "p.s"), dram)
 
 
@@ -88,7 +90,7 @@ def test_a_tile_is_a_matrix_product(kind: str, transpose_a: str, transpose_w: st
     assert (rows[:, 4:] == 0).all()
 
 
-def words(result, offset: int, count: int) -> tuple[int, ...]:
+def words(result: Run, offset: int, count: int) -> tuple[int, ...]:
     return struct.unpack(f"<{count}I", result.accumulator[offset : offset + 4 * count].tobytes())
 
 

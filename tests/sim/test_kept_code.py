@@ -27,6 +27,9 @@ def twice(x: int) -> int:
     return 2 * x
 
 
+seven_is: int  # `standalone` supplies it
+
+
 def seven() -> int:
     return seven_is  # noqa: F821 (`standalone` supplies it)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -50,7 +52,8 @@ def test_random_programs(machine: Machine, seeds: int) -> None:
 def test_vectors_longer_than_a_chunk() -> None:
     machine = load("nano")
     rows = CHUNK // machine.dim + 9
-    word = {"x_source": "row", "x_type": "word", "x": ACCUMULATOR_BIT, "x_stride0": 0, "d": 0, "d_type": "int8"}
+    word: dict[str, Any] = {"x_source": "row", "x_type": "word", "x": ACCUMULATOR_BIT, "x_stride0": 0}
+    word |= {"d": 0, "d_type": "int8"}
     instructions = (
         make("vector", x_source="lane", pre="first", then="iadd", z_source="imm", imm=3, d=ACCUMULATOR_BIT, lanes=4),
         make("vector", pre="iadd", y_source="lane", count0=3, count1=rows // 3, d_stride0=0, d_stride1=4, lanes=4,

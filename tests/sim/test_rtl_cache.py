@@ -26,7 +26,7 @@ need_rtl()
 
 from weft.base.cache import keeper as keepers  # noqa: E402 (only where what it needs is there)
 from weft.sim.rtl import build as builder  # noqa: E402  (needs the tools)
-from weft.sim.rtl.toolchain import Toolchain  # noqa: E402 (only where what it needs is there)
+from weft.sim.rtl.toolchain import Toolchain, find_toolchain  # noqa: E402 (only where what it needs is there)
 
 pytestmark = pytest.mark.rtl
 NANO = load("nano")
@@ -123,7 +123,7 @@ def test_a_model_with_waves_is_another(compiler: Compiler) -> None:
 
 def test_another_compiler_makes_another_model(compiler: Compiler, monkeypatch: pytest.MonkeyPatch) -> None:
     first = builder.build(NANO)
-    other = dataclasses.replace(builder.find_toolchain(), versions="Verilator 5; g++ 99")
+    other = dataclasses.replace(find_toolchain(), versions="Verilator 5; g++ 99")
     monkeypatch.setattr(builder, "find_toolchain", lambda: other)
     assert builder.build(NANO) != first
     assert compiler.builds == 2
@@ -223,7 +223,7 @@ def test_ctrl_c_ends_the_compiler_beside_the_export(
     script, pid = tmp_path / "c++", tmp_path / "pid"
     script.write_text(f"#!/bin/sh\nsleep 600 & echo $! > {pid}\nwait\n")
     script.chmod(0o755)
-    slow = dataclasses.replace(builder.find_toolchain(), compiler=(str(script),))
+    slow = dataclasses.replace(find_toolchain(), compiler=(str(script),))
     monkeypatch.setattr(builder, "find_toolchain", lambda: slow)
 
     def interrupted(machine: Machine) -> str:

@@ -6,6 +6,7 @@ import dataclasses
 import os
 import signal
 import threading
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,6 +23,7 @@ from weft.sim.verify import compare
 need_rtl()
 
 from weft.sim.rtl import engine as rtl  # noqa: E402  (needs the tools)
+from weft.sim.rtl.build import PLAIN, WAVE  # noqa: E402  (needs the tools)
 
 pytestmark = pytest.mark.rtl
 
@@ -55,9 +57,10 @@ def test_a_deadlock_is_found_without_waiting_for_the_limit(engine: rtl.RtlEngine
 def test_a_waveform_asked_for_after_a_run_takes_the_model_that_writes_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rtl, "Model", lambda machine, variant: variant)  # which is built is all that is asked
     changing, machine = rtl.RtlEngine(), load("nano")
-    for wave, variant in ((None, rtl.PLAIN), ("a.vcd", rtl.WAVE), (None, rtl.PLAIN)):
+    for wave, variant in ((None, PLAIN), ("a.vcd", WAVE), (None, PLAIN)):
         changing.wave = wave
-        assert changing.model(machine) is variant
+        built: Any = changing.model(machine)
+        assert built is variant
 
 
 def test_the_cycle_limit_is_that_of_the_fast_engine(engine: rtl.RtlEngine) -> None:

@@ -12,6 +12,7 @@ from weft.isa.fields import SEMAPHORE_MAX
 from weft.isa.program import Program
 from weft.isa.validator import validate
 from weft.sim.engines import get_engine
+from weft.sim.run import Engine
 from weft.sim.verify import verify
 
 MATMUL = "matmul a=sp[0x0] w=sp[0x0] d=acc[0x0] k=1 n=1"
@@ -26,7 +27,7 @@ def counting(most: int) -> Program:
     return assemble("\n".join(lines), "p.s")
 
 
-def engine_of(name: str):
+def engine_of(name: str) -> Engine:
     if name in ("rtl", "pysim"):
         need_rtl()
     return get_engine(name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 
@@ -12,6 +13,7 @@ from weft.isa.assembler import assemble
 from weft.isa.errors import DeadlockError
 from weft.sim.engines import get_engine
 from weft.sim.interp import InterpEngine
+from weft.sim.run import Run
 from weft.sim.verify import verify
 
 TEXT = """
@@ -78,7 +80,7 @@ def test_a_difference_anywhere_is_found() -> None:
 
         name = "careless"
 
-        def run(self, *arguments, **options):
+        def run(self, *arguments: Any, **options: Any) -> Run:
             run = super().run(*arguments, **options)
             run.dram[0x3000001] = 9
             return run

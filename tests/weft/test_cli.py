@@ -154,7 +154,7 @@ class Wrong(FastEngine):
 
 def test_verify_says_where_engines_differ(weft: Any, program: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     module = types.ModuleType("wrong_engine")
-    module.Wrong = Wrong
+    vars(module)["Wrong"] = Wrong
     monkeypatch.setitem(__import__("sys").modules, "wrong_engine", module)
     monkeypatch.setitem(engines.ENGINES, "wrong", ("wrong_engine", "Wrong"))
     outcome = weft("verify", program, "--engines", "fast,wrong")

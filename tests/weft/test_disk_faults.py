@@ -16,8 +16,8 @@ import pytest
 from tests.faults import Disk
 from tests.weft.conftest import COPY, Weft
 from weft.base.cache.keeper import Keeper, digest
-from weft.base.files import PARTIAL
-from weft.files import filling, replacing, write_text
+from weft.base.files import PARTIAL, replacing
+from weft.files import filling, write_text
 from weft.framework import checkpoint
 from weft.framework.errors import CheckpointError
 from weft.isa.assembler import assemble

@@ -7,6 +7,7 @@ import re
 import runpy
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -66,7 +67,7 @@ def test_a_training_in_two_parts_ends_as_one(
     whole = run("resumable_training.py", [*common, "--epochs", "2", "--checkpoint", str(one)], monkeypatch, capsys)
     saves, save = iter(range(1, 100)), weft.save
 
-    def dying(path: object, *arguments: object) -> None:
+    def dying(path: Any, *arguments: Any) -> None:
         save(path, *arguments)
         if next(saves) == 7:  # in the middle of the second pass
             raise KeyboardInterrupt

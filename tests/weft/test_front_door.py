@@ -57,6 +57,8 @@ def test_what_is_reported_is_called_by_its_name() -> None:
     assert front.report(front.compile(doubled, x)).result["workload"]["model"] == "doubled"
 
 
+UNCHECKED: Any = front
+"""For arguments that a type checker would find."""
 X = front.ones(2, 4)
 HALF = front.compile(lambda x: x * 0.5, X, machine="nano")
 TAKES = r"takes a step \(a function of tensors\) and its arguments, "
@@ -65,17 +67,17 @@ TAKES = r"takes a step \(a function of tensors\) and its arguments, "
 @pytest.mark.parametrize(
     ("call", "text"),
     [
-        (lambda: front.report(None), f"^weft.report {TAKES}a Program, a program's file, or a model's name .*None"),
-        (lambda: front.report(5), f"^weft.report {TAKES}.*, not 5$"),
+        (lambda: UNCHECKED.report(None), f"^weft.report {TAKES}a Program, a program's file, or a model's name .*None"),
+        (lambda: UNCHECKED.report(5), f"^weft.report {TAKES}.*, not 5$"),
         (lambda: front.report(Doubler), f"^weft.report {TAKES}.*, not <class"),
-        (lambda: front.profile(5), f"^weft.profile {TAKES}or a Program, not 5$"),
-        (lambda: front.compile(None), f"^weft.compile {TAKES}or a graph, not None$"),
+        (lambda: UNCHECKED.profile(5), f"^weft.profile {TAKES}or a Program, not 5$"),
+        (lambda: UNCHECKED.compile(None), f"^weft.compile {TAKES}or a graph, not None$"),
         (lambda: front.report("absent"), "^'absent' is neither a model .* nor a program file$"),
-        (lambda: front.report(doubled, X, run=3), "^run= is a run of a program; give that Program in place"),
+        (lambda: UNCHECKED.report(doubled, X, run=3), "^run= is a run of a program; give that Program in place"),
         (lambda: front.report("digits-mlp", X), "^'digits-mlp' is a model with data of its own; it takes no arguments"),
-        (lambda: front.report("digits-mlp", run=3), "^'digits-mlp' is a model with data of its own; it takes no"),
+        (lambda: UNCHECKED.report("digits-mlp", run=3), "^'digits-mlp' is a model with data of its own; it takes no"),
         (lambda: front.report(HALF, X), "^a Program has its data in it; leave out the arguments after it"),
-        (lambda: front.report(HALF, run=3), r"^run=3: must be what an engine's run\(program\) gave"),
+        (lambda: UNCHECKED.report(HALF, run=3), r"^run=3: must be what an engine's run\(program\) gave"),
         (lambda: front.report(HALF, machine="edu"), "^the program: made for machine 'nano', not for 'edu'"),
         (
             lambda: front.report(HALF, run=front.get_engine("fast").run(front.compile(doubled, X, machine="nano"))),

@@ -223,7 +223,8 @@ def _die_at(call: str) -> None:
             file.flush()
             dead()
 
-        Path.open = opening
+        monkey: Any = Path
+        monkey.open = opening
 
 
 def test_partial_files_of_others_stay(tmp_path: Path) -> None:

@@ -237,7 +237,7 @@ def presets() -> tuple[str, ...]:
     return tuple(sorted(path.stem for path in PRESETS.glob("*.toml")))
 
 
-def load(source: str | Path, overrides: Mapping[str, int] | None = None) -> Machine:
+def load(source: str | Path, overrides: Mapping[str, Any] | None = None) -> Machine:
     """The machine called ``source`` (a preset, or the path of a TOML file), with ``overrides`` such as
     ``{"dram.latency": 37}`` applied. Raises MachineError."""
     name = str(source)
