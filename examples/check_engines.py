@@ -1,7 +1,7 @@
 """A hardware engineer's loop: write a program in assembly, see when each instruction ran, check it against the RTL.
 
 python examples/check_engines.py --engines fast,interp
-python examples/check_engines.py --engines fast,rtl,interp --rows 12      (needs weft[rtl] and g++)
+python examples/check_engines.py --engines fast,rtl,interp --rows 12      (needs weftml[rtl] and g++)
 """
 
 import argparse

@@ -8,8 +8,9 @@ models and what a graph cannot be compiled to (``CompileError``, ``CalibrationEr
 """
 
 from weft import names as _names
+from weft.edition import version as _version
 
-__version__ = "0.1.0"
+__version__ = _version()
 __framework__ = True
 """A user's line is never in here (``framework.origin``)."""
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from weft.base.distribution import VERSION
 from weft.base.errors import MissingToolError
 
 LEFT_OUT: tuple[str, ...] = ()
@@ -16,6 +17,9 @@ PARTS = ("weft.framework", "weft.compiler", "weft.rtl", "weft.reports", "weft.si
 VERBS = ("asm", "disasm", "sim", "lab", "cache", "doctor", "completion")
 """Verbs that the course edition has."""
 
+LOCAL = "+course"
+"""What the course edition adds to the version."""
+
 MARK = "(not in the course edition)"
 """Stands beside the other verbs in its help."""
 
@@ -23,6 +27,11 @@ MARK = "(not in the course edition)"
 def is_course() -> bool:
     """True in the course edition."""
     return bool(LEFT_OUT)
+
+
+def version() -> str:
+    """The version of this edition: ``0.1.0``, or ``0.1.0+course``."""
+    return VERSION + LOCAL if is_course() else VERSION
 
 
 def has(verb: str) -> bool:

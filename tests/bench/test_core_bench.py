@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-pytest.importorskip("amaranth", reason="needs Amaranth: pip install 'weft[rtl]'")
-pytest.importorskip("cocotb_tools", reason="needs cocotb: pip install 'weft[dev]'")
+pytest.importorskip("amaranth", reason="needs Amaranth: pip install 'weftml[rtl]'")
+pytest.importorskip("cocotb_tools", reason="needs cocotb: pip install 'weftml[dev]'")
 
 from weft.isa.container import save
 from weft.isa.machine import load as load_machine

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.labs.tiny import LAB_TOML, SUMS
+from weft.base.distribution import SOURCE
 from weft.lab.markers import LabError, owner, replace, spans, strip, unwritten
 from weft.lab.tree import VARIABLE, Lab, find_lab, find_tree, load_lab, load_labs
 
@@ -195,3 +196,17 @@ def test_where_a_tree_is_looked_for(tree: Path, tmp_path: Path, monkeypatch: pyt
         find_tree()
     with pytest.raises(LabError, match=f"--tree {away}: no labs there"):
         find_tree(away)
+
+
+def test_without_a_tree_it_is_told_where_labs_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(VARIABLE, raising=False)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("weft.lab.tree.__file__", str(tmp_path / "site/weft/lab/tree.py"))
+    told = f"no labs found in {tmp_path} or above it; go to the folder of the hand-out, or name it with --tree DIR or "
+    with pytest.raises(LabError) as whole:
+        find_tree()
+    assert str(whole.value) == f"{told}{VARIABLE}; weft's own labs are in its source distribution: {SOURCE}"
+    monkeypatch.setattr("weft.edition.LEFT_OUT", ("nn",))
+    with pytest.raises(LabError) as course:
+        find_tree()
+    assert str(course.value) == told + VARIABLE

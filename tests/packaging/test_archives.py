@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import email
 import os
+import re
 import subprocess
 import sys
 import tarfile
 import zipfile
+from pathlib import Path
 
-from tests.packaging.building import MADE, Archives
+from tests.packaging.building import MADE, Archives, run
 from tests.tree import LINKED, ROOT, of_a_checkout
+from weft.base.distribution import NAME, SOURCE, VERSION, install
 
 BUILT = {"PKG-INFO", "setup.cfg"}
 """What a build adds to the files of a checkout, beside the .egg-info folder."""
@@ -59,3 +63,23 @@ def test_a_wheel_holds_the_package_and_nothing_else(archives: Archives) -> None:
         if path.is_file() and path.parent.name not in MADE
     }
     assert {name for name in names if name.startswith("weft/")} == package
+
+
+def test_the_page_of_a_package_index_has_no_link_into_a_repository(archives: Archives) -> None:
+    with zipfile.ZipFile(archives.wheel) as wheel:
+        (about,) = (name for name in wheel.namelist() if name.endswith(".dist-info/METADATA"))
+        told = email.message_from_bytes(wheel.read(about))
+    assert (told["Name"], told["Version"]) == (NAME, VERSION)
+    page = told.get_payload(decode=True).decode()
+    assert page == (ROOT / "docs/install.md").read_text(encoding="utf-8")
+    assert re.findall(r"\]\(|^\[[^\]]+\]:|<a |<img ", page, flags=re.MULTILINE) == []
+    assert f"    {install()}\n" in page
+    assert f"    {SOURCE}\n" in page
+    for extra in ("rtl", "trace", "labs"):
+        assert install(extra) in page
+
+
+def test_the_source_distribution_is_got_as_the_page_says(archives: Archives, tmp_path: Path) -> None:
+    offline = ["--no-index", "--no-build-isolation", "--find-links", str(archives.sdist.parent)]
+    run(sys.executable, "-m", *SOURCE.split(), *offline, folder=tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == [archives.sdist.name]

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import re
+import shutil
+import sys
 from pathlib import Path
 
 import pytest
 
-from tests.packaging.building import Environment, run
+from tests.packaging.building import QUIET, Archives, Environment, install, run
 from tests.tree import LINKED
+from tests.weft.test_installation import record
+from weft.base import distribution
+from weft.base.distribution import NAME, VERSION
 
 THEIRS = 'raise SystemExit(f"{__file__} was imported by weft")\n'
 PROGRAM = ".machine nano\n.buffer x input float32 4 @0x0\n.entry 0x1000\nhalt\n"
@@ -72,3 +79,39 @@ def test_the_command_runs_beside_them(installed: Environment, theirs: Path) -> N
 def test_the_tests_see_a_file_of_theirs_that_is_imported(installed: Environment, theirs: Path) -> None:
     with pytest.raises(AssertionError, match=r"sim\.py was imported by weft"):
         run(installed.programs / "python", "-c", "import sim", folder=theirs)
+
+
+def test_the_labs_of_the_source_distribution_are_found(
+    installed: Environment, archives: Archives, theirs: Path
+) -> None:
+    words = [installed.programs / "weft", "lab", "list"]
+    assert "1-autodiff" in run(*words, folder=archives.unpacked)
+    assert "1-autodiff" in run(*words, "--tree", archives.unpacked, folder=theirs)
+
+
+def test_doctor_finds_nothing_wrong(installed: Environment, theirs: Path) -> None:
+    about = json.loads(run(installed.programs / "weft", "doctor", "--json", folder=theirs))["installation"]
+    assert (about["distribution"], about["problems"]) == (f"{NAME} {VERSION}", [])
+    assert Path(about["folder"]) == installed.source / "weft" or not about["editable"]
+
+
+def test_doctor_tells_a_mixture_and_its_cure_cures(archives: Archives, theirs: Path, tmp_path: Path) -> None:
+    """Another project is installed over ours, and what doctor says is done, word for word."""
+    environment = install(tmp_path / "venv", archives.wheel)
+    (site,) = (environment.folder / "lib").glob("python*/site-packages")
+    doctor = [environment.programs / "python", "-m", "weft", "doctor", "--json"]
+    assert json.loads(run(*doctor, folder=theirs))["ok"]
+    record(site, "weft", "2.1", {"weft/figures.py": "", "weft/loom.py": ""})
+    with pytest.raises(AssertionError, match=r'"fatal": true') as failed:
+        run(*doctor, folder=theirs)
+    remedies = set(re.findall(r'"remedy": "(pip .*?)"', str(failed.value)))
+    assert len(remedies) == 2
+    remove, rest, again = max(remedies, key=len).split("; ")
+    assert remove == f"pip uninstall {NAME} weft"
+    assert rest == f"remove what is left in {site}/weft"
+    assert again == distribution.install()
+    pip = [sys.executable, "-m", "pip", "--python", environment.programs / "python"]
+    run(*pip, *remove.split()[1:], "--yes", folder=theirs)
+    shutil.rmtree(site / "weft", ignore_errors=True)
+    run(*pip, *again.split()[1:], "--ignore-installed", *QUIET, "--find-links", archives.wheel.parent, folder=theirs)
+    assert json.loads(run(*doctor, folder=theirs))["ok"]

@@ -72,7 +72,7 @@ def test_without_yosys_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) 
     small = "weft.rtl.verilog.Core"  # any small component will do
     monkeypatch.setattr(small, lambda machine, instances: Fetch(machine))
     with pytest.raises(
-        MissingToolError, match=r"^Verilog export needs Yosys: pip install 'weft\[rtl\]' \(Could not find"
+        MissingToolError, match=r"^Verilog export needs Yosys: pip install 'weftml\[rtl\]' \(Could not find"
     ):
         export(NANO)
 

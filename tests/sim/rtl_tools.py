@@ -12,7 +12,7 @@ from weft.base.errors import MissingToolError
 def need_rtl() -> None:
     """Skip the module unless Amaranth, Verilator and a C++ compiler are there."""
     if importlib.util.find_spec("amaranth") is None:
-        pytest.skip("Amaranth is absent: pip install 'weft[rtl]'", allow_module_level=True)
+        pytest.skip("Amaranth is absent: pip install 'weftml[rtl]'", allow_module_level=True)
     from weft.sim.rtl.toolchain import find_toolchain
 
     try:

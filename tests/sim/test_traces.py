@@ -27,7 +27,7 @@ from weft.sim.operators import operator_names
 from weft.sim.run import Run
 from weft.sim.waits import signals, waits
 
-pytest.importorskip("perfetto", reason="perfetto is absent: pip install 'weft[trace]'")
+pytest.importorskip("perfetto", reason="perfetto is absent: pip install 'weftml[trace]'")
 
 from perfetto.protos.perfetto.trace.perfetto_trace_pb2 import Trace, TrackEvent
 
@@ -213,7 +213,7 @@ def test_without_the_package_it_says_what_to_install() -> None:
         "except MissingToolError as missing:\n    print(missing, missing.exit_code)\n"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[2], capture_output=True, text=True)
-    assert done.stdout == "writing a Perfetto trace needs the package perfetto: pip install 'weft[trace]' 5\n"
+    assert done.stdout == "writing a Perfetto trace needs the package perfetto: pip install 'weftml[trace]' 5\n"
 
 
 def test_a_counter_of_a_queue_never_exceeds_its_depth() -> None:

@@ -17,8 +17,8 @@ from weft.sim.engines import WAVES, get_engine
 from weft.sim.fast.engine import FastEngine
 from weft.sim.run import Run
 
-pytest.importorskip("amaranth", reason="Amaranth is absent: pip install 'weft[rtl]'")
-vcdvcd = pytest.importorskip("vcdvcd", reason="vcdvcd is absent: pip install 'weft[dev]'")
+pytest.importorskip("amaranth", reason="Amaranth is absent: pip install 'weftml[rtl]'")
+vcdvcd = pytest.importorskip("vcdvcd", reason="vcdvcd is absent: pip install 'weftml[dev]'")
 
 PROGRAM = """
 .machine nano

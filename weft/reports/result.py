@@ -7,10 +7,10 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from weft.base.distribution import VERSION
 from weft.base.errors import WeftError
 from weft.base.reading import check_characters, read_text, reading, shown
 from weft.isa.disassembler import instruction_text
@@ -124,7 +124,7 @@ def build(parts: Parts) -> dict[str, Any]:
     result: dict[str, Any] = _printable({
         "schema": SCHEMA,
         "kind": KIND,
-        "weft": metadata.version("weft"),
+        "weft": VERSION,
         "made": dict(parts.made) if parts.made else None,
         "workload": {
             "model": workload.model,

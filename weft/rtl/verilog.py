@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from amaranth.back import verilog
 
+from weft.base.distribution import install
 from weft.base.errors import MissingToolError
 from weft.isa.machine import Machine
 from weft.rtl.cells import cell_verilog
@@ -101,6 +102,6 @@ def export(machine: Machine) -> str:
     try:
         text = verilog.convert(Core(machine, instances=True), name=TOP, emit_src=False, strip_internal_attrs=True)
     except verilog.YosysError as error:
-        raise MissingToolError(f"Verilog export needs Yosys: pip install 'weft[rtl]' ({error})") from error
+        raise MissingToolError(f"Verilog export needs Yosys: {install('rtl')} ({error})") from error
     waivers = "".join(f"// {why}\n/* verilator lint_off {name} */\n" for name, why in WAIVERS.items())
     return waivers + _plain(text) + "".join(_plain(cell_verilog(cell, machine)) for cell in CELLS)

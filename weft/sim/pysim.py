@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from weft.base.distribution import install
 from weft.base.errors import MissingToolError
 from weft.isa.cost import hold_executed
 from weft.isa.errors import DeadlockError, ProgramError
@@ -31,7 +32,7 @@ try:
 except ModuleNotFoundError as missing:
     if (missing.name or "").split(".")[0] != "amaranth":
         raise
-    raise MissingToolError("the pysim engine needs Amaranth: pip install 'weft[rtl]'") from None
+    raise MissingToolError(f"the pysim engine needs Amaranth: {install('rtl')}") from None
 
 STILL_CYCLES = 16
 """With nothing in flight and nothing on the bus for so many cycles, nothing will ever move again."""

@@ -11,6 +11,7 @@ import heapq
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from weft.base.distribution import install
 from weft.base.errors import MissingToolError
 from weft.isa.disassembler import instruction_text
 from weft.isa.errors import ProgramError
@@ -32,7 +33,7 @@ try:
 except ModuleNotFoundError as missing:
     if (missing.name or "").split(".")[0] not in ("perfetto", "google"):
         raise
-    raise MissingToolError("writing a Perfetto trace needs the package perfetto: pip install 'weft[trace]'") from None
+    raise MissingToolError(f"writing a Perfetto trace needs the package perfetto: {install('trace')}") from None
 
 _SEQUENCE = 1
 _BYTES = CounterDescriptor.UNIT_SIZE_BYTES

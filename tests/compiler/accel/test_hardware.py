@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-pytest.importorskip("amaranth", reason="needs Amaranth: pip install 'weft[rtl]'")
+pytest.importorskip("amaranth", reason="needs Amaranth: pip install 'weftml[rtl]'")
 
 from tests.compiler.accel.support import fast, image, sound
 from tests.compiler.models import logistic_step, mlp_step, starting_values

@@ -156,7 +156,7 @@ def test_a_hidden_layer_takes_three_vector_passes() -> None:
 @pytest.mark.rtl
 @pytest.mark.parametrize("name", ["nano", "edu", "tests/machines/odd.toml", "tests/machines/bytes.toml"])
 def test_the_hardware_agrees_in_every_cycle_and_bit(name: str) -> None:
-    pytest.importorskip("amaranth", reason="needs Amaranth: pip install 'weft[rtl]'")
+    pytest.importorskip("amaranth", reason="needs Amaranth: pip install 'weftml[rtl]'")
     from weft.sim.rtl.engine import RtlEngine
     from weft.sim.rtl.toolchain import find_toolchain
 

