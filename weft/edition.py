@@ -30,7 +30,7 @@ def is_course() -> bool:
 
 
 def version() -> str:
-    """The version of this edition: ``0.1.0``, or ``0.1.0+course``."""
+    """The version of this edition; that of the course edition says so."""
     return VERSION + LOCAL if is_course() else VERSION
 
 
