@@ -126,7 +126,7 @@ Found = dict[str, set[int]]
 
 
 def mypy(folder: Path) -> Found:
-    pytest.importorskip("mypy", reason="mypy is not installed; weft[dev] has it")
+    pytest.importorskip("mypy", reason="mypy is not installed; weftml[dev] has it")
     # An installed weft is found by itself; the checkout is put on the path, and its own files are not judged here.
     words = ("--strict", "--config-file=", "--follow-imports=silent", f"--cache-dir={folder / 'cache'}", ".")
     done = subprocess.run(
@@ -142,7 +142,7 @@ def mypy(folder: Path) -> Found:
 
 
 def pyright(folder: Path) -> Found:
-    pytest.importorskip("basedpyright", reason="basedpyright is not installed; weft[dev] has it")
+    pytest.importorskip("basedpyright", reason="basedpyright is not installed; weftml[dev] has it")
     settings = {"typeCheckingMode": "strict", "extraPaths": [str(ROOT)]}
     (folder / "pyrightconfig.json").write_text(json.dumps(settings), encoding="utf-8")
     command = [sys.executable, "-m", "basedpyright", "--outputjson", "--pythonpath", sys.executable]
