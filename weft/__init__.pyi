@@ -51,7 +51,7 @@ from weft.framework.quantisation import CalibrationError, quantise
 from weft.framework.random import Generator, manual_seed, rand, randn
 from weft.framework.reference import evaluate, reference_node
 from weft.framework.tensor import Tensor, tensor
-from weft.inspection import compile, profile
+from weft.inspection import compile, profile, show
 from weft.isa.assembler import assemble
 from weft.isa.checker import check as check_program
 from weft.isa.container import load as load_program
@@ -74,8 +74,8 @@ __all__ = [
     "get_device", "get_engine", "gradients", "int8", "int32", "int64", "jit", "known_devices", "load", "load_machine",
     "load_program", "manual_seed", "maximum", "minimum", "nn", "no_grad", "ones", "ones_like", "optim", "profile",
     "prune", "quantise", "rand", "randn", "random", "reference_node", "relu", "report", "rewrite", "save",
-    "save_program", "set_default_device", "sigmoid", "softmax", "tensor", "trace", "use_device", "validate_program",
-    "verify", "where", "with_gradients", "zeros", "zeros_like",
+    "save_program", "set_default_device", "show", "sigmoid", "softmax", "tensor", "trace", "use_device",
+    "validate_program", "verify", "where", "with_gradients", "zeros", "zeros_like",
 ]
 
 __version__: str

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from weft.base.errors import WeftError
+from weft.compiler.listing import FORMS, listing
 from weft.compiler.targets.accel.device import AccelDevice
 from weft.framework.device import Device, compiled, get_device
 from weft.framework.graph import Graph
@@ -52,6 +53,29 @@ def compile(step: Step | Graph, *arguments: Any, machine: str | Path | Machine |
     recording = jitted.trace(*arguments)
     program = _accelerator(recording.device, machine).compile(recording.graph).program
     return dataclasses.replace(program, meta={**program.meta, "name": jitted.__name__})
+
+
+def show(
+    step: Step | Graph,
+    *arguments: Any,
+    machine: str | Path | Machine | None = None,
+    forms: str | Sequence[str] = FORMS,
+    layer: str | None = None,
+) -> None:
+    """Print what the compiler makes of ``step(*arguments)``, or of a graph, for the accelerator; nothing runs.
+
+    forms: of "graph", "passes" (the graph after each) and "asm" (the instructions), also as ``"graph,asm"``. layer: a
+    layer ("layer 0", or "0"), another part of the step ("cross-entropy loss"), or an operator by its name; None: all.
+    machine: as for ``compile``. Raises WeftError for unknown words, and CompileError for what has no instructions.
+    """
+    chosen = [form.strip() for form in forms.split(",")] if isinstance(forms, str) else forms
+    graph, device = step, get_device("numpy")
+    if not isinstance(graph, Graph):
+        recording = taken(step, f"weft.show takes {_A_STEP}, or a graph").trace(*arguments)
+        graph, device = recording.graph, recording.device
+    elif arguments:
+        raise WeftError("weft.show: a graph has its inputs in it; leave out the arguments after it")
+    print(listing(graph, lambda: _accelerator(device, machine).compile(graph).program, chosen, layer), end="")
 
 
 def profile(

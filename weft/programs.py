@@ -1,15 +1,21 @@
-"""Programs by name: what `compile` and `verify` work on, whether it is a model or a program file."""
+"""Steps and programs by name: what `compile`, `verify` and `report` work on: a model, or a program file."""
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from weft.base.errors import WeftError
+from weft.compiler.targets.accel.device import AccelDevice, AccelExecutable
 from weft.devices import device_of
+from weft.framework.graph import Graph
+from weft.framework.primitives.base import Array
 from weft.isa.container import load
 from weft.isa.program import Program
 from weft.isa.text import suggestion
@@ -20,20 +26,50 @@ from weft.training import Session
 Image = npt.NDArray[np.uint8]
 
 
-def named_program(
+@dataclass(frozen=True)
+class Step:
+    """A step with a value for each input and state, by name, and the accelerator that it is for."""
+
+    name: str
+    graph: Graph
+    values: Mapping[str, Array]
+    device: AccelDevice
+
+    @cached_property
+    def _executable(self) -> AccelExecutable:
+        return self.device.compile(self.graph)
+
+    @property
+    def program(self) -> Program:
+        """Its program, compiled when first asked for. Raises CompileError."""
+        return self._executable.program
+
+    @property
+    def image(self) -> Image:
+        """DRAM with the values in place."""
+        return self._executable.image(self.values)
+
+
+def named_step(
     model: str,
     machine: str,
     settings: tuple[tuple[str, int], ...],
     inference: bool,
     seed: int,
     int8: Calibration | None = None,
-) -> tuple[Program, Image]:
-    """The program of a named model's training step (or inference) on its first batch, and its DRAM image.
+) -> Step:
+    """A named model's training step (or inference) on its first batch.
 
     int8: inference of the model (as it starts, untrained) quantised with that calibration.
     """
-    session = Session(recipe(model), device_of("accel", machine, settings, "fast"), seed)
-    return session.program(inference) if int8 is None else quantised(session, int8).program(inference=True)
+    device = device_of("accel", machine, settings, "fast")
+    assert isinstance(device, AccelDevice)
+    session = Session(recipe(model), device, seed)
+    if int8 is not None:
+        session, inference = quantised(session, int8), True
+    function, arguments = session.call(inference)
+    kind = "int8 inference" if int8 is not None else "inference" if inference else "training step"
+    return Step(f"{model} {kind}", function.lower(*arguments), function.bind(*arguments), device)
 
 
 def with_image(program: Program, image: Image, name: str) -> Program:
@@ -56,14 +92,10 @@ def programs(
 
     Raises WeftError if ``target`` is neither, or if a machine is asked for that a program file is not for.
     """
-    if target in RECIPES and int8 is not None:
-        return [(f"{target} int8 inference", *named_program(target, machine or "edu", settings, True, seed, int8))]
     if target in RECIPES:
-        kinds = (("training step", False), ("inference", True))
-        return [
-            (f"{target} {name}", *named_program(target, machine or "edu", settings, inference, seed))
-            for name, inference in kinds
-        ]
+        kinds = (True,) if int8 is not None else (False, True)
+        steps = [named_step(target, machine or "edu", settings, inference, seed, int8) for inference in kinds]
+        return [(step.name, step.program, step.image) for step in steps]
     path = Path(target)
     if not path.exists():
         near = suggestion(target, RECIPES)

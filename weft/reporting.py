@@ -14,9 +14,7 @@ from weft.base.errors import WeftError
 from weft.devices import device_of
 from weft.framework.device import Device, compiled, get_device, known_devices
 from weft.framework.graph import Graph
-from weft.framework.jit import JitFunction
 from weft.framework.primitives.base import Array
-from weft.framework.tensor import Tensor
 from weft.isa.program import Program
 from weft.isa.text import suggestion
 from weft.models import Recipe, recipe
@@ -193,7 +191,7 @@ def _measured(
     hosts = {}
     workload: Workload | None = None
     for name, session in sessions.items():
-        function, arguments = _step(session, step != "training step")
+        function, arguments = session.call(step != "training step")
         graph, values = function.lower(*arguments), function.bind(*arguments)
         if name == "accel":
             executable: Any = compiled(session.device, graph)
@@ -212,11 +210,6 @@ def _device(name: str, machine: str, settings: Settings, engine: str) -> Device:
     if name == "cpu":
         return get_device("cpu", precision="bf16", threads=1)
     return device_of(name, machine, settings, engine)
-
-
-def _step(session: Session, inference: bool) -> tuple[JitFunction[..., Tensor], tuple[Any, ...]]:
-    images, labels = session.example()
-    return (session.infer, (images,)) if inference else (session.step, (images, labels))
 
 
 def _workload(chosen: Recipe, graph: Graph, step: str) -> Workload:

@@ -127,11 +127,14 @@ class Session:
         split, batch = self.recipe.data(), self.recipe.batch
         return Tensor(split.train_images[:batch]), Tensor(self.recipe.targets(split.train_labels[:batch]))
 
+    def call(self, inference: bool = False) -> tuple[JitFunction[..., Tensor], tuple[Tensor, ...]]:
+        """The training step (or inference) and the arguments of one call of it: a full batch."""
+        images, labels = self.example()
+        return (self.infer, (images,)) if inference else (self.step, (images, labels))
+
     def program(self, inference: bool = False) -> tuple[Program, np.ndarray[tuple[int], np.dtype[np.uint8]]]:
         """The accelerator's program of a training step (or of inference) for a full batch, and its DRAM image now."""
-        images, labels = self.example()
-        function: JitFunction[..., Tensor] = self.infer if inference else self.step
-        arguments = (images,) if inference else (images, labels)
+        function, arguments = self.call(inference)
         executable: Any = compiled(self.device, function.lower(*arguments))
         return executable.program, executable.image(function.bind(*arguments))
 

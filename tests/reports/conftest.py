@@ -10,7 +10,7 @@ import pytest
 from weft.compiler.targets.accel.gemm import gemm_program
 from weft.isa.machine import load
 from weft.isa.program import Program
-from weft.programs import named_program
+from weft.programs import named_step
 from weft.reports.result import HostTime, Parts, Training, build, workload_of
 from weft.sim.engines import get_engine
 from weft.sim.run import Run
@@ -36,5 +36,5 @@ def result(built: dict[str, Any]) -> dict[str, Any]:
 @pytest.fixture(scope="session")
 def digits() -> tuple[Program, Run]:
     """The training step of digits-mlp on edu, and a run of it."""
-    program, image = named_program("digits-mlp", "edu", (), False, 0)
-    return program, get_engine("fast").run(program, image)
+    step = named_step("digits-mlp", "edu", (), False, 0)
+    return step.program, get_engine("fast").run(step.program, step.image)

@@ -31,9 +31,10 @@ def command(machine: str, settings: tuple[tuple[str, int], ...], only: tuple[str
         if part == "gemm":
             result["gemm"] = accelerator.gemm_utilisation(chosen)
         elif part == "engines":
-            from weft.programs import named_program
+            from weft.programs import named_step
 
-            program, image = named_program("digits-mlp", machine, settings, False, 0)
+            step = named_step("digits-mlp", machine, settings, False, 0)
+            program, image = step.program, step.image
             result["engines"] = accelerator.engine_speed(program, image)
         elif part == "rtl-build":
             result["rtl_build"] = accelerator.rtl_build(chosen)

@@ -172,7 +172,7 @@ class Graph:
                 raise GraphError(f"state {name!r} is {state.type_text}, its update %{i} is {self.nodes[i].type_text}")
 
     def __str__(self) -> str:
-        lines = [_line(i, node) for i, node in enumerate(self.nodes)]
+        lines = [node_line(i, n) + (f"  # {n.origin}" if n.origin else "") for i, n in enumerate(self.nodes)]
         lines += [f"output {name} = %{i}" for name, i in self.outputs]
         lines += [f"update {name} = %{i}" for name, i in self.updates]
         return "\n".join(["graph {", *(f"  {line}" for line in lines), "}"])
@@ -196,10 +196,10 @@ def attribute_text(node: Node) -> str:
     return ", ".join(shown)
 
 
-def _line(i: int, node: Node) -> str:
+def node_line(i: int, node: Node) -> str:
+    """One node on one line: ``%4 = sum(%3, axes=(1,), keepdims=False) : float32[64]``."""
     inside = ", ".join(filter(None, (*(f"%{source}" for source in node.inputs), attribute_text(node))))
-    origin = f"  # {node.origin}" if node.origin else ""
-    return f"%{i} = {node.op}({inside}) : {node.type_text}{origin}"
+    return f"%{i} = {node.op}({inside}) : {node.type_text}"
 
 
 def check_attributes(op: str, attrs: dict[str, Any], inputs: int) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from weft.base.errors import printable
@@ -64,13 +64,14 @@ def _buffer_text(buffer: Buffer) -> str:
     return f"{head} @{buffer.address:#x} pitch={buffer.pitch}"
 
 
-def instruction_lines(program: Program) -> Iterator[str]:
-    """The instructions, loop bodies indented, each with its source as a comment."""
+def instruction_lines(program: Program, comments: Sequence[str] | None = None) -> Iterator[str]:
+    """The instructions, loop bodies indented, each with its comment: one of ``comments``, or where it comes from."""
     depth = 0
-    for instruction in program.instructions:
+    told = [instruction.source for instruction in program.instructions] if comments is None else comments
+    for instruction, words in zip(program.instructions, told, strict=True):
         if instruction.name == "end":
             depth = max(depth - 1, 0)
-        comment = f"  ; {printable(' '.join(instruction.source.split()))}" if instruction.source else ""
+        comment = f"  ; {printable(' '.join(words.split()))}" if words else ""
         yield f"{'  ' * depth}{instruction_text(instruction)}{comment}"
         if instruction.name == "loop":
             depth += 1

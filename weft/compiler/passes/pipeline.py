@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from weft.compiler.passes.algebra import algebra
 from weft.compiler.passes.common_subexpressions import common_subexpressions
@@ -59,14 +59,22 @@ def run(graph: Graph, names: str | Sequence[str]) -> Graph:
         if names not in PIPELINES:
             raise GraphError(f"unknown pipeline {names!r}; known: {', '.join(PIPELINES)}")
         names = PIPELINES[names]
+    last = graph
+    for _, after in stages(graph, names):
+        last = after
+    return last
+
+
+def stages(graph: Graph, names: Sequence[str]) -> Iterator[tuple[str, Graph]]:
+    """(pass, the graph after it) for each of the named passes in order; the very same graph where it found nothing to
+    do. Raises GraphError as ``run``."""
     for name in names:
         if name not in PASSES:
             raise GraphError(f"unknown pass {name!r}; known: {', '.join(PASSES)}")
         before, graph = graph, PASSES[name](graph)
-        if graph is before:
-            continue
-        try:
-            graph.validate()
-        except GraphError as error:
-            raise GraphError(f"after pass {name}: {error}") from error
-    return graph
+        if graph is not before:
+            try:
+                graph.validate()
+            except GraphError as error:
+                raise GraphError(f"after pass {name}: {error}") from error
+        yield name, graph

@@ -1,0 +1,130 @@
+"""``--show``: a step as graph, after every pass and as instructions, every line with its operator's name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+import weft
+from tests.framework.small_model import X, Y, make, train_step
+from weft.base.errors import WeftError
+from weft.compiler.listing import FORMS, listing
+from weft.compiler.passes.pipeline import PIPELINES
+from weft.compiler.targets.accel.compile import compile
+from weft.framework.builder import GraphBuilder
+from weft.framework.graph import Graph
+from weft.framework.jit import jit
+from weft.framework.names import node_name
+from weft.framework.tensor import Tensor
+from weft.isa.machine import load
+from weft.isa.program import Program
+from weft.sim.operators import read_operators
+
+model, optimizer = make()
+
+
+def step(x: Tensor, y: Tensor) -> Tensor:
+    return train_step(model, optimizer, x, y)
+
+
+GRAPH = jit(step).lower(Tensor(X), Tensor(Y))
+PROGRAM = compile(GRAPH, load("nano"))
+
+
+def show(*forms: str, only: str | None = None, graph: Graph = GRAPH, program: Program = PROGRAM) -> str:
+    return listing(graph, lambda: program, forms, only)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_golden(form: str, golden: Callable[[str, str], None]) -> None:
+    golden(f"step-{form}.txt", show(form, only="layer 2"))
+
+
+def test_every_line_says_its_operator() -> None:
+    for line in show("graph", "passes").splitlines():
+        if line.startswith("  "):
+            assert re.search(r"  # \S", line), line
+    names = {operator.name for operator in read_operators(PROGRAM)}
+    lines = [line for line in show("asm").splitlines() if line.startswith("  ")]
+    assert len(lines) == len(PROGRAM.instructions)
+    assert all(line.partition("  ; ")[2] in names for line in lines if line != "  halt")
+
+
+def test_the_graph_and_every_pass_are_there() -> None:
+    text = show("graph", "passes")
+    assert text.count(" : ") > len(GRAPH.nodes)
+    for i in range(len(GRAPH.nodes)):
+        assert f"# {node_name(GRAPH, i)}\n" in text
+    found = re.findall(r"^pass (\d+), (\w+): (?:changes nothing|\d+ nodes)$", text, re.MULTILINE)
+    assert [name for _, name in found] == list(PIPELINES["accel"])
+    assert [int(number) for number, _ in found] == list(range(1, len(found) + 1))
+    assert "output output = " in text
+    assert "update model.0.weight = " in text
+
+
+@pytest.mark.parametrize("layer", ["layer 0", "0"])
+def test_one_layer(layer: str) -> None:
+    text = show("graph", only=layer)
+    nodes = [line for line in text.splitlines() if " : " in line]
+    assert nodes
+    assert all("# layer 0, " in line or " = input(" in line or " = constant(" in line for line in nodes)
+    assert any("# layer 0, bias update, " in line for line in nodes)
+    assert text.startswith(f"graph: {len(nodes)} of {len(GRAPH.nodes)} nodes\n")
+
+
+def test_one_operator_alone() -> None:
+    name = "layer 0, weight gradient, [6×4]ᵀ·[6×3]"
+    lines = show("asm", only=name).splitlines()
+    assert len(lines) > 1
+    assert all(line.endswith(f"; {name}") for line in lines[1:])
+
+
+def test_what_is_fused_is_found_in_the_operator_that_it_is_fused_to() -> None:
+    text = show("graph", "asm", only="cross-entropy loss")
+    assert "# cross-entropy loss, forward, exp [6×2]" in text
+    assert "; layer 2, forward, [6×4]·[2×4]ᵀ" in text
+
+
+def test_a_layer_within_a_layer_belongs_to_it() -> None:
+    from weft.framework.origin import Origin
+
+    b = GraphBuilder()
+    x = b.input("x", (4,), "float32")
+    for layer in ("head", "head.out", "header"):
+        with b.origin(Origin("net.py:3", layer, "Linear")):
+            x = b.apply("neg", x)
+    graph = b.build({"y": x})
+    found = listing(graph, lambda: PROGRAM, ("graph",), "head")
+    assert "layer head.out, " in found
+    assert "layer header" not in found
+    with pytest.raises(WeftError, match=r"^no part of the step called 'hed'.*: layer head, layer head.out, "):
+        listing(graph, lambda: PROGRAM, ("graph",), "hed")
+
+
+def test_nothing_is_compiled_that_is_not_shown() -> None:
+    def refuse() -> Program:
+        raise AssertionError
+
+    assert listing(GRAPH, refuse, ("graph", "passes")).startswith("graph: ")
+    with pytest.raises(WeftError, match=r"^no form 'grap'; did you mean 'graph'\? there are: graph, passes, asm$"):
+        listing(GRAPH, refuse, ("grap",))
+
+
+def test_from_the_front_door(capsys: pytest.CaptureFixture[str]) -> None:
+    x, y = Tensor(X), Tensor(Y)
+    weft.show(step, x, y, machine="nano", layer="layer 0")
+    printed = capsys.readouterr().out
+    assert re.findall(r"^(graph|pass 1|asm)\b", printed, re.MULTILINE) == ["graph", "pass 1", "asm"]
+    assert re.search(r"^asm: \d+ of \d+ instructions for machine nano$", printed, re.MULTILINE)
+    weft.show(weft.jit(step), x, y, forms="graph")
+    assert capsys.readouterr().out.count("\n") > len(GRAPH.nodes)
+    weft.show(GRAPH, forms=["graph"])
+    assert capsys.readouterr().out == show("graph")
+    with pytest.raises(WeftError, match=r"weft.show: a graph has its inputs in it; leave out the arguments after it"):
+        weft.show(GRAPH, x)
+    wrong: Any = 3
+    with pytest.raises(WeftError, match=r"weft.show takes a step .* and its arguments, or a graph, not 3"):
+        weft.show(wrong)

@@ -1,0 +1,50 @@
+"""``weft compile``: a program file, the forms that the compiler takes a step through, or both."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+LOGISTIC = ("compile", "digits-logistic", "--machine", "nano")
+
+
+def test_showing_writes_no_file(weft: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    outcome = weft(*LOGISTIC, "--show", "graph")
+    assert (outcome.code, outcome.err) == (0, "")
+    assert outcome.out.startswith("graph: ")
+    assert "Linear, weight gradient, [64×1]ᵀ·[64×64]" in outcome.out
+    assert list(tmp_path.iterdir()) == []
+    both = weft(*LOGISTIC, "--show", "asm, graph", "--layer", "Linear", "-o", "p.weft")
+    assert both.code == 0
+    assert both.err.startswith("p.weft: ")
+    assert both.out.index("graph: ") < both.out.index("asm: ")
+    shown = weft("disasm", "p.weft").out
+    for line in both.out.partition("asm: ")[2].splitlines()[1:]:
+        assert line.partition("  ; ")[0].strip() in shown
+
+
+def test_int8_inference_is_shown_too(weft: Any) -> None:
+    outcome = weft(*LOGISTIC, "--int8", "--show", "passes", "--layer", "QuantisedLinear")
+    assert (outcome.code, outcome.err) == (0, "")
+    assert "quantised_products: " in outcome.out
+    assert "backward" not in outcome.out
+
+
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        ((), "Error: give -o FILE to write the program, or --show graph,passes,asm to look at it, or both"),
+        (("--layer", "0", "-o", "x.weft"), "Error: --layer chooses what --show prints; give --show graph,passes,asm"),
+        (("--show", "graphs"), "Error: Invalid value for '--show': no form 'graphs'; did you mean 'graph'? "),
+        (("--show", "graph", "--layer", "layer 7"), "error: no part of the step called 'layer 7'; there are: "),
+    ],
+)
+def test_mistakes(words: tuple[str, ...], text: str, weft: Any, tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.chdir(tmp_path)
+    outcome = weft(*LOGISTIC, *words)
+    assert (outcome.code, outcome.out) == (2, "")
+    assert text in outcome.err
+    assert list(tmp_path.iterdir()) == []
