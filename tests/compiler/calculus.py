@@ -20,12 +20,14 @@ _erf = np.vectorize(math.erf, otypes=[np.float64])
 def _tails(x: Array) -> Array:
     """sigmoid(x) · sigmoid(-x)."""
     z = np.exp(-np.abs(x))
-    return z / (1 + z) ** 2
+    product: Array = z / (1 + z) ** 2
+    return product
 
 
 def _sigmoid(x: Array) -> Array:
     z = np.exp(-np.abs(x))
-    return np.where(x < 0, z, 1.0) / (1 + z)
+    share: Array = np.where(x < 0, z, 1.0) / (1 + z)
+    return share
 
 
 def _larger(a: Array, b: Array) -> Array:

@@ -22,7 +22,7 @@ ACCELERATOR, PROCESSOR = AccelDevice("nano", tune=False), CpuDevice()
 VALUES = [
     np.arange(6, dtype=np.float32).reshape(2, 3),
     np.array([True, False, True]),
-    np.int8([[-128], [5], [127]]),
+    np.array([[-128], [5], [127]], np.int8),
     np.array(7, np.int32),
     np.arange(24, dtype=np.float32).reshape(2, 3, 4),
 ]

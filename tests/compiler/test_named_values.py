@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -45,7 +46,7 @@ def value_and_gradient(device: str, f: Callable[[Tensor], Tensor], x: object) ->
     ],
 )  # fmt: skip
 def test_value_and_gradient(
-    device: str, f: Callable[[Tensor], Tensor], x: object, value: object, gradient: object
+    device: str, f: Callable[[Tensor], Tensor], x: list[float], value: Any, gradient: list[float]
 ) -> None:
     found, slope = value_and_gradient(device, f, x)
     np.testing.assert_allclose(found, value, rtol=1e-5, atol=1e-37)

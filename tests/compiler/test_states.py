@@ -78,6 +78,8 @@ def test_a_softmax_of_a_vector_meets_a_matrix(device: str) -> None:
     # Both rows take the softmax p at 1, one at 0 and one at 2: the cotangent of p is [1, 2, 1].
     p = np.exp([0.0, 1.0, 2.0]) / np.exp([0.0, 1.0, 2.0]).sum()
     wanted = p * (np.array([1.0, 2.0, 1.0]) - p @ [1.0, 2.0, 1.0])
+    assert v.grad is not None
+    assert x.grad is not None
     np.testing.assert_allclose(v.grad.numpy(), wanted, atol=1e-6)
     np.testing.assert_array_equal(x.grad.numpy(), [[1, 0, 0], [0, 0, 1]])
 

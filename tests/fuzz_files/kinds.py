@@ -22,8 +22,8 @@ from weft.isa import container, machine
 from weft.isa.assembler import assemble_file
 from weft.isa.checker import check
 from weft.isa.disassembler import disassemble
-from weft.isa.encoding import INSTRUCTION_BYTES
 from weft.isa.errors import AssemblyError, DeadlockError, MachineError, ProgramError
+from weft.isa.fields import INSTRUCTION_BYTES
 from weft.isa.instructions import BY_NAME
 from weft.isa.machine import Machine
 from weft.isa.program import Program
@@ -170,7 +170,7 @@ def _use_machine(found: Machine) -> None:
 
 
 def _make_checkpoint(rng: random.Random) -> bytes:
-    arrays = {
+    arrays: dict[str, np.ndarray[Any, Any]] = {
         "0.weight": np.arange(12, dtype=np.float32).reshape(3, 4), "0.bias": np.zeros(3, np.float32),
         "steps": np.array(7, np.int64), "mask": np.array([True, False]),
     }  # fmt: skip

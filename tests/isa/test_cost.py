@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tracemalloc
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -167,7 +168,7 @@ def test_copies_of_little_take_little(monkeypatch: pytest.MonkeyPatch) -> None:
     source[[5, 1 << 20, (1 << 30) - 1]] = 1
 
     class Spy(np.ndarray[tuple[int], np.dtype[np.uint8]]):
-        def __setitem__(self, key: object, value: object) -> None:
+        def __setitem__(self, key: Any, value: Any) -> None:
             written.append(np.shape(value))
             super().__setitem__(key, value)
 

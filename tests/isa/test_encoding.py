@@ -9,7 +9,7 @@ import pytest
 from weft.isa.encoding import Instruction, columns, decode, decode_all, decode_table, encode, make
 from weft.isa.errors import EncodingError
 from weft.isa.events import EVENTS
-from weft.isa.fields import INSTRUCTION_BITS
+from weft.isa.fields import INSTRUCTION_BITS, Spec
 from weft.isa.instructions import INSTRUCTIONS
 
 BUILT = [spec for spec in INSTRUCTIONS if spec.built]
@@ -35,7 +35,7 @@ def test_round_trip_of_random_fields(name: str) -> None:
 
 
 @pytest.mark.parametrize("spec", INSTRUCTIONS, ids=lambda s: s.name)
-def test_fields_do_not_overlap_and_fit(spec) -> None:
+def test_fields_do_not_overlap_and_fit(spec: Spec) -> None:
     taken = 0
     for placed in spec.layout.values():
         mask = ((1 << placed.field.width) - 1) << placed.offset

@@ -70,7 +70,9 @@ def test_the_page_of_a_package_index_has_no_link_into_a_repository(archives: Arc
         (about,) = (name for name in wheel.namelist() if name.endswith(".dist-info/METADATA"))
         told = email.message_from_bytes(wheel.read(about))
     assert (told["Name"], told["Version"]) == (NAME, VERSION)
-    page = told.get_payload(decode=True).decode()
+    payload = told.get_payload(decode=True)
+    assert isinstance(payload, bytes)
+    page = payload.decode()
     assert page == (ROOT / "docs/install.md").read_text(encoding="utf-8")
     assert re.findall(r"\]\(|^\[[^\]]+\]:|<a |<img ", page, flags=re.MULTILINE) == []
     assert f"    {install()}\n" in page

@@ -70,7 +70,8 @@ def test_a_script_runs_beside_them(installed: Environment, theirs: Path) -> None
 
 
 def test_the_command_runs_beside_them(installed: Environment, theirs: Path) -> None:
-    for program in ([installed.programs / "weft"], [installed.programs / "python", "-m", "weft"]):
+    programs: list[list[str | Path]] = [[installed.programs / "weft"], [installed.programs / "python", "-m", "weft"]]
+    for program in programs:
         run(*program, "asm", "p.s", "-o", "p.weft", folder=theirs)
         assert run(*program, "disasm", "p.weft", folder=theirs).startswith(".machine nano\n")
         run(*program, "sim", "p.weft", "--engine", "interp", folder=theirs)
@@ -84,7 +85,7 @@ def test_the_tests_see_a_file_of_theirs_that_is_imported(installed: Environment,
 def test_the_labs_of_the_source_distribution_are_found(
     installed: Environment, archives: Archives, theirs: Path
 ) -> None:
-    words = [installed.programs / "weft", "lab", "list"]
+    words: list[str | Path] = [installed.programs / "weft", "lab", "list"]
     assert "1-autodiff" in run(*words, folder=archives.unpacked)
     assert "1-autodiff" in run(*words, "--tree", archives.unpacked, folder=theirs)
 
@@ -99,7 +100,7 @@ def test_doctor_tells_a_mixture_and_its_cure_cures(archives: Archives, theirs: P
     """Another project is installed over ours, and what doctor says is done, word for word."""
     environment = install(tmp_path / "venv", archives.wheel)
     (site,) = (environment.folder / "lib").glob("python*/site-packages")
-    doctor = [environment.programs / "python", "-m", "weft", "doctor", "--json"]
+    doctor: list[str | Path] = [environment.programs / "python", "-m", "weft", "doctor", "--json"]
     assert json.loads(run(*doctor, folder=theirs))["ok"]
     record(site, "weft", "2.1", {"weft/figures.py": "", "weft/loom.py": ""})
     with pytest.raises(AssertionError, match=r'"fatal": true') as failed:
@@ -110,7 +111,7 @@ def test_doctor_tells_a_mixture_and_its_cure_cures(archives: Archives, theirs: P
     assert remove == f"pip uninstall {NAME} weft"
     assert rest == f"remove what is left in {site}/weft"
     assert again == distribution.install()
-    pip = [sys.executable, "-m", "pip", "--python", environment.programs / "python"]
+    pip: list[str | Path] = [sys.executable, "-m", "pip", "--python", environment.programs / "python"]
     run(*pip, *remove.split()[1:], "--yes", folder=theirs)
     shutil.rmtree(site / "weft", ignore_errors=True)
     run(*pip, *again.split()[1:], "--ignore-installed", *QUIET, "--find-links", archives.wheel.parent, folder=theirs)

@@ -42,7 +42,8 @@ def _pairs(randoms: int) -> list[tuple[int, int]]:
     rng = random.Random(SEED)
     words = oracle.random_words(rng, randoms)
     near = [(w, w ^ 0x80000000 ^ rng.getrandbits(2)) for w in words[: randoms // 8]]
-    return list(itertools.product(oracle.SPECIAL, repeat=2)) + list(itertools.pairwise(words)) + near
+    special = [(a, b) for a in oracle.SPECIAL for b in oracle.SPECIAL]
+    return special + list(itertools.pairwise(words)) + near
 
 
 def _triples(randoms: int) -> list[tuple[int, int, int]]:

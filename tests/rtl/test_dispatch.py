@@ -21,7 +21,8 @@ WIDTH = {"dram": 32}  # other addresses have 25 bits
 
 def expanded(program: Sequence[Instruction]) -> Iterator[tuple[int, tuple[int, ...]]]:
     """(pc, index of every open loop) of every dispatched instruction."""
-    pc, loops = 0, []
+    pc = 0
+    loops: list[list[int]] = []
     while True:
         yield pc, tuple(index for _, _, index in loops)
         instruction = program[pc]

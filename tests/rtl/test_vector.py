@@ -227,7 +227,8 @@ def program_for(machine: Machine, rng: random.Random) -> list[Instruction]:
 def test_passes(name: str) -> None:
     machine, rng = MACHINES[name], random.Random(name)
     words = [oracle.random_words(rng, m.bytes // 4) for m in (machine.scratchpad, machine.accumulator)]
-    memories = Memories(machine, *(bytearray(b"".join(w.to_bytes(4, "little") for w in ws)) for ws in words))
+    scratchpad, accumulator = (bytearray(b"".join(w.to_bytes(4, "little") for w in ws)) for ws in words)
+    memories = Memories(machine, scratchpad, accumulator)
     program = program_for(machine, rng)
     if name != "nano":
         program = program[::3]

@@ -40,7 +40,7 @@ class Instruction:
         return hash((self.name, tuple(self.fields.items())))
 
 
-def make(name: str, /, source: str = "", **values: int | str) -> Instruction:
+def make(name: str, source: str = "", /, **values: int | str) -> Instruction:
     """An instruction by name; fields not given take their default; choices may be given by name.
 
     Raises EncodingError naming instruction, field, value and legal range.

@@ -23,7 +23,7 @@ def test_a_graph_is_compiled_once_and_the_last_run_kept() -> None:
     assert device.compile(mlp_step((5, 4), 3)) is device.compile(graph)
     assert device.last_run is not None
     assert device.last_run.cycles == device.total_cycles > 0
-    again = device.compile(graph)(values | first.state)
+    again = device.compile(graph)({**values, **first.state})
     assert again.outputs["loss"] < first.outputs["loss"]
     assert device.total_cycles == 2 * device.last_run.cycles
 

@@ -10,7 +10,7 @@ from tests.compiler.models import mlp_step
 from weft.compiler.targets.accel.compile import compile
 from weft.compiler.targets.accel.kernel import Kernel
 from weft.compiler.targets.accel.layout import Layout
-from weft.compiler.targets.accel.memory import Arena, NoSpace
+from weft.compiler.targets.accel.memory import Arena, NoSpace, Space
 from weft.compiler.targets.accel.micro import FULL, ONE, Micro, passes
 from weft.compiler.targets.accel.order import ordered
 from weft.compiler.targets.accel.residency import Tenant, leases
@@ -74,7 +74,7 @@ def test_a_conversion_is_part_of_the_pass_before_it() -> None:
 def test_spaces_in_use_never_overlap(seed: int) -> None:
     rng = random.Random(seed)
     arena = Arena("accumulator", EDU)
-    held = []
+    held: list[Space] = []
     for when in range(300):
         if held and rng.random() < 0.5:
             arena.release(held.pop(rng.randrange(len(held))), when)

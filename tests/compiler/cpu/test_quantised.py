@@ -23,7 +23,7 @@ class Sums(nn.Module):
         super().__init__()
         self.layer = nn.Linear(4, 4)
         self.layer.load_state_dict(
-            {"weight": np.full((4, 4), 1e-3, np.float32), "bias": np.float32([500, -500, 0.5, 0])}
+            {"weight": np.full((4, 4), 1e-3, np.float32), "bias": np.array([500, -500, 0.5, 0], np.float32)}
         )
         self.combine = combine
 
@@ -34,7 +34,8 @@ class Sums(nn.Module):
 def result(combine: Callable[[nn.Module, Tensor], Tensor], device: Device) -> Array:
     x = np.random.default_rng(0).normal(size=(3, 4)).astype(np.float32)
     model = quantise(Sums(combine), x).to(device)
-    return jit(model)(Tensor(x, device=device)).numpy()
+    found: Tensor = jit(model)(Tensor(x, device=device))
+    return found.numpy()
 
 
 @pytest.mark.parametrize(

@@ -128,9 +128,11 @@ def test_the_work_of_compiling_grows_linearly(kind: str, monkeypatch: pytest.Mon
     monkeypatch.setattr(program, "_KERNELS", WeakValueDictionary())
     monkeypatch.setattr(lower, "FUSED_WORK", 100)
     kernels: list[int] = []
-    first, second, third = (
-        calls(lambda n=n: kernels.append(CpuDevice().compile(GRAPHS[kind](n)).kernel_count)) for n in (150, 300, 450)
-    )
+
+    def work(size: int) -> int:
+        return calls(lambda: kernels.append(CpuDevice().compile(GRAPHS[kind](size)).kernel_count))
+
+    first, second, third = work(150), work(300), work(450)
     assert third - second < 1.25 * (second - first)
     assert kernels[2] < 1.5 * kernels[1] + 20
 

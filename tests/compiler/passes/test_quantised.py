@@ -238,7 +238,8 @@ def test_whole_layers_become_integers_and_stay_near(name: str, shape: tuple[int,
         for i in graph.inputs
     }
     for n in range(2):
-        values |= {f"s{n}": np.float32(0.02), f"m{n}": np.float32(1), f"t{n}": np.abs(values[f"t{n}"]) / 999 + 0.01}
+        values |= {f"s{n}": np.array(0.02, np.float32), f"m{n}": np.array(1, np.float32)}
+        values |= {f"t{n}": np.abs(values[f"t{n}"]) / 999 + 0.01}
     before, now = reference.run(graph, values)[0]["y"], reference.run(after, values)[0]["y"]
     # A value on the edge between two steps may fall to either side.
     np.testing.assert_allclose(now, before, rtol=1e-5, atol=1e-3 + 99 * 0.02 * 0.11)
