@@ -1,4 +1,4 @@
-"""What all tests have: children with default signals, a disk that fails when it is told to, and golden files.
+"""What all tests have: processes to run in, children with default signals, a disk that fails on demand, golden files.
 
 The shell that starts the tests may ignore signals (``nohup``, ``trap``), and children would inherit that.
 """
@@ -21,6 +21,21 @@ def pytest_configure() -> None:
     for number in (getattr(signal, name) for name in NAMES if hasattr(signal, name)):
         if signal.getsignal(number) == signal.SIG_IGN:
             signal.signal(number, lambda number, frame: None)
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads its options
+def pytest_cmdline_main(config: pytest.Config) -> None:
+    """Run on all cores, as with ``-n auto --dist worksteal``, unless told otherwise or only files are named.
+
+    Not in ``addopts``, where it would hold for one file too, whose workers take longer to start than it to run, and
+    would refuse ``-p no:xdist``.
+    """
+    if not config.pluginmanager.hasplugin("xdist") or hasattr(config, "workerinput"):
+        return
+    if config.option.numprocesses is None and any(not name.partition("::")[0].endswith(".py") for name in config.args):
+        config.option.numprocesses = "auto"
+        if config.option.dist == "no":
+            config.option.dist = "worksteal"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

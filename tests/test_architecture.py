@@ -74,6 +74,7 @@ def test_users_code_imports_only_the_front_door(folder: str) -> None:
         assert imported(path) <= {FRONT}, f"{path.relative_to(ROOT)} imports past the front door"
 
 
+@pytest.mark.smoke
 def test_every_folder_of_the_table_is_there() -> None:
     assert {folder_of(".".join(path.relative_to(PACKAGE).parts)) for path in MODULES} == set(ALLOWED)
     assert set(LINKED) == set(ALLOWED) - {"base", FRONT}

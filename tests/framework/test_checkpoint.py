@@ -20,6 +20,7 @@ from weft.framework.random import Generator
 from weft.framework.tensor import tensor
 
 
+@pytest.mark.smoke
 def test_round_trip(tmp_path: Path) -> None:
     model, twin = nn.Linear(3, 2), nn.Linear(3, 2)
     path = tmp_path / "model.safetensors"

@@ -16,6 +16,7 @@ from weft.framework.random import Generator, manual_seed
 from weft.framework.tensor import Tensor, tensor
 
 
+@pytest.mark.smoke
 def test_mlp_with_ragged_last_batch_learns() -> None:
     rng = np.random.default_rng(1)
     x = rng.normal(size=(150, 2)).astype(np.float32)

@@ -61,6 +61,7 @@ def test_reads_every_kind_of_line() -> None:
     assert program.instructions[4]["imm"] == 0x3FC00000
 
 
+@pytest.mark.smoke
 def test_a_program_survives_the_round_trip() -> None:
     program = assemble(EXAMPLE, "x.s")
     text = disassemble(program)

@@ -29,6 +29,7 @@ def run(*lines: str) -> None:
     check(program)
 
 
+@pytest.mark.smoke
 def test_a_chain_of_semaphores_orders_units() -> None:
     run(f"{LOAD} post=s0", f"{MATMUL} wait=s0 post=s1", f"{VECTOR} wait=s1 post=s2", f"{STORE} wait=s2")
 

@@ -26,6 +26,7 @@ def random_instruction(name: str, rng: random.Random) -> Instruction:
     return make(name, **values)
 
 
+@pytest.mark.smoke
 @pytest.mark.parametrize("name", [spec.name for spec in BUILT])
 def test_round_trip_of_random_fields(name: str) -> None:
     rng = random.Random(name)

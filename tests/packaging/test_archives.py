@@ -11,10 +11,13 @@ import tarfile
 import zipfile
 from pathlib import Path
 
+import pytest
+
 from tests.packaging.building import MADE, Archives, run
 from tests.tree import LINKED, ROOT, of_a_checkout
 from weft.base.distribution import NAME, SOURCE, VERSION, install
 
+pytestmark = pytest.mark.thorough
 BUILT = {"PKG-INFO", "setup.cfg"}
 """What a build adds to the files of a checkout, beside the .egg-info folder."""
 

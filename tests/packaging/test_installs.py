@@ -16,6 +16,7 @@ from tests.weft.test_installation import record
 from weft.base import distribution
 from weft.base.distribution import NAME, VERSION
 
+pytestmark = pytest.mark.thorough
 THEIRS = 'raise SystemExit(f"{__file__} was imported by weft")\n'
 PROGRAM = ".machine nano\n.buffer x input float32 4 @0x0\n.entry 0x1000\nhalt\n"
 EVERYTHING = """

@@ -46,6 +46,7 @@ def unpacked(html: str) -> dict[str, Any]:
     return data
 
 
+@pytest.mark.smoke
 def test_nothing_comes_from_outside(result: dict[str, Any]) -> None:
     for html in (render(result), fragment(result)):
         assert "http" not in html.replace("http-equiv", "")

@@ -21,7 +21,7 @@ from weft.rtl.arith import Bf16Fma, Binary, Unary
 from weft.sim.fast import scalar
 from weft.sim.rtl.toolchain import compile_all, find_toolchain, link, verilate
 
-pytestmark = pytest.mark.rtl
+pytestmark = [pytest.mark.rtl, pytest.mark.thorough]
 njit: Any = numba.njit
 Words = npt.NDArray[np.uint32]
 

@@ -213,6 +213,7 @@ def test_pauses_between_tiles() -> None:
     run_tiles(NANO, [random_tile(NANO, rng) for _ in range(8)], 9, pause=30)
 
 
+@pytest.mark.smoke
 def test_accumulating_over_and_over() -> None:
     """Sums over a long depth: tiles with one destination, as short as they may be."""
     machine = dataclasses.replace(NANO, pipeline=Pipeline(mac=1, accumulate=9))

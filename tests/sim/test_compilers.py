@@ -85,7 +85,7 @@ def test_what_is_missing_is_an_error_of_the_build(toolchain: Callable[[str], Too
         link(tools, objects, tmp_path / "one.so")
 
 
-@pytest.mark.parametrize("command", COMPILERS[:2])
+@pytest.mark.parametrize("command", [COMPILERS[0], pytest.param(COMPILERS[1], marks=pytest.mark.thorough)])
 def test_models_of_both_compilers_are_the_machine(command: str, toolchain: Callable[[str], Toolchain]) -> None:
     need(command)
     toolchain(command)

@@ -54,6 +54,11 @@ def assert_equal(machine: Machine, seeds: range, engines: list[Engine]) -> None:
         assert set(result.cycles) == {"fast", "rtl"}
 
 
+@pytest.mark.smoke
+def test_a_few_random_programs(engines: list[Engine]) -> None:
+    assert_equal(MACHINES["nano"], range(5), engines)
+
+
 @pytest.mark.parametrize(("name", "seeds"), chunks(COUNTS, CHUNK), ids=str_of)
 def test_random_programs(name: str, seeds: range, engines: list[Engine]) -> None:
     assert_equal(MACHINES[name], seeds, engines)

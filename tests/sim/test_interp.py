@@ -61,6 +61,7 @@ def run(text: str, dram: npt.NDArray[np.uint8] | None = None) -> Run:
     return InterpEngine().run(assemble(HEAD + text + "\nhalt\n", "p.s"), dram)
 
 
+@pytest.mark.smoke
 @pytest.mark.parametrize("transpose_a", ["no", "yes"])
 @pytest.mark.parametrize("transpose_w", ["no", "yes"])
 @pytest.mark.parametrize("kind", ["bf16", "int8"])

@@ -142,6 +142,7 @@ def started(program: Path, cache: Path, **more: Any) -> subprocess.CompletedProc
     return subprocess.run(command, capture_output=True, text=True, check=False, env=environment, **more)
 
 
+@pytest.mark.thorough
 def test_a_run_with_every_file_damaged(tmp_path: Path) -> None:
     from weft.isa.assembler import assemble
     from weft.isa.container import save

@@ -14,7 +14,7 @@ from tests.sim.rtl_tools import need_rtl
 
 need_rtl()
 
-pytestmark = pytest.mark.rtl
+pytestmark = [pytest.mark.rtl, pytest.mark.thorough]
 ROOT = Path(__file__).parents[2]
 ODD = str(ROOT / "tests" / "machines" / "odd.toml")
 SCRIPT = """

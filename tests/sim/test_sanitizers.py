@@ -20,7 +20,7 @@ from tests.sim.sanitized import LIES, MACHINE  # noqa: E402  (needs the tools)
 from weft.sim.rtl.build import PLAIN, WAVE, build  # noqa: E402 (only where what it needs is there)
 from weft.sim.rtl.toolchain import Toolchain, compile_all, find_toolchain, link  # noqa: E402 (only where what it needs is there)
 
-pytestmark = pytest.mark.rtl
+pytestmark = [pytest.mark.rtl, pytest.mark.thorough]
 ROOT = Path(__file__).parents[2]
 # The first four ask what AddressSanitizer answers as well, and take longest to compile. The last objects to Verilator's
 # own code, which shifts negative numbers left: every compiler that it supports gives that the value of later standards.

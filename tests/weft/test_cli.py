@@ -51,6 +51,7 @@ def test_help_fits_a_terminal_and_names_every_verb(weft: Any, monkeypatch: pytes
         assert any(line.startswith(f"  {verb} ") for line in lines), verb
 
 
+@pytest.mark.smoke
 @pytest.mark.parametrize("verb", VERBS)
 def test_every_verb_explains_itself(verb: str, weft: Any) -> None:
     outcome = weft(verb, "--help")
@@ -102,6 +103,7 @@ def test_doctor_finds_a_module_that_no_package_names(weft: Any, monkeypatch: pyt
     assert {part["version"] for part in result["parts"] if part["required"]} == {"found"}
 
 
+@pytest.mark.smoke
 def test_asm_and_disasm_are_inverse(weft: Any, program: Path, tmp_path: Path) -> None:
     text = weft("disasm", program)
     (tmp_path / "again.s").write_text(text.out, encoding="utf-8")
@@ -110,6 +112,7 @@ def test_asm_and_disasm_are_inverse(weft: Any, program: Path, tmp_path: Path) ->
     assert load(tmp_path / "again.weft").digest == load(program).digest
 
 
+@pytest.mark.smoke
 @pytest.mark.parametrize("engine", ["fast", "interp"])
 def test_sim(engine: str, weft: Any, program: Path) -> None:
     result = parsed(weft("sim", program, "--engine", engine, "--machine", "nano", "--show", "y", "--json"))
@@ -197,6 +200,7 @@ def test_a_graph_that_fails_is_printed_with_the_command_that_finds_it(
     assert (told.code, failure["seed"], failure["device"], failure["kind"]) == (3, 3, "numpy", "node")
 
 
+@pytest.mark.smoke
 @pytest.mark.parametrize("device", ["cpu", "accel"])
 def test_train_then_run(device: str, weft: Any, tmp_path: Path) -> None:
     checkpoint = tmp_path / "model.safetensors"
@@ -229,6 +233,7 @@ def test_training_is_repeatable_and_says_so_in_words(weft: Any) -> None:
     assert first[2] not in other
 
 
+@pytest.mark.smoke
 @pytest.mark.parametrize("kind", ["step", "inference"])
 def test_compile_then_sim_and_verify(kind: str, weft: Any, tmp_path: Path) -> None:
     target = tmp_path / "step.weft"
@@ -239,6 +244,7 @@ def test_compile_then_sim_and_verify(kind: str, weft: Any, tmp_path: Path) -> No
     assert parsed(weft("verify", target, "--engines", "fast,interp", "--json"))["equal"]
 
 
+@pytest.mark.smoke
 def test_demo_writes_one_offline_page(weft: Any, tmp_path: Path) -> None:
     page = tmp_path / "demo.html"
     result = parsed(weft("demo", "--epochs", "1", "-o", page, "--json"))

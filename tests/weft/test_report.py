@@ -146,6 +146,7 @@ def test_one_device_alone(weft: Any) -> None:
     assert weft("report", "digits-logistic", "--device", "cpu", "--epochs", "1", "-o", "/dev/null/x").code == 2
 
 
+@pytest.mark.smoke
 def test_a_program_file(weft: Any, program: Path, tmp_path: Path) -> None:
     result = parsed(weft("report", program, "--json"))
     assert result["accelerator"]["machine"]["name"] == "nano"

@@ -17,7 +17,7 @@ GRAPHS, CHUNK, FEW = 300, 20, 4
 QUICK = ("accel", "numpy")
 
 
-@pytest.mark.parametrize("start", range(0, GRAPHS, CHUNK))
+@pytest.mark.parametrize("start", [pytest.param(0, marks=pytest.mark.smoke), *range(CHUNK, GRAPHS, CHUNK)])
 def test_random_graphs_are_right_on_every_device(start: int) -> None:
     summary = Summary()
     for seed in range(start, start + CHUNK):
