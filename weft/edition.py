@@ -11,7 +11,9 @@ from weft.base.errors import MissingToolError
 LEFT_OUT: tuple[str, ...] = ()
 """Public names of ``weft`` that this edition lacks; empty in the whole weft."""
 
-PARTS = ("weft.framework", "weft.compiler", "weft.rtl", "weft.reports", "weft.sim.rtl", "weft.sim.pysim")
+PARTS = (
+    "weft.framework", "weft.compiler", "weft.rtl", "weft.reports", "weft.sim.rtl", "weft.sim.pysim", "weft.testbench",
+)  # fmt: skip
 """Packages and modules that the course edition leaves out."""
 
 VERBS = ("asm", "disasm", "sim", "lab", "cache", "doctor", "completion")

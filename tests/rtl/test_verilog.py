@@ -15,6 +15,7 @@ from weft.rtl.bus import axi_lite_members, axi_members
 from weft.rtl.core import trace_members
 from weft.rtl.fetch import Fetch
 from weft.rtl.verilog import CELLS, TOP, export, memory_map
+from weft.sim.rtl.sharing import share
 from weft.sim.rtl.toolchain import lint
 
 NANO = load("nano")
@@ -62,6 +63,18 @@ def test_mapped_memories_are_in_the_text_and_begin_as_zeros(text: str) -> None:
         declared = f"reg [{8 * place.entry_bytes - 1}:0] {place.variable} [{place.entries - 1}:0];"
         assert declared in module[0]
         assert f"{place.variable}[{place.variable}_entry] = 0;" in module[0]
+
+
+def test_simulators_with_events_evaluate_every_process_at_time_0(text: str) -> None:
+    """Else a process whose inputs never change leaves X behind (``rtl.verilog.WAKE``)."""
+    processes = re.findall(r"^  always @\*(.*\n.*\n)", text, re.MULTILINE)
+    assert len(processes) > 100
+    assert set(processes) == {" begin\n    if (\\$wake ) begin end\n"}
+    for module in re.findall(r"^module .*?^endmodule", text, re.MULTILINE | re.DOTALL):
+        wakes = "  reg \\$wake ;\n  initial \\$wake  <= 0;\n"
+        assert module.count(wakes) == ("always @*" in module)
+    assert "$auto$verilog_backend" not in text, "no signal of Yosys's is left for the same purpose"
+    assert "$wake" not in share(text), "Verilator needs none of it, and would compile it"
 
 
 def test_without_yosys_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

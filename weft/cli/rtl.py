@@ -1,4 +1,4 @@
-"""``weft rtl verilog``: the hardware as Verilog."""
+"""``weft rtl``: the hardware as Verilog, alone or in a bench that runs it."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ from pathlib import Path
 
 import click
 
-from weft.cli.options import OUTPUT, keep_apart, machine_of, machine_options
+from weft.cli.options import OUTPUT, SEED, Choice, Folder, Reads, keep_apart, machine_of, machine_options
 from weft.cli.printing import say
 from weft.groups import Group
+from weft.testbench import FILES, SIMULATORS, occupied
 
 
 @click.group("rtl", cls=Group)
 def command() -> None:
-    """Export the hardware."""
+    """Export the hardware, or a test bench of it."""
 
 
 @command.command("verilog")
@@ -40,3 +41,42 @@ def verilog(machine: str, settings: tuple[tuple[str, int], ...], output: Path, l
 
         run_lint(output)
         say("Verilator: no warnings", err=True)
+
+
+@command.command("bench")
+@click.argument("folder", metavar="DIR", type=Folder(FILES))
+@machine_options(None)
+@click.option("--program", type=Reads("PROGRAM"), metavar="FILE.weft", help="What it runs [default: a random program].")
+@click.option("--seed", type=SEED, default=None, help="Of the random program [default: 0].")
+@click.option(
+    "--simulator", type=Choice(SIMULATORS), default="verilator", show_default=True, help="What run.py uses by itself."
+)
+@click.option("--force", is_flag=True, help="Write into a directory that holds files; those of the bench are replaced.")
+def bench(
+    folder: Path,
+    machine: str | None,
+    settings: tuple[tuple[str, int], ...],
+    program: Path | None,
+    seed: int | None,
+    simulator: str,
+    force: bool,
+) -> None:
+    """Write a cocotb bench of a machine into DIR: Verilog, a program, a test and an AXI memory, for you to change.
+
+    `python DIR/run.py` runs it; it needs cocotb, and Verilator or Icarus, but not weft. DIR/README.md says more.
+    """
+    from weft.programs import programs
+    from weft.testbench import write
+
+    if not force and (reason := occupied(folder)) is not None:
+        raise click.UsageError(reason)
+    if program is None:
+        from weft.sim.fuzz import random_program
+
+        chosen = random_program(machine_of(machine or "edu", settings), seed or 0)
+    elif seed is not None:
+        raise click.UsageError(f"{program} is a program file, in which nothing is random: leave out --seed")
+    else:
+        [(_, chosen, _)] = programs(str(program), machine, settings, 0)
+    write(folder, chosen.machine, chosen, simulator, force)
+    say(f"{folder}: a bench of machine {chosen.machine.name}; run it by: python {folder / 'run.py'}", err=True)

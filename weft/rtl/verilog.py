@@ -29,8 +29,14 @@ WAIVERS = {
     "WIDTHTRUNC": "a vector as a condition means: not zero",
     "UNSIGNED": "an index is compared with every bound, 0 among them",
     "VARHIDDEN": "a port may be called as a unit is",
+    "INITIALDLY": "what wakes the processes at time 0 has to come after they have begun to wait",
 }
 """Verilator warnings that the exported text turns off, and why."""
+
+WAKE = "\\$wake "
+"""Every combinational process reads this signal, which changes once, at time 0: some of them read nothing else that
+ever changes, and would never be evaluated. It becomes 0 by a non-blocking assignment, when all processes wait; Yosys
+has some processes read a signal that *begins* as 0, which is no change to SystemVerilog."""
 
 CELLS = (Element, AccumulateLane, Lane)
 """What the core places as instances (see ``rtl.cells``)."""
@@ -71,7 +77,7 @@ def memory_map(machine: Machine) -> tuple[MemoryPlace, ...]:
 
 def _plain(text: str) -> str:
     """Modules named as a person would: ``weft_scratchpad`` for Amaranth's ``\\weft_core.scratchpad``; memories that
-    begin as zeros without a line for every entry."""
+    begin as zeros without a line for every entry; processes that are evaluated at time 0."""
     names: dict[str, str] = {}
 
     def rename(match: re.Match[str]) -> str:
@@ -83,7 +89,22 @@ def _plain(text: str) -> str:
 
     text = re.sub(r"\\(weft_\w+\.[\w.$]+) ", rename, text)
     text = re.sub(r"^\(\* (?:generator|top) =.*\*\)\n", "", text, flags=re.MULTILINE)
+    text = _woken(text)
     return re.sub(r"  initial begin\n(?:    (\w+)\[\d+\] = \d+'h0+;\n)+  end\n", _zeros, text)
+
+
+def _woken(text: str) -> str:
+    """The text with every combinational process reading WAKE, and no signal of Yosys's for the same purpose."""
+    text = re.sub(r"^  reg \\\$auto\$verilog_backend\S+  = 0;\n", "", text, flags=re.MULTILINE)
+    text = re.sub(r"^ *if \(\\\$auto\$verilog_backend\S+ \) begin end\n", "", text, flags=re.MULTILINE)
+    text = re.sub(r"^  always @\*\n    (.*;)$", r"  always @* begin\n    \1\n  end", text, flags=re.MULTILINE)
+    text = text.replace("  always @* begin\n", f"  always @* begin\n    if ({WAKE}) begin end\n")
+    return re.sub(r"^module [^;]*;\n.*?^endmodule$", _with_wake, text, flags=re.MULTILINE | re.DOTALL)
+
+
+def _with_wake(module: re.Match[str]) -> str:
+    head, line, body = module[0].partition(";\n")
+    return f"{head}{line}  reg {WAKE};\n  initial {WAKE} <= 0;\n{body}" if WAKE in body else module[0]
 
 
 def _zeros(match: re.Match[str]) -> str:

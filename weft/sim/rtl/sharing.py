@@ -23,7 +23,11 @@ _PORT = re.compile(rf"    \.({_NAME}) ?\((.*)\),?$")
 _ENTRY = re.compile(rf"    ({_NAME})\[\d+\] = ([^;]*);$")
 _TOKEN = re.compile(rf"\d*'s?[bdh][0-9a-fA-FxzXZ?_]+|\$\w+|{_NAME}")
 _TARGET = re.compile(rf"^\s+({_NAME})(?:\[[^\]]*\])? ? = ", re.MULTILINE)
-_UNSAID = re.compile(r"^ *if \(\\\$auto\$verilog_backend[^)]*\) begin end\n|\(\*.*?\*\)", re.MULTILINE)
+_UNSAID = re.compile(r"\(\*.*?\*\)")
+_WAKE = re.compile(
+    r"^  reg \\\$wake ;\n|^  initial \\\$wake  <= 0;\n|^ *if \(\\\$wake \) begin end\n", re.MULTILINE
+)
+"""What has simulators with events evaluate every process at time 0 (``rtl.verilog.WAKE``): Verilator does so anyhow."""
 
 
 @dataclass
@@ -159,6 +163,7 @@ def _renamed(text: str, names: Mapping[str, str]) -> str:
 
 def share(verilog: str) -> str:
     """The same design with its combinational one-output modules as calls of functions in a package."""
+    verilog = _WAKE.sub("", verilog)
     texts = {match[1]: match for match in _MODULE.finditer(verilog)}
     functions: dict[str, _Function] = {}
     known: dict[tuple[str, ...], str] = {}
