@@ -11,7 +11,8 @@ import numpy as np
 
 from weft.base.errors import WeftError
 from weft.compiler.listing import FORMS, listing
-from weft.compiler.targets.accel.device import AccelDevice
+from weft.compiler.targets.accel.compile import compile as compile_for
+from weft.compiler.targets.accel.device import AccelDevice, AccelExecutable
 from weft.framework.device import Device, compiled, get_device
 from weft.framework.graph import Graph
 from weft.framework.jit import JitFunction, jit
@@ -20,6 +21,7 @@ from weft.isa.machine import Machine
 from weft.isa.machine import load as load_machine
 from weft.isa.program import Program
 from weft.reports import profile as profiles
+from weft.reports.changes import Source
 from weft.sim.engines import get_engine
 from weft.sim.run import Run
 
@@ -90,7 +92,8 @@ def profile(
     A program is run from its own data; with ``run``, that run of it is taken. machine: as for ``compile``. engine: one
     with time ("fast", "rtl", "pysim"); None is the device's, or "fast".
     """
-    return profiles.profile(*execute(step, *arguments, machine=machine, engine=engine, run=run))
+    program, done, _ = execute(step, *arguments, machine=machine, engine=engine, run=run)
+    return profiles.profile(program, done)
 
 
 def execute(
@@ -99,11 +102,11 @@ def execute(
     machine: str | Path | Machine | None = None,
     engine: str | None = None,
     run: Run | None = None,
-) -> tuple[Program, Run]:
-    """The program of a step, and one run of it that changes no tensor (see ``profile``). Raises WeftError for what
-    does not belong together."""
+) -> tuple[Program, Run, Source | None]:
+    """The program of a step, one run of it that changes no tensor (see ``profile``), and what it was compiled from if
+    that is known. Raises WeftError for what does not belong together."""
     if isinstance(step, Program):
-        return step, _run_of(step, arguments, machine, engine, run)
+        return step, _run_of(step, arguments, machine, engine, run), None
     jitted = taken(step, f"weft.profile takes {_A_STEP}, or a Program")
     if run is not None:
         raise WeftError("run= is a run of a program; give that Program in place of the step, or leave run out")
@@ -112,7 +115,13 @@ def execute(
     executable: Any = compiled(accelerator, recording.graph)
     runner = accelerator.engine if engine is None else get_engine(engine)
     program: Program = executable.program
-    return program, runner.run(program, executable.image(jitted.bind(*arguments)))
+    return program, runner.run(program, executable.image(jitted.bind(*arguments))), source_of(executable)
+
+
+def source_of(executable: AccelExecutable, doubled: Callable[[], Graph] | None = None) -> Source:
+    """What its program was compiled from. ``doubled``: see ``reports.changes.Source``."""
+    tune = executable.device.tune
+    return Source(executable.graph, lambda graph, machine: compile_for(graph, machine, tune=tune), doubled)
 
 
 def _run_of(

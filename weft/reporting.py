@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import platform
 import statistics
 import time
@@ -19,6 +20,8 @@ from weft.isa.program import Program
 from weft.isa.text import suggestion
 from weft.models import Recipe, recipe
 from weft.quantised import Calibration, quantised
+from weft.reports.advice import advice_lines
+from weft.reports.changes import Source
 from weft.reports.made import made
 from weft.reports.result import HostTime, Parts, Training, Workload, build, dumps, workload_of
 from weft.sim.run import Run
@@ -79,11 +82,13 @@ def report(
     machine: Any = None,
     engine: str | None = None,
     run: Run | None = None,
+    tries: int | None = None,
 ) -> Report:
     """A report on one run of ``subject``: a step called with ``arguments``, a program, a program's file, or a model
     that the command line knows by name (trained for a few epochs beside the CPU). Tensors stay as they are.
 
-    machine, engine, run: as for ``weft.profile``. Raises WeftError for an unknown machine, engine or file, and
+    machine, engine, run: as for ``weft.profile``. tries: how many changes of machine and program are tried for advice;
+    None is as many as take about as long as the rest. Raises WeftError for an unknown machine, engine or file, and
     FrameworkError for a step that cannot be traced or compiled.
     """
     from weft.inspection import execute, taken
@@ -94,7 +99,7 @@ def report(
             raise WeftError(f"'{subject}' is a model with data of its own; it takes no arguments and no run")
         if machine is not None and not isinstance(machine, str | Path):
             raise WeftError("a named model takes a machine's name or file; compile a step for a Machine object")
-        return Report(model_result(str(subject), machine=str(machine or "edu"), engine=engine or "fast"))
+        return Report(model_result(str(subject), machine=str(machine or "edu"), engine=engine or "fast", tries=tries))
     if isinstance(subject, str | Path):
         from weft.isa.container import load
 
@@ -108,8 +113,9 @@ def report(
     else:
         subject = taken(subject, f"weft.report takes {_TAKEN} ({', '.join(RECIPES)})")
         name = subject.__name__
-    program, done = execute(subject, *arguments, machine=machine, engine=engine, run=run)
-    return Report(program_result(program, done, name, "program" if isinstance(subject, Program) else "step"))
+    program, done, source = execute(subject, *arguments, machine=machine, engine=engine, run=run)
+    kind = "program" if isinstance(subject, Program) else "step"
+    return Report(program_result(program, done, name, kind, source=source, tries=tries))
 
 
 def name_of(program: Program, file: str) -> str:
@@ -118,9 +124,17 @@ def name_of(program: Program, file: str) -> str:
     return name if isinstance(name, str) and name else Path(file).name
 
 
-def program_result(program: Program, run: Run, model: str = "", step: str = "program") -> dict[str, Any]:
-    """The result of one run of a program."""
-    return build(Parts(workload_of(program, model, step), program=program, run=run, made=made()))
+def program_result(
+    program: Program,
+    run: Run,
+    model: str = "",
+    step: str = "program",
+    source: Source | None = None,
+    tries: int | None = None,
+) -> dict[str, Any]:
+    """The result of one run of a program. source: what it was compiled from, None if that is not known."""
+    workload = workload_of(program, model, step)
+    return build(Parts(workload, program=program, run=run, made=made(), source=source, tries=tries))
 
 
 def model_result(
@@ -134,10 +148,11 @@ def model_result(
     inference: bool = False,
     progress: Progress | None = None,
     int8: Calibration | None = None,
+    tries: int | None = None,
 ) -> dict[str, Any]:
     """The result of a named model: its training step (or inference), and a short training on each of ``devices``.
 
-    int8: inference of the model (as it starts, untrained) quantised with that calibration.
+    int8: inference of the model (as it starts, untrained) quantised with that calibration. tries: see ``report``.
 
     Raises WeftError for an unknown model, device, machine or engine, and FrameworkError for a model that cannot be
     compiled or quantised.
@@ -148,10 +163,10 @@ def model_result(
     sessions = {name: Session(chosen, _device(name, machine, settings, engine), seed) for name in devices}
     if int8 is not None:
         twins = {name: quantised(session, int8) for name, session in sessions.items()}
-        return _measured(twins, None, "int8 inference")
+        return _measured(twins, None, "int8 inference", tries)
     if inference:
-        return _measured(sessions, None, "inference")
-    return _measured(sessions, _train(sessions, epochs or EPOCHS, progress))
+        return _measured(sessions, None, "inference", tries)
+    return _measured(sessions, _train(sessions, epochs or EPOCHS, progress), tries=tries)
 
 
 def check_devices(devices: Sequence[str]) -> None:
@@ -183,26 +198,33 @@ def trained_result(sessions: Mapping[str, Session], outcomes: Mapping[str, Outco
 
 
 def _measured(
-    sessions: Mapping[str, Session], training: Training | None, step: str = "training step"
+    sessions: Mapping[str, Session],
+    training: Training | None,
+    step: str = "training step",
+    tries: int | None = None,
 ) -> dict[str, Any]:
     """The result with one more step on each device."""
     program: Program | None = None
     run: Run | None = None
+    source: Source | None = None
     hosts = {}
     workload: Workload | None = None
     for name, session in sessions.items():
         function, arguments = session.call(step != "training step")
         graph, values = function.lower(*arguments), function.bind(*arguments)
         if name == "accel":
+            from weft.inspection import source_of
+
             executable: Any = compiled(session.device, graph)
             program = executable.program
             run = executable.device.engine.run(program, executable.image(values))
+            source = source_of(executable, _doubled(session, step))
         else:
             hosts[name] = _timed(session.device, graph, values)
         workload = workload or _workload(session.recipe, graph, step)
     assert workload is not None
     seed = next(iter(sessions.values())).seed
-    return build(Parts(workload, seed, program, run, training, hosts, made()))
+    return build(Parts(workload, seed, program, run, training, hosts, made(), source, tries))
 
 
 def _device(name: str, machine: str, settings: Settings, engine: str) -> Device:
@@ -210,6 +232,20 @@ def _device(name: str, machine: str, settings: Settings, engine: str) -> Device:
     if name == "cpu":
         return get_device("cpu", precision="bf16", threads=1)
     return device_of(name, machine, settings, engine)
+
+
+def _doubled(session: Session, step: str) -> Callable[[], Graph] | None:
+    """What traces the same step with twice the batch, if there is data for it and nothing was calibrated."""
+    chosen, device, seed = session.recipe, session.device, session.seed
+    if step == "int8 inference" or 2 * chosen.batch > len(chosen.data().train_images):
+        return None
+
+    def trace() -> Graph:
+        twice = Session(dataclasses.replace(chosen, batch=2 * chosen.batch), device, seed)
+        function, arguments = twice.call(step != "training step")
+        return function.lower(*arguments)
+
+    return trace
 
 
 def _workload(chosen: Recipe, graph: Graph, step: str) -> Workload:
@@ -294,7 +330,4 @@ def summary(result: Mapping[str, Any]) -> list[str]:
     for key in ("cpu", "gpu"):
         if result[key]:
             lines.append(f"{f'time on {key}':18} {result[key]['seconds_per_step'] * 1e6:,.0f} µs a step")
-    if accelerator and accelerator["advice"]:
-        lines.append("advice, by estimated saving in cycles:")
-        lines += [f"  {one['saving']:>9,}  {one['title']}" for one in accelerator["advice"]]
-    return lines
+    return lines + (advice_lines(accelerator) if accelerator else [])

@@ -158,15 +158,27 @@ def test_a_share_is_stored_as_one_and_said_to_be_shown_in_per_cent(result: dict[
 
 
 def test_advice_is_ranked_with_its_evidence_and_saving(result: dict[str, Any]) -> None:
-    result["accelerator"]["advice"] = [
+    accelerator = result["accelerator"]
+    accelerator["advice"] = [
         {"title": "First <b>", "evidence": "because of 1,234", "saving": 4321, "share": 0.25},
         {"title": "Second", "evidence": "so", "saving": 12, "share": 0.01},
     ]
+    accelerator["trials"] = {
+        "how": "each alone", "no_gain": [{"title": "Worse", "saving": -7}], "not_tried": ["Third"],
+        "impossible": [{"title": "Fourth", "why": "<b>"}],
+    }  # fmt: skip
+    accelerator["findings"] = [{"title": "Seen", "evidence": "in 9,876", "concerned": 5432, "share": 0.125}]
     html = render(result)
     assert html.index("First &lt;b&gt;") < html.index("because of 1,234") < html.index("4,321 cycles")
     assert html.index("25.0\u202f%") < html.index("Second")
-    result["accelerator"]["advice"] = []
-    assert "Nothing stands out" in render(result)
+    for text in ("Worse, +7 cycles", "Not tried (--tries all tries them): Third", "Cannot be: Fourth (&lt;b&gt;)"):
+        assert text in html
+    assert html.index("each alone") < html.index("First &lt;b&gt;") < html.index("Worse, ") < html.index("in 9,876")
+    assert html.index("in 9,876") < html.index("5,432 cycles")
+    accelerator["advice"], accelerator["findings"] = [], []
+    html = render(result)
+    assert "No change that was tried saves enough" in html
+    assert 'id="findings"' not in html
 
 
 def test_what_the_script_draws_is_the_result(result: dict[str, Any]) -> None:
@@ -208,7 +220,9 @@ def test_hostile_names_are_text_everywhere(result: dict[str, Any]) -> None:
     for memory in accelerator["memories"].values():
         for buffer in (*memory["buffers"], *memory["peak"]["buffers"]):
             buffer["name"] = HOSTILE
-    accelerator["advice"] = [{"title": HOSTILE, "evidence": HOSTILE, "saving": 1, "share": 0.1}]
+    one = {"title": HOSTILE, "evidence": HOSTILE, "why": HOSTILE, "saving": 1, "concerned": 1, "share": 0.1}
+    accelerator["advice"] = accelerator["findings"] = [one]
+    accelerator["trials"] = {"how": HOSTILE, "no_gain": [one], "impossible": [one], "not_tried": [HOSTILE]}
     for html in (render(result), fragment(result)):
         assert "alert(1)" in html
         assert "<script>alert" not in html

@@ -111,7 +111,7 @@ def test_every_metric_says_what_it_is(result: dict[str, Any]) -> None:
     ("spoil", "text"),
     [
         (lambda r: r.update(kind="weft.sim"), "not a weft report; `weft report -o DIR` writes DIR/result.json"),
-        (lambda r: r.update(schema=9), "a report of schema 9; this weft reads schema 1: make it again"),
+        (lambda r: r.update(schema=9), "a report of schema 9; this weft reads schema 2: make it again"),
         (lambda r: r["workload"].pop("graph"), "not a valid report: workload.graph is missing; make it again"),
         (lambda r: r.update(seed="0"), "seed must be a whole number, not '0'"),
         (lambda r: r.update(seed=True), "seed must be a whole number, not True"),

@@ -85,8 +85,8 @@ def test_what_cannot_be_compared(weft: Any, results: dict[str, Path], tmp_path: 
     weft("compare", tmp_path / "bad.json", plain).refused(2, "bad.json: not JSON", "`weft report -o DIR` writes")
     (tmp_path / "bad.json").write_text('{"schema": 1}', encoding="utf-8")
     weft("compare", tmp_path / "bad.json", plain).refused(2, "bad.json: not a weft report")
-    (tmp_path / "bad.json").write_text('{"kind": "weft.report", "schema": 2}', encoding="utf-8")
-    weft("compare", tmp_path / "bad.json", plain).refused(2, "a report of schema 2; this weft reads schema 1")
+    (tmp_path / "bad.json").write_text('{"kind": "weft.report", "schema": 1}', encoding="utf-8")
+    weft("compare", tmp_path / "bad.json", plain).refused(2, "a report of schema 1; this weft reads schema 2")
 
 
 @pytest.mark.parametrize(
@@ -118,7 +118,7 @@ def test_a_schema_is_a_whole_number(schema: Any, weft: Any, results: dict[str, P
     plain = results["plain"]
     bad = plain.with_name("bad.json")
     bad.write_text(json.dumps(json.loads(plain.read_text(encoding="utf-8")) | {"schema": schema}), encoding="utf-8")
-    weft("compare", plain, bad).refused(2, f"{bad}: a report of schema {schema!r}; this weft reads schema 1")
+    weft("compare", plain, bad).refused(2, f"{bad}: a report of schema {schema!r}; this weft reads schema 2")
 
 
 def test_an_editor_may_have_been_at_the_file(weft: Any, results: dict[str, Path]) -> None:

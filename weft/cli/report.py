@@ -14,6 +14,7 @@ from weft.cli.options import (
     COUNT,
     MODEL_OR_FILE,
     Folder,
+    Whole,
     engine_option,
     json_option,
     keep_apart,
@@ -54,6 +55,16 @@ class _Devices(_Base):
         return names
 
 
+_ALL = (1 << 31) - 1
+
+
+class _Tries(Whole):
+    name = "count"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        return _ALL if value == "all" else int(super().convert(value, param, ctx))
+
+
 @click.command("report")
 @click.argument("target", type=MODEL_OR_FILE, metavar="MODEL|PROGRAM.weft")
 @click.option(
@@ -65,6 +76,10 @@ class _Devices(_Base):
 @click.option("--epochs", type=COUNT, default=None, help="Passes over the data for loss curves [3].")
 @click.option("--inference", is_flag=True, help="Report inference instead of a training step; nothing is trained.")
 @int8_options("Report inference in int8.")
+@click.option(
+    "--tries", type=_Tries(0, _ALL), default=None, metavar="N|all",
+    help="Changes of machine and program to try for advice [default: as many as take a second or two].",
+)  # fmt: skip
 @click.option("-o", "--output", type=FOLDER, default=None, help=f"The directory to write [default: {FOLDER_NAME}].")
 @seed_option
 @json_option
@@ -79,6 +94,7 @@ def command(
     int8: bool,
     calibration: str | None,
     percentile: float | None,
+    tries: int | None,
     output: Path | None,
     seed: int,
     as_json: bool,
@@ -106,14 +122,14 @@ def command(
         keep_apart("--output", [output / name for name in WRITTEN], target, machine)
     with Drawing() if output is not None else nullcontext() as drawing:
         if target in RECIPES:
-            chosen = machine or "edu", settings, engine, seed, epochs, inference, Bar, how
+            chosen = machine or "edu", settings, engine, seed, epochs, inference, Bar, how, tries
             result = model_result(target, devices or DEVICES, *chosen)
         else:
             options = {"--device": devices not in (None, ("accel",)), "--epochs": epochs, "--inference": inference}
             for option, used in (*options.items(), ("--int8", int8), ("--seed", seed_given())):
                 if used:
                     raise click.UsageError(f"{target} is a program file for the accelerator alone: leave out {option}")
-            result = _of_file(target, machine, settings, engine)
+            result = _of_file(target, machine, settings, engine, tries)
         if output is not None and drawing is not None:
             with filling(output) as folder:
                 drawing.draw(folder, result)
@@ -126,7 +142,7 @@ def command(
 
 
 def _of_file(
-    target: str, machine: str | None, settings: tuple[tuple[str, int], ...], engine: str
+    target: str, machine: str | None, settings: tuple[tuple[str, int], ...], engine: str, tries: int | None
 ) -> dict[str, Any]:
     from weft.cli.options import engine_of
     from weft.isa.checker import check
@@ -138,4 +154,4 @@ def _of_file(
     ((_, program, image),) = programs(target, machine, settings, 0)
     validate(program)
     check(program)
-    return program_result(program, engine_of(engine).run(program, image), name_of(program, target))
+    return program_result(program, engine_of(engine).run(program, image), name_of(program, target), tries=tries)

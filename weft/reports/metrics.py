@@ -77,13 +77,16 @@ METRICS = {
         ),
         Metric("rate", "rate", "MACs/cycle", "useful MACs ÷ active cycles", "active cycles"),
         Metric(
-            "saving", "estimated saving", "cycles",
-            "the cycles that the advice counts for its cause, but no more than cycles − what the busiest of array, "
-            "vector unit and DRAM channel needs for the work that the cure does not spare; curing it saves less where "
-            "something else then holds the run up, and can save more where it shortens other waits too; savings "
-            "overlap and do not add up",
+            "saving", "measured saving", "cycles",
+            "cycles − those of the changed machine or program, compiled anew where the program's source is known, as "
+            "the fast engine times it (÷ how often it does the same work, rounded down); savings do not add up",
         ),
-        Metric("share", "share", SHARE, "estimated saving ÷ cycles", "cycles"),
+        Metric(
+            "concerned", "cycles concerned", "cycles",
+            "the cycles that a finding counts, but no more than cycles − what the busiest of array, vector unit and "
+            "DRAM channel needs for the work that a cure does not spare; nobody has tried what a cure would save",
+        ),
+        Metric("share", "share", SHARE, "measured saving, or cycles concerned, ÷ cycles", "cycles"),
         Metric("loss", "loss", "", "the training loss of one batch, before its update"),
         Metric("final_loss", "final loss", "", "mean loss over the batches of the last epoch"),
         Metric("test_accuracy", "test accuracy", SHARE, "test images classified right ÷ test images", "test images"),

@@ -11,6 +11,7 @@ from jinja2.bccache import Bucket
 from markupsafe import Markup, escape
 
 from weft.reports import figures, palette, text
+from weft.reports.advice import rest
 from weft.reports.embed import packed
 from weft.reports.metrics import SHARE
 from weft.reports.ranking import rank
@@ -104,6 +105,7 @@ def _environment(result: Result) -> Environment:
         "metrics": result["metrics"],
         "explain": _explainer(result, shown),
         "shown": shown,
+        "rest": rest,
         "unit_text": unit_text,
         "cause_color": palette.cause,
         "ink_on": palette.ink_on,

@@ -17,10 +17,13 @@ from weft.isa.disassembler import instruction_text
 from weft.isa.events import EVENTS
 from weft.isa.program import Program
 from weft.reports import bandwidth, occupancy
-from weft.reports.advice import advise
+from weft.reports.changes import Source
+from weft.reports.facts import Facts
+from weft.reports.findings import findings
 from weft.reports.metrics import METRICS
 from weft.reports.profile import Profile, profile
 from weft.reports.schema import KIND, SCHEMA, endless, problems
+from weft.reports.trials import try_changes
 from weft.sim.operators import useful_macs
 from weft.sim.run import Run
 
@@ -102,7 +105,8 @@ class HostTime:
 @dataclass(frozen=True)
 class Parts:
     """What a result is built from; ``program`` and ``run`` are None without the accelerator. ``made``: see
-    ``reports.made``; None where that is not to be told."""
+    ``reports.made``; None where that is not to be told. ``source``: what the program was compiled from, None if only
+    the program is known. ``tries``: see ``reports.trials.try_changes``."""
 
     workload: Workload
     seed: int = 0
@@ -111,13 +115,15 @@ class Parts:
     training: Training | None = None
     hosts: Mapping[str, HostTime] = field(default_factory=dict)
     made: Mapping[str, str] | None = None
+    source: Source | None = None
+    tries: int | None = None
 
 
 def build(parts: Parts) -> dict[str, Any]:
     """The result (see reports/schema.py). Raises ProgramError for a run without times or a program ill described."""
     accelerator = None
     if parts.program is not None and parts.run is not None:
-        accelerator = _accelerator(parts.program, parts.run)
+        accelerator = _accelerator(parts.program, parts.run, parts.source, parts.tries)
     cycles = accelerator["cycles"] if accelerator else None
     hosts = {key: host.to_dict(cycles) for key, host in parts.hosts.items()}
     workload = parts.workload
@@ -143,8 +149,10 @@ def build(parts: Parts) -> dict[str, Any]:
     return result
 
 
-def _accelerator(program: Program, run: Run) -> dict[str, Any]:
+def _accelerator(program: Program, run: Run, source: Source | None, tries: int | None) -> dict[str, Any]:
     machine, found = program.machine, profile(program, run)
+    facts = Facts(program, run, found)
+    trials = try_changes(facts, source, tries)
     docs: dict[str, dict[str, str]] = {}
     for event in EVENTS:
         docs.setdefault(event.unit, {})[event.cause] = event.doc
@@ -170,7 +178,9 @@ def _accelerator(program: Program, run: Run) -> dict[str, Any]:
         "memories": occupancy.over_time(occupancy.live(program, run), machine),
         "dram": bandwidth.over_time(found.bursts, machine, run.cycles),
         "roofline": _roofline(program, found),
-        "advice": [one.to_dict(run.cycles) for one in advise(program, run, found)],
+        "advice": trials.advice(),
+        "trials": trials.to_dict(),
+        "findings": [one.to_dict(run.cycles) for one in findings(facts, source is not None)],
     }  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 from weft.isa.events import EVENTS
 from weft.reports.occupancy import MEMORIES
 
-KIND, SCHEMA = "weft.report", 1
+KIND, SCHEMA = "weft.report", 2
 
 Spec: TypeAlias = "type | Number | dict[str, Any] | list[Any] | Optional | Table"
 """A type; a dict: an object with these keys (more are fine); a list of one: an array of such."""
@@ -79,6 +79,7 @@ OPERATOR = {
     "floor": COUNT,
     "bound": str,
 }
+TRIED = {"title": str, "evidence": str, "cycles": COUNT, "work": SOME, "saving": WHOLE, "share": NUMBER}
 TRAINED = {
     "label": str,
     "losses": [Optional(NUMBER)],
@@ -107,7 +108,9 @@ ACCELERATOR = {
         "bandwidth": AMOUNT,
         "points": [{"name": str, "intensity": AMOUNT, "rate": AMOUNT, "active": COUNT}],
     },
-    "advice": [{"title": str, "evidence": str, "saving": COUNT, "share": AMOUNT}],
+    "advice": [TRIED],
+    "trials": {"how": str, "no_gain": [TRIED], "impossible": [{"title": str, "why": str}], "not_tried": [str]},
+    "findings": [{"title": str, "evidence": str, "concerned": COUNT, "share": AMOUNT}],
 }
 HOST = {
     "device": str,

@@ -1,4 +1,4 @@
-"""Advice says what the figures show: attributions add up to the counted stalls, savings are bounded, order is fixed."""
+"""Findings say what the figures show: attributions add up to counted stalls, are bounded, and their order is fixed."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from weft.compiler.targets.accel.gemm import gemm_program
 from weft.isa.assembler import assemble
 from weft.isa.machine import load
 from weft.isa.program import Program
-from weft.reports.advice import LEAST, MOST, RULES, Advice, advise
 from weft.reports.bandwidth import FETCH, READ, WRITE
 from weft.reports.facts import Facts
+from weft.reports.findings import LEAST, MOST, RULES, WITHOUT_SOURCE, Finding, findings
 from weft.reports.profile import profile
 from weft.sim.engines import get_engine
 from weft.sim.fuzz import random_program
@@ -26,10 +26,9 @@ def facts(program: Program, run: Run | None = None) -> Facts:
     return Facts(program, run, profile(program, run))
 
 
-def advice(program: Program) -> dict[str, Advice]:
-    """Advice by title."""
-    run = get_engine("fast").run(program)
-    return {one.title: one for one in advise(program, run, profile(program, run))}
+def found_in(program: Program) -> dict[str, Finding]:
+    """Findings by title."""
+    return {one.title: one for one in findings(facts(program))}
 
 
 def test_who_waited_for_whom_by_hand() -> None:
@@ -83,47 +82,40 @@ def test_operators_that_only_convert(digits: tuple[Program, Run]) -> None:
 
 def test_digits(digits: tuple[Program, Run]) -> None:
     program, run = digits
-    first, second = (advise(program, run, profile(program, run)) for _ in range(2))
+    first, second = (findings(facts(program, run)) for _ in range(2))
     assert first == second
     assert 3 <= len(first) <= MOST
-    assert len({one.title for one in first}) == len(first), "titles alone tell the advice apart"
-    assert [one.saving for one in first] == sorted((one.saving for one in first), reverse=True)
+    assert len({one.title for one in first}) == len(first), "titles alone tell them apart"
+    assert [one.concerned for one in first] == sorted((one.concerned for one in first), reverse=True)
     for one in first:
-        assert LEAST * run.cycles <= one.saving < run.cycles
+        assert LEAST * run.cycles <= one.concerned < run.cycles
         assert any(character.isdigit() for character in one.evidence)
     assert any(one.title.startswith("Keep operands in the type") for one in first)
 
 
 def test_sizes_that_leave_lanes_empty() -> None:
     """13 deep and 9 wide on 4 × 4: four tiles of depth, three of width, of 20 rows each."""
-    one = advice(gemm_program(load("nano"), 20, 9, 13))["Choose layer sizes that fill the array"]
+    one = found_in(gemm_program(load("nano"), 20, 9, 13))["Choose layer sizes that fill the array"]
     occupied = 4 * 3 * 20
-    assert one.saving == int(occupied - 20 * 9 * 13 / 16) == 93
+    assert one.concerned == int(occupied - 20 * 9 * 13 / 16) == 93
     assert one.evidence.startswith("93 of 240 tile cycles ")
-    assert "Choose layer sizes that fill the array" not in advice(gemm_program(load("nano"), 20, 8, 16))
+    assert "Choose layer sizes that fill the array" not in found_in(gemm_program(load("nano"), 20, 8, 16))
 
 
 def test_tiles_of_few_rows() -> None:
-    one = advice(gemm_program(load("nano"), 1, 8, 16))["Give tiles at least DIM rows"]
-    assert one.saving == 2 * 4 * 3  # two by four tiles with one row, of four
-    assert "Give tiles at least DIM rows" not in advice(gemm_program(load("nano"), 4, 8, 16))
+    one = found_in(gemm_program(load("nano"), 1, 8, 16))["Give tiles at least DIM rows"]
+    assert one.concerned == 2 * 4 * 3  # two by four tiles with one row, of four
+    assert "Give tiles at least DIM rows" not in found_in(gemm_program(load("nano"), 4, 8, 16))
 
 
-def test_loads_in_flight() -> None:
-    title = "Allow more loads in flight"
-    few, many = (gemm_program(load("edu", {"queues.outstanding": n}), 64, 64, 64) for n in (1, 16))
-    assert "(queues.outstanding = 1)" in advice(few)[title].evidence
-    assert title not in advice(many)
-
-
-def test_no_cure_of_traffic_promises_more_than_array_and_vector_unit_leave() -> None:
+def test_no_cure_of_traffic_concerns_more_than_array_and_vector_unit_leave() -> None:
     program = gemm_program(load("edu"), 256, 256, 256)
     run = get_engine("fast").run(program)
     found = profile(program, run)
     room = run.cycles - max(found.busy("matrix"), found.busy("vector"))
-    one = {a.title: a for a in advise(program, run, found)}["Load unchanged data only once"]
-    assert one.saving == room
-    assert f"the array would still be busy in all but {room:,} cycles, so no more can be saved" in one.evidence
+    one = found_in(program)["Load unchanged data only once"]
+    assert one.concerned == room
+    assert f"the array would still be busy in all but {room:,} cycles, so no more can go" in one.evidence
 
 
 SPARED = {
@@ -131,14 +123,14 @@ SPARED = {
     "Keep operands in the type": "vector dram", "Overlap": "", "Move fewer bytes": "dram", "Load unchanged": "dram",
     "Choose layer sizes": "matrix fetch", "Give tiles": "matrix fetch", "Place what tiles": "",
     "Place what passes": "vector",
-    "Spread sums": "", "Allow more loads": "", "Make the program shorter, or": "", "Make the program shorter": "fetch",
+    "Spread sums": "", "Make the program shorter": "fetch",
     "Shorten what comes": "",
 }  # fmt: skip
 """How titles begin → the resources of which a cure may spare work; the others need what they need."""
 
 
 def bounded(program: Program, run: Run) -> int:
-    """Check every saving, those too small to show included, against the work that stays; how many there were."""
+    """Check every finding, those too small to show included, against the work that stays; how many there were."""
     seen = facts(program, run)
     beats = int(seen.found.bursts.beats.sum())
     work = {
@@ -147,24 +139,24 @@ def bounded(program: Program, run: Run) -> int:
         "dram": beats * program.machine.dram.beat_cycles,
     }
     fetched = int(seen.found.bursts.beats[seen.found.bursts.kind == FETCH].sum()) * program.machine.dram.beat_cycles
-    every = [one for rule in RULES for one in rule(seen)]
+    every = [one for rule in (*RULES, *WITHOUT_SOURCE) for one in rule(seen)]
     for one in every:
         spared = next(kinds for title, kinds in SPARED.items() if one.title.startswith(title))
         less = {"dram": fetched} if "fetch" in spared else {}
         stays = [cycles - less.get(resource, 0) for resource, cycles in work.items() if resource not in spared]
-        assert 0 < one.saving <= run.cycles - max(stays, default=0), one
+        assert 0 < one.concerned <= run.cycles - max(stays, default=0), one
     return len(every)
 
 
 @pytest.mark.parametrize("preset", ["nano", "edu"])
-def test_no_saving_is_beyond_the_work_that_stays(preset: str) -> None:
+def test_no_finding_is_beyond_the_work_that_stays(preset: str) -> None:
     machine = load(preset)
     sizes = ((20, 9, 13), (1, 8, 16), (64, 64, 64), (8, 128, 64))
     programs = [gemm_program(machine, *size) for size in sizes] + [random_program(machine, seed) for seed in range(8)]
     assert sum(bounded(program, get_engine("fast").run(program)) for program in programs) > 4 * len(sizes)
 
 
-def test_no_saving_of_digits_is_beyond_the_work_that_stays(digits: tuple[Program, Run]) -> None:
+def test_no_finding_about_digits_is_beyond_the_work_that_stays(digits: tuple[Program, Run]) -> None:
     assert bounded(*digits) > 5
 
 
@@ -186,20 +178,9 @@ def test_conversions_that_overlap_count_once_and_are_near_what_their_absence_sav
             running[int(operator not in mine), start : retire + 1] = True
     only = int((running[0] & ~running[1]).sum())
     assert sum(seen.alone[index] for index in mine) < only == seen.only(mine)
-    one = advice(both[0])["Keep operands in the type that products take"]
-    assert one.saving == only
-    assert one.saving == pytest.approx(seen.cycles - without.cycles, rel=0.1)
-
-
-def test_fetching_ahead_is_bounded_by_the_channel_that_fetches_too() -> None:
-    program = gemm_program(load("nano"), 64, 64, 64)
-    seen = facts(program)
-    late = min(seen.events("dispatch", "fetch"), seen.events("matrix", "idle"))
-    ahead = seen.cycles - int(seen.found.bursts.beats.sum()) * program.machine.dram.beat_cycles
-    assert 0 < ahead < late
-    one = advice(program)["Make the program shorter"]
-    assert f"would fetch the same bytes and could save {ahead:,} at most" in one.evidence
-    assert not [title for title in advice(program) if "ahead" in title and "fetch" in title]
+    one = found_in(both[0])["Keep operands in the type that products take"]
+    assert one.concerned == only
+    assert one.concerned == pytest.approx(seen.cycles - without.cycles, rel=0.1)
 
 
 def test_an_operator_without_others_has_nothing_to_overlap_with() -> None:
@@ -207,7 +188,7 @@ def test_an_operator_without_others_has_nothing_to_overlap_with() -> None:
     seen = facts(program)
     assert len(seen.found.operators) == 1
     assert seen.alone[0] > LEAST * seen.cycles
-    assert not [title for title in advice(program) if title.startswith("Overlap")]
+    assert not [title for title in found_in(program) if title.startswith("Overlap")]
 
 
 def test_overlap_is_no_more_than_the_others_have_to_offer() -> None:
@@ -221,24 +202,24 @@ def test_overlap_is_no_more_than_the_others_have_to_offer() -> None:
     longest = max(places, key=lambda n: seen.alone[n])
     others = seen.running - seen.found.operators[longest].active
     assert others < seen.alone[longest]
-    saved = [one.saving for one in RULES[2](seen)]
-    assert saved == [min(others, seen.room()[0])]
+    concerned = [one.concerned for one in RULES[1](seen)]
+    assert concerned == [min(others, seen.room()[0])]
 
 
 def test_what_dram_bounds_can_go_down_to_what_the_rest_needs(digits: tuple[Program, Run]) -> None:
     seen = facts(*digits)
-    for one in advise(*digits, seen.found):
+    for one in findings(seen):
         if one.title.startswith("Move fewer bytes"):
             operator = next(op for op in seen.found.operators if one.evidence.startswith(op.name))
-            assert one.saving == operator.active - max(operator.busy["matrix"], operator.busy["vector"])
-            assert f"so that up to {one.saving:,} could go" in one.evidence
+            assert one.concerned == operator.active - max(operator.busy["matrix"], operator.busy["vector"])
+            assert f"so that up to {one.concerned:,} could go" in one.evidence
             return
-    raise AssertionError("no advice on an operator that DRAM bounds")
+    raise AssertionError("no finding about an operator that DRAM bounds")
 
 
-def test_a_program_without_products_gets_advice_too() -> None:
+def test_a_program_without_products_has_findings_too() -> None:
     program, run = run_by_hand()
-    assert all(0 < one.saving < run.cycles for one in advise(program, run, profile(program, run)))
+    assert all(0 < one.concerned < run.cycles for one in findings(facts(program, run)))
 
 
 STORE_HALF = "store dram=0x0 local=acc[0x0] bytes=32 wait=s0 post=s1"
