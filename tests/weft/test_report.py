@@ -99,6 +99,17 @@ def test_a_full_disk_leaves_everything_as_it_was(
         assert list(tmp_path.iterdir()) == []
 
 
+def test_how_much_is_tried_is_up_to_the_caller(weft: Any) -> None:
+    words = "report", "digits-logistic", "--inference", "--device", "accel"
+    none = parsed(weft(*words, "--tries", "0", "--json"))["accelerator"]
+    assert (none["advice"], none["trials"]["no_gain"]) == ([], [])
+    two, every = (parsed(weft(*words, "--tries", n, "--json"))["accelerator"] for n in ("2", "all"))
+    assert len(two["advice"]) + len(two["trials"]["no_gain"]) == 2
+    assert every["trials"]["not_tried"] == []
+    assert weft(*words, "--tries", "-1", "--json").code == 2
+    weft(*words, "--tries", "some").refused(2, "'some' is no number of changes; give one, or all")
+
+
 def test_inference_trains_nothing(weft: Any) -> None:
     result = parsed(weft("report", "digits-logistic", "--inference", "--json"))
     assert result["workload"]["step"] == "inference"

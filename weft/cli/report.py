@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from weft.base.errors import WeftError
+from weft.base.reading import shown
 from weft.cli.int8 import calibration_of, int8_options
 from weft.cli.options import (
     COUNT,
@@ -59,10 +60,11 @@ _ALL = (1 << 31) - 1
 
 
 class _Tries(Whole):
-    name = "count"
-
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        return _ALL if value == "all" else int(super().convert(value, param, ctx))
+        text = str(value).strip()
+        if text != "all" and not text.removeprefix("-").isdecimal():
+            self.fail(f"'{shown(text, 40)}' is no number of changes; give one, or all", param, ctx)
+        return _ALL if text == "all" else int(super().convert(value, param, ctx))
 
 
 @click.command("report")

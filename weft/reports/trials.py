@@ -79,7 +79,7 @@ HOW = {
 
 def try_changes(facts: Facts, source: Source | None, most: int | None = None) -> Trials:
     """Try ``most`` changes of a run, those first that touch most of its cycles; None: as many as take about as long
-    as the rest of a report. What cannot be built does not count, twice the batch counts twice."""
+    as the rest of a report. What cannot be built does not count."""
     length = len(facts.trace.pc) // _TIMED + (len(facts.program.instructions) if source is not None else 1)
     room = max(2, WORK // length) if most is None else most
     done: list[Trial] = []
@@ -87,7 +87,8 @@ def try_changes(facts: Facts, source: Source | None, most: int | None = None) ->
     while every and room > 0:
         trial = _tried(every.pop(0))
         done.append(trial)
-        room -= trial.change.work if trial.cycles is not None else 0
+        if trial.cycles is not None:
+            room -= trial.change.work if most is None else 1
     return Trials(facts.cycles, done, every, source is not None)
 
 
