@@ -19,7 +19,7 @@ from weft.inspection import source_of
 from weft.isa.machine import load, presets
 from weft.isa.program import Program
 from weft.models import recipe
-from weft.programs import named_program
+from weft.programs import named_step
 from weft.reporting import model_result, program_result
 from weft.reports import trials
 from weft.reports.advice import advice_lines
@@ -65,8 +65,8 @@ def of_model(model: str, machine: str, inference: bool) -> Callable[[str, int], 
     """What `weft report MODEL --set key=value` would count."""
 
     def cycles(key: str, value: int) -> int:
-        program, image = named_program(model, machine, ((key, value),), inference, 0)
-        return get_engine("fast").run(program, image).cycles
+        step = named_step(model, machine, ((key, value),), inference, 0)
+        return get_engine("fast").run(step.program, step.image).cycles
 
     return cycles
 
