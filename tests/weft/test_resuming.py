@@ -225,15 +225,3 @@ def _die_at(call: str) -> None:
 
         monkey: Any = Path
         monkey.open = opening
-
-
-def test_partial_files_of_others_stay(tmp_path: Path) -> None:
-    from weft.base.files import PARTIAL, sweep
-
-    mine, other, theirs = (tmp_path / f"{name}{PARTIAL}" for name in (".training.0", ".other.0", ".training.txt"))
-    for path in (mine, other):
-        path.mkdir()
-        (path / "training").touch()
-    theirs.touch()
-    sweep(tmp_path / "training")
-    assert sorted(tmp_path.iterdir()) == [other, theirs]

@@ -7,7 +7,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 PARTIAL = ".partial"
@@ -16,9 +16,19 @@ PARTIAL = ".partial"
 
 @contextmanager
 def beside(target: Path, prefix: str) -> Iterator[Path]:
-    """A name on the file system of ``target``, in a hidden folder that goes when the block ends. Raises OSError."""
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix=prefix, suffix=PARTIAL) as folder:
-        yield Path(folder, target.name)
+    """A name on the file system of ``target``, in a hidden folder that goes when the block ends. Raises OSError.
+
+    The folder is locked meanwhile, by which ``sweep`` in another process knows that it is still written.
+    """
+    with ExitStack() as locks, ExitStack() as folders:
+        while True:
+            made = tempfile.TemporaryDirectory(dir=target.parent, prefix=prefix, suffix=PARTIAL)
+            folder = Path(folders.enter_context(made))
+            if (lock := _lock(folder, wait=True)) is not None:
+                locks.callback(os.close, lock)
+            if folder.is_dir():
+                break  # else it was swept before it was locked
+        yield folder / target.name
 
 
 @contextmanager
@@ -54,11 +64,31 @@ def real(path: Path) -> Path:
 
 
 def sweep(path: Path) -> None:
-    """Remove what processes that were killed while they replaced ``path`` have left beside it."""
+    """Remove what processes that were killed while they replaced ``path`` have left beside it.
+
+    What another process is writing stays, and so does all where the file system has no locks to tell it by.
+    """
     target = Path(os.path.realpath(path))
     for left in target.parent.glob(f"{glob.escape(_prefix(target))}*{PARTIAL}"):
-        if left.is_dir() and not left.is_symlink():
+        if (lock := _lock(left, wait=False)) is not None:
             shutil.rmtree(left, ignore_errors=True)
+            os.close(lock)
+
+
+def _lock(folder: Path, wait: bool) -> int | None:
+    """A handle with the lock of ``folder``, which the system takes back from whoever dies; None where it is gone or no
+    folder, where another process has it (unless ``wait``), and where there are no locks."""
+    with suppress(OSError, ImportError):  # Windows has no fcntl
+        import fcntl
+
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return handle
+        except BaseException:
+            os.close(handle)
+            raise
+    return None
 
 
 def _prefix(target: Path) -> str:
