@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.labs.test_grading import MEAN, graded, statuses
-from tests.labs.tiny import GRADE, LAB_TOML
+from tests.labs.tiny import GRADE, LAB_TOML, MEAN, graded, statuses
 from weft.lab.gates import gate, gate_solution, solution
 from weft.lab.grading import FAIL, PASS, WAITS, grade
 from weft.lab.lock import load_lock

@@ -7,6 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from weft.lab.grading import Report, grade
+from weft.lab.lock import load_lock
+from weft.lab.tree import Lab
+from weft.lab.workspace import starters
+
 LAB_TOML = """
 title = "Sums"
 summary = "adds numbers up"
@@ -101,6 +106,7 @@ FILES = {
 }
 TOTAL = "result = 0.0\nfor value in values:\n    result += value\nreturn result\n"
 """Another right way to write the first hole."""
+MEAN = "return total(values) / len(values)\n"
 
 
 def write(folder: Path, files: dict[str, str]) -> None:
@@ -135,3 +141,15 @@ Weft = Callable[..., Outcome]
 def write_hole(folder: Path, hole: str, body: str) -> None:
     path = folder / "sums.py"
     path.write_text(written(path.read_text(encoding="utf-8"), hole, body), encoding="utf-8")
+
+
+def graded(lab: Lab, total: str | None = None, mean: str | None = None, seconds: float | None = None) -> Report:
+    """The starter with these holes written, graded."""
+    text = starters(lab)["sums.py"]
+    for hole, body in (("total", total), ("mean-value", mean)):
+        text = text if body is None else written(text, hole, body)
+    return grade(lab, {"sums.py": text}, load_lock(lab.folder.parent), seconds)
+
+
+def statuses(report: Report) -> list[str]:
+    return [outcome.status for outcome in report.outcomes]
