@@ -47,7 +47,7 @@ def written() -> list[Requirement]:
     return [Requirement(line.split("#")[0]) for line in lines if line.split("#")[0].strip()]
 
 
-@pytest.mark.parametrize("requirement", [*wanted(), *wanted("dev"), *written()], ids=str)
+@pytest.mark.parametrize("requirement", [*wanted(), *wanted("dev"), *wanted("docs"), *written()], ids=str)
 def test_every_requirement_is_locked_to_a_version_that_meets_it(requirement: Requirement) -> None:
     pins = locked("ci.lock").get(canonicalize_name(requirement.name), [])
     assert pins, f"requirements/ci.lock lacks {requirement}; requirements/ci.in says how to renew it"

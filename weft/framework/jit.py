@@ -220,4 +220,3 @@ def _shown(kind: Any) -> str:
     if not kind:
         return "nothing"
     return f"{kind[1]}{list(kind[2])}" if kind[0] == "tensor" else repr(kind[-1])
-

@@ -393,4 +393,3 @@ def tensor(
 ) -> Tensor:
     """A tensor of ``data``; see ``Tensor``."""
     return Tensor(data, dtype, device, requires_grad)
-

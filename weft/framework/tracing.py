@@ -118,5 +118,3 @@ def refuse_value(what: str) -> None:
             f"{user_line()}: {what} needs a value, but {trace.function} is being traced by @jit and tensors have none "
             "yet; return the tensor and look at it outside, or choose between values with where()"
         )
-
-

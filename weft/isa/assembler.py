@@ -1,4 +1,4 @@
-"""Assembly text to a program: one instruction or one directive a line.
+"""Assembly text to a program: one instruction or one directive a line::
 
     .machine edu                               a preset or a file, then key=value changes
     .entry 0x1000                              DRAM address of the code (default 0)

@@ -144,4 +144,3 @@ def validate(program: Program) -> None:
     where = place(program, first.index) if first.index >= 0 else "program"
     more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
     raise ProgramError(f"{where}: {first.text}{more}")
-

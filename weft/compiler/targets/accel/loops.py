@@ -122,4 +122,3 @@ def _looped(instruction: Instruction, step: Mapping[str, int], depth: int) -> In
         else:
             values[f"{operand}_inc{depth}"] = step[operand]
     return change(instruction, **values) if values else instruction
-

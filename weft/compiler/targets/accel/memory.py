@@ -124,4 +124,3 @@ class Arena:
             else:
                 merged.append(s)
         self._segments[bank] = merged
-
