@@ -1,6 +1,7 @@
 """A handwritten digit in, its class out: a PyTorch-like script whose whole training step runs on the accelerator.
 
 python examples/mlp_digits.py --device accel --epochs 10
+weft report examples/mlp_digits.py:step
 """
 
 import argparse

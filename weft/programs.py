@@ -1,9 +1,10 @@
-"""Steps and programs by name: what `compile`, `verify` and `report` work on: a model, or a program file."""
+"""Steps and programs by name: what `compile`, `verify` and `report` work on: a model, a function of a user's script, or
+a program file."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -21,6 +22,7 @@ from weft.isa.program import Program
 from weft.isa.text import suggestion
 from weft.models import RECIPES, recipe
 from weft.quantised import Calibration, quantised
+from weft.scripts import EXAMPLE, call
 from weft.training import Session
 
 Image = npt.NDArray[np.uint8]
@@ -34,20 +36,23 @@ class Step:
     graph: Graph
     values: Mapping[str, Array]
     device: AccelDevice
+    said: str = ""
+    """Which call of a script's function it is, for people."""
 
     @cached_property
-    def _executable(self) -> AccelExecutable:
+    def executable(self) -> AccelExecutable:
+        """It compiled, when first asked for. Raises CompileError."""
         return self.device.compile(self.graph)
 
     @property
     def program(self) -> Program:
-        """Its program, compiled when first asked for. Raises CompileError."""
-        return self._executable.program
+        """Its program."""
+        return self.executable.program
 
     @property
     def image(self) -> Image:
         """DRAM with the values in place."""
-        return self._executable.image(self.values)
+        return self.executable.image(self.values)
 
 
 def named_step(
@@ -62,6 +67,8 @@ def named_step(
 
     int8: inference of the model (as it starts, untrained) quantised with that calibration.
     """
+    if model not in RECIPES and Path(model).suffix == ".py":
+        raise refused(model)
     device = device_of("accel", machine, settings, "fast")
     assert isinstance(device, AccelDevice)
     session = Session(recipe(model), device, seed)
@@ -70,6 +77,30 @@ def named_step(
     function, arguments = session.call(inference)
     kind = "int8 inference" if int8 is not None else "inference" if inference else "training step"
     return Step(f"{model} {kind}", function.lower(*arguments), function.bind(*arguments), device)
+
+
+def script_step(
+    file: Path, name: str, machine: str | None, settings: tuple[tuple[str, int], ...], arguments: Sequence[str] = ()
+) -> Step:
+    """The step that a script's function is (see ``weft.scripts``), on the script's own accelerator unless a machine is
+    asked for. Raises WeftError."""
+    found = call(file, name, arguments)
+    device = found.recording.device
+    if machine is not None or settings or not isinstance(device, AccelDevice):
+        device = device_of("accel", machine or "edu", settings, "fast")
+        assert isinstance(device, AccelDevice)
+    how = f"with its {EXAMPLE}" if found.where == EXAMPLE else f"as first called at {found.where}"
+    said = f"{file}:{name} {how}"
+    said += f": {found.arguments}" if found.arguments else ""
+    return Step(f"{file}:{name}", found.recording.graph, found.values, device, said)
+
+
+def refused(target: str) -> WeftError:
+    """The error of what is neither model, nor script, nor program."""
+    models = ", ".join(RECIPES)
+    near = suggestion(target, RECIPES)
+    return WeftError(f"'{target}' is neither a model ({models}), nor a script's function (train.py:step), nor a "
+                     f"program file{near}")  # fmt: skip
 
 
 def with_image(program: Program, image: Image, name: str) -> Program:
@@ -98,8 +129,7 @@ def programs(
         return [(step.name, step.program, step.image) for step in steps]
     path = Path(target)
     if not path.exists():
-        near = suggestion(target, RECIPES)
-        raise WeftError(f"'{target}' is neither a model ({', '.join(RECIPES)}) nor a program file{near}")
+        raise refused(target)
     if int8 is not None:
         raise WeftError(f"--int8 quantises a model ({', '.join(RECIPES)}); '{target}' is a program file")
     program = load(path)

@@ -19,11 +19,13 @@ from weft.framework.primitives.base import Array
 from weft.isa.program import Program
 from weft.isa.text import suggestion
 from weft.models import Recipe, recipe
+from weft.programs import Step
 from weft.quantised import Calibration, quantised
 from weft.reports.advice import advice_lines
 from weft.reports.changes import Source
 from weft.reports.made import made
 from weft.reports.result import HostTime, Parts, Training, Workload, build, dumps, workload_of
+from weft.sim.engines import get_engine
 from weft.sim.run import Run
 from weft.training import Outcome, Session
 
@@ -167,6 +169,25 @@ def model_result(
     if inference:
         return _measured(sessions, None, "inference", tries)
     return _measured(sessions, _train(sessions, epochs or EPOCHS, progress), tries=tries)
+
+
+def step_result(
+    step: Step, devices: Sequence[str] = DEVICES, engine: str = "fast", tries: int | None = None
+) -> dict[str, Any]:
+    """The result of one run of a step on each of ``devices``. tries: see ``report``. Raises WeftError for an unknown
+    device or engine, and CompileError for a step that the accelerator cannot run."""
+    check_engine(engine)
+    check_devices(devices)
+    program, run, source, hosts = None, None, None, {}
+    if "accel" in devices:
+        from weft.inspection import source_of
+
+        program, source = step.program, source_of(step.executable)
+        run = get_engine(engine).run(program, step.image)
+    if "cpu" in devices:
+        hosts["cpu"] = _timed(_device("cpu", "", (), engine), step.graph, step.values)
+    workload = Workload(step.name, "step", None, _useful_macs(step.graph), step.graph.digest())
+    return build(Parts(workload, 0, program, run, None, hosts, made(), source, tries))
 
 
 def check_devices(devices: Sequence[str]) -> None:

@@ -53,7 +53,7 @@ BODY = "scratchpad = { bytes = 65536 }\naccumulator = { bytes = 32768 }\nbus = {
             ["run", "digits-mlp", "--checkpoint", "x", "--device", "cpu", "--machine", "nano"],
             ["--machine has no meaning with --device cpu; leave it out, or use accel"],
         ),
-        (["verify", "absent"], ["'absent' is neither a model (digits-mlp, digits-logistic) nor a program file"]),
+        (["verify", "absent"], ["'absent' is neither a model (digits-mlp, digits-logistic), nor a script's"]),
         (["verify", "digits-mlp", "--engines", "fast,warp"], ["no engine 'warp'; there are: fast, rtl, pysim, interp"]),
         (["verify", "digits-mlp", "--engines", "fast"], ["one engine alone is compared with nothing; give two"]),
         (["fuzz", "--engines", "interp"], ["one engine alone is compared with nothing; give two"]),

@@ -80,6 +80,14 @@ def test_a_training_in_two_parts_ends_as_one(
     assert one.read_bytes() == two.read_bytes()
 
 
+def test_a_step_of_ones_own(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    for device in ("cpu", "accel"):
+        printed = run("own_step.py", ["--device", device, "--steps", "40"], monkeypatch, capsys)
+        found = re.fullmatch(rf"loss ([\d.]+) at first, ([\d.]+) after 40 steps on {device}\n", printed)
+        assert found is not None, printed
+        assert float(found[2]) < float(found[1]) / 2
+
+
 def test_both_devices_tell_the_same_story(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     losses = []
     for device in ("cpu", "accel"):

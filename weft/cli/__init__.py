@@ -25,7 +25,7 @@ VERBS = {
     "demo": "Train a real classifier on the simulated accelerator.",
     "train": "Train a model; figures at the end.",
     "run": "Run inference with a trained model.",
-    "compile": "Compile a model to a program file.",
+    "compile": "Compile a step to a program file, or show its forms.",
     "asm": "Assemble text into a program file.",
     "disasm": "Print a program file as assembly text.",
     "sim": "Run a program file on an engine.",

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from weft.cli.int8 import calibration_of, int8_options
-from weft.cli.options import MODEL, OUTPUT, keep_apart, machine_options, seed_option
+from weft.cli.options import MODEL_OR_SCRIPT, OUTPUT, keep_apart, machine_options, seed_given, seed_option
 from weft.cli.printing import say
+from weft.cli.scripts import file_of, script_words, step_of_script
 
 if TYPE_CHECKING:
     _Base = click.ParamType[tuple[str, ...]]
@@ -34,8 +35,9 @@ class _Forms(_Base):
 
 
 @click.command("compile")
-@click.argument("model", type=MODEL)
-@machine_options()
+@click.argument("target", type=MODEL_OR_SCRIPT, metavar="MODEL|SCRIPT.py:STEP")
+@script_words
+@machine_options(None)
 @click.option("--inference", is_flag=True, help="Compile inference instead of a training step.")
 @int8_options("Compile inference in int8.")
 @click.option("-o", "--output", type=OUTPUT, default=None, help="The program file to write.")
@@ -46,8 +48,9 @@ class _Forms(_Base):
 @click.option("--layer", default=None, metavar="NAME", help='Print one layer or operator alone: "layer 0".')
 @seed_option
 def command(
-    model: str,
-    machine: str,
+    target: str,
+    words: tuple[str, ...],
+    machine: str | None,
     settings: tuple[tuple[str, int], ...],
     inference: bool,
     int8: bool,
@@ -58,8 +61,9 @@ def command(
     layer: str | None,
     seed: int,
 ) -> None:
-    """Compile MODEL for a machine, with its first batch and initial state as data, so that `weft sim` can run it.
+    """Compile a model's step for a machine, with its first batch and initial state as data, for `weft sim` to run.
 
+    A script runs up to its first call of the jitted function STEP, and that call is compiled; see `weft report --help`.
     With --show it prints what the compiler makes of it, every line with the operator that it belongs to, and writes a
     file only if -o is given.
     """
@@ -71,12 +75,15 @@ def command(
         raise click.UsageError("give -o FILE to write the program, or --show graph,passes,asm to look at it, or both")
     if layer is not None and forms is None:
         raise click.UsageError("--layer chooses what --show prints; give --show graph,passes,asm too")
-    keep_apart("--output", output, machine)
+    keep_apart("--output", output, machine, file_of(target))
     how = calibration_of(int8, calibration, percentile)
-    step = named_step(model, machine, settings, inference, seed, how)
+    unused = {"--inference": inference, "--int8": int8, "--seed": seed_given()}
+    step = step_of_script(target, words, machine, settings, unused)
+    if step is None:
+        step = named_step(target, machine or "edu", settings, inference, seed, how)
     if forms is not None:
         say(listing(step.graph, lambda: step.program, forms, layer), nl=False)
     if output is not None:
-        save(with_image(step.program, step.image, model), output)
+        save(with_image(step.program, step.image, target), output)
         count = len(step.program.instructions)
         say(f"{output}: {count} instructions for machine {step.program.machine.name}", err=True)

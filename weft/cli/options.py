@@ -176,6 +176,7 @@ def _models() -> Iterable[str]:
 
 MACHINE = _Named("machine", _presets, "MACHINE")
 MODEL = _Named("model", _models)
+MODEL_OR_SCRIPT = _Named("model or script", _models)
 MODEL_OR_FILE = _Named("model or file", _models, "PROGRAM")
 DEVICE = Choice(["accel", "cpu", "numpy"])
 
@@ -187,7 +188,7 @@ def machine_options(default: str | None = "edu") -> Callable[[F], F]:
         function = click.option(
             "--set", "settings", type=_Setting(), multiple=True, help="Change a machine key, e.g. dram.latency=37."
         )(function)
-        shown = default if default is not None else "edu, or the program's own"
+        shown = default if default is not None else "edu, or that of the program or script"
         return click.option(
             "--machine", type=MACHINE, default=default, metavar="NAME|FILE.toml",
             help=f"The machine [default: {shown}].",

@@ -26,6 +26,7 @@ from weft.cli.options import (
     seed_option,
 )
 from weft.cli.printing import say
+from weft.cli.scripts import file_of, script_words, step_of_script
 
 FOLDER_NAME = "weft-report"
 FIGURES = ("attribution", "bandwidth", "loss", "occupancy", "roofline", "timeline")
@@ -68,7 +69,8 @@ class _Tries(Whole):
 
 
 @click.command("report")
-@click.argument("target", type=MODEL_OR_FILE, metavar="MODEL|PROGRAM.weft")
+@click.argument("target", type=MODEL_OR_FILE, metavar="MODEL|SCRIPT.py:STEP|PROGRAM.weft")
+@script_words
 @click.option(
     "--device", "devices", type=_Devices(), default=None, metavar="accel,cpu",
     help="Devices side by side [default: accel,cpu].",
@@ -87,6 +89,7 @@ class _Tries(Whole):
 @json_option
 def command(
     target: str,
+    words: tuple[str, ...],
     devices: tuple[str, ...] | None,
     machine: str | None,
     settings: tuple[tuple[str, int], ...],
@@ -101,7 +104,10 @@ def command(
     seed: int,
     as_json: bool,
 ) -> None:
-    """Run and explain a model's step, or a program file: cycles, stalls, operators, memory, traffic, advice.
+    """Run and explain a model's step, a step of a script, or a program file: cycles, stalls, operators, memory, advice.
+
+    A script runs as with python, with the words after `--`, up to its first call of the jitted function STEP, and that
+    call is explained; or one with the arguments that the script gives as example_inputs.
 
     Writes index.html (needs no network), result.json and figures/*.svg, *.png into a directory, where it replaces
     its own files and no others. With --json it prints the result, and writes only if -o is given.
@@ -110,7 +116,7 @@ def command(
     from weft.files import filling
     from weft.models import RECIPES
     from weft.progress import Bar
-    from weft.reporting import DEVICES, model_result, summary
+    from weft.reporting import DEVICES, check_engine, model_result, step_result, summary
 
     how = calibration_of(int8, calibration, percentile)
     for option, given in (("--inference", inference), ("--int8", int8)):
@@ -121,14 +127,18 @@ def command(
     if output is None and not as_json:
         output = FOLDER.convert(FOLDER_NAME, None, None)
     if output is not None:
-        keep_apart("--output", [output / name for name in WRITTEN], target, machine)
+        keep_apart("--output", [output / name for name in WRITTEN], file_of(target), machine)
+    check_engine(engine)
     with Drawing() if output is not None else nullcontext() as drawing:
-        if target in RECIPES:
+        unused = {"--epochs": epochs is not None, "--inference": inference, "--int8": int8, "--seed": seed_given()}
+        step = step_of_script(target, words, machine, settings, unused)
+        if step is not None:
+            result = step_result(step, devices or DEVICES, engine, tries)
+        elif target in RECIPES:
             chosen = machine or "edu", settings, engine, seed, epochs, inference, Bar, how, tries
             result = model_result(target, devices or DEVICES, *chosen)
         else:
-            options = {"--device": devices not in (None, ("accel",)), "--epochs": epochs, "--inference": inference}
-            for option, used in (*options.items(), ("--int8", int8), ("--seed", seed_given())):
+            for option, used in {"--device": devices not in (None, ("accel",)), **unused}.items():
                 if used:
                     raise click.UsageError(f"{target} is a program file for the accelerator alone: leave out {option}")
             result = _of_file(target, machine, settings, engine, tries)
@@ -150,9 +160,8 @@ def _of_file(
     from weft.isa.checker import check
     from weft.isa.validator import validate
     from weft.programs import programs
-    from weft.reporting import check_engine, name_of, program_result
+    from weft.reporting import name_of, program_result
 
-    check_engine(engine)
     ((_, program, image),) = programs(target, machine, settings, 0)
     validate(program)
     check(program)

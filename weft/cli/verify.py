@@ -16,11 +16,13 @@ from weft.cli.options import (
     seed_option,
 )
 from weft.cli.printing import say
+from weft.cli.scripts import script_words, step_of_script
 from weft.sim.run import DEFAULT_MAX_CYCLES
 
 
 @click.command("verify")
-@click.argument("target", type=MODEL_OR_FILE)
+@click.argument("target", type=MODEL_OR_FILE, metavar="MODEL|SCRIPT.py:STEP|PROGRAM.weft")
+@script_words
 @machine_options(None)
 @click.option("--engines", default="fast,rtl,interp", show_default=True, help="Engines; the first against each.")
 @click.option("--max-cycles", type=CYCLES, default=DEFAULT_MAX_CYCLES, help="Give up after so many.")
@@ -29,6 +31,7 @@ from weft.sim.run import DEFAULT_MAX_CYCLES
 @json_option
 def command(
     target: str,
+    words: tuple[str, ...],
     machine: str | None,
     settings: tuple[tuple[str, int], ...],
     engines: str,
@@ -39,7 +42,10 @@ def command(
     seed: int,
     as_json: bool,
 ) -> None:
-    """Verify TARGET: a model's training step and inference, or any program file. Exit 3 if engines differ."""
+    """Verify a model's training step and inference, a step of a script, or any program file. Exit 3 if engines differ.
+
+    A script runs up to its first call of the jitted function STEP, and that call is verified; see `weft report --help`.
+    """
     from weft.isa.checker import check
     from weft.isa.validator import validate
     from weft.models import RECIPES
@@ -48,11 +54,16 @@ def command(
     from weft.sim.verify import report, verify
 
     how = calibration_of(int8, calibration, percentile)
-    if target not in RECIPES and seed_given():
-        raise click.UsageError(f"{target} is a program file, in which nothing is random: leave out --seed")
     runners = engines_of(engines)
+    step = step_of_script(target, words, machine, settings, {"--int8": int8, "--seed": seed_given()})
+    if step is not None:
+        given = [(step.name, step.program, step.image)]
+    elif target not in RECIPES and seed_given():
+        raise click.UsageError(f"{target} is a program file, in which nothing is random: leave out --seed")
+    else:
+        given = programs(target, machine, settings, seed, how)
     comparisons = []
-    for name, program, image in track(programs(target, machine, settings, seed, how), "verifying"):
+    for name, program, image in track(given, "verifying"):
         validate(program)
         check(program)
         comparisons.append(verify(program, runners, image, name, max_cycles))

@@ -12,7 +12,9 @@ import copy
 import functools
 import inspect
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar, overload
 
 import numpy as np
@@ -42,6 +44,21 @@ KEPT_OF_A_KIND = 4
 """Recordings kept for arguments of one kind: of training and of evaluation, say."""
 
 
+Note = Callable[["JitFunction[..., Any]", tuple[Any, ...], Mapping[str, Any]], None]
+_NOTE: ContextVar[Note | None] = ContextVar("note", default=None)
+
+
+@contextmanager
+def calls_noted(note: Note) -> Iterator[None]:
+    """Inside, ``note(function, args, kwargs)`` comes before every call of a jitted function (but those within another,
+    and those of other threads)."""
+    token = _NOTE.set(note)
+    try:
+        yield
+    finally:
+        _NOTE.reset(token)
+
+
 class RetraceWarning(UserWarning):
     """A jitted function that is traced again and again."""
 
@@ -63,6 +80,7 @@ class JitFunction(FrameworkObject, Generic[P, R]):
         if isinstance(function, functools.partial):  # of a method, or of an object that is called
             of_object = self._name == "__call__" and function.args
             self.__name__ = type(function.args[0]).__name__ if of_object else self._name
+            self.__qualname__ = getattr(called, "__qualname__", self.__name__)
         self._signature = inspect.signature(function)
         self._recordings: dict[tuple[Any, ...], list[Recording]] = {}
         self._last: dict[str, Any] = {}
@@ -102,6 +120,9 @@ class JitFunction(FrameworkObject, Generic[P, R]):
         """Run the compiled step; trace it first if it is new. Inside another trace it is simply part of that."""
         if current_trace() is not None:
             return self._function(*args, **kwargs)
+        note = _NOTE.get()
+        if note is not None:
+            note(self, args, kwargs)
         recording, arguments = self._find(args, kwargs)
         inputs = self._values(recording, arguments)
         result = compiled(recording.device, recording.graph)(inputs)

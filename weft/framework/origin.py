@@ -39,7 +39,7 @@ _PLACE: ContextVar[tuple[str, str, str]] = ContextVar("place", default=("", "", 
 
 
 @lru_cache(maxsize=1024)
-def _shown(filename: str) -> str:
+def shown_path(filename: str) -> str:
     """The path as a reader wants it: relative if it lies below the working directory."""
     relative = os.path.relpath(filename) if os.path.isabs(filename) else filename
     return filename if relative.startswith("..") else relative
@@ -63,7 +63,7 @@ def user_frame() -> FrameType:
 def user_line() -> str:
     """``file.py:12`` of the user's frame."""
     frame = user_frame()
-    return f"{_shown(frame.f_code.co_filename)}:{frame.f_lineno}"
+    return f"{shown_path(frame.f_code.co_filename)}:{frame.f_lineno}"
 
 
 def origin() -> Origin:
@@ -75,7 +75,7 @@ def origin() -> Origin:
 @lru_cache(maxsize=4096)
 def _origin(filename: str, line: int, place: tuple[str, str, str]) -> Origin:
     """One object for all operations of a line in a place: a loop makes many."""
-    return Origin(f"{_shown(filename)}:{line}", *place)
+    return Origin(f"{shown_path(filename)}:{line}", *place)
 
 
 @contextmanager
