@@ -39,8 +39,8 @@ def test_a_good_program_passes() -> None:
         (MATMUL + "n=5", "n = 5: must be at most DIM = 4 on 'nano'"),
         (MATMUL + "k=5", "k = 5: must be at most DIM = 4"),
         (VECTOR + "lanes=8", "lanes = 8: must be at most DIM = 4"),
-        (MATMUL + "d=sp[0x0]", "d = sp[0x0]: must be in the accumulator"),
-        (MATMUL + "a=acc[0x0]", "a = acc[0x0]: must be in the scratchpad"),
+        (MATMUL + "d=sp[0x0]", "d = sp[0x0]: word elements must be in the accumulator"),
+        (MATMUL + "a=acc[0x0]", "a = acc[0x0] with type = bf16: bf16 elements must be in the scratchpad"),
         (MATMUL + "count0=2 count1=2 transpose_a=yes", "count1 = 2, count2 = 1: must both be 1 with transpose_a = yes"),
         (MATMUL + "count0=2", "rows of the destination must not overlap each other"),
         (MATMUL + "d=acc[0x4]", "d = acc[0x4]: must be a multiple of 16 (an accumulator row)"),
@@ -137,7 +137,7 @@ def test_types_the_machine_lacks() -> None:
     matmul = "matmul a=sp[0] w=sp[0x8000] d=acc[0] type=bf16"
     vector = "vector x=sp[0] x_source=row x_type=bf16 d=acc[0]"
     assert [p.text for p in problems(assemble(f".machine edge-int8\n{matmul}\n{vector}\nhalt\n"))] == [
-        "type = bf16: 'edge-int8' multiplies int8",
+        "type = bf16: 'edge-int8' has int8 only",
         "x_type = bf16: 'edge-int8' has int8 only",
     ]
 

@@ -9,13 +9,15 @@ import pytest
 
 from tests.reports.by_hand import LOAD, PASS, STORE, run_by_hand
 from weft.compiler.targets.accel.gemm import gemm_program
-from weft.isa.access import DRAM, accesses
+from weft.isa.access import accesses
+from weft.isa.elements import DRAM
 from weft.isa.errors import ProgramError
 from weft.isa.machine import load
+from weft.isa.operands import OPERANDS
 from weft.isa.program import Program
 from weft.reports.occupancy import Live, live, over_time
 from weft.sim.engines import get_engine
-from weft.sim.fast.stream import ADDRESSES, expand
+from weft.sim.fast.stream import expand
 from weft.sim.run import Run
 
 
@@ -64,7 +66,7 @@ def covers(lives: list[Live], program: Program, run: Run) -> None:
         for access in accesses(program.machine, instruction):
             if access.memory == DRAM:
                 continue
-            slot = ADDRESSES[instruction.name].index(access.field)
+            slot = [o.field for o in OPERANDS[instruction.name]].index(access.field)
             moved = int(stream.address[n, slot]) - instruction[access.field]
             low, high = access.low + moved, access.high + moved
             assert any(

@@ -12,10 +12,11 @@ import pytest
 from tests import oracle_arith as oracle
 from tests.rtl.unit_bench import Memories, Run, drive
 from weft.isa import timing
+from weft.isa.elements import ELEMENT, ELEMENTS
 from weft.isa.encoding import Instruction, make
 from weft.isa.instructions import ACCUMULATOR_BIT
 from weft.isa.machine import Machine, Pipeline, load
-from weft.isa.vector_ops import BINARY, ELEMENT_BYTES, ELEMENTS, REDUCTIONS, SOURCES, UNARY, VectorOp
+from weft.isa.vector_ops import BINARY, REDUCTIONS, SOURCES, UNARY, VectorOp
 from weft.rtl.vector import VectorUnit
 
 NANO = load("nano")
@@ -64,13 +65,13 @@ class Model:
         if source in ("imm", "lane"):
             return step["imm"] if source == "imm" else i1 * self.dim + lane
         kind = ELEMENTS[step[f"{o}_type"]]
-        size = ELEMENT_BYTES[kind]
+        size = ELEMENT[kind].bytes
         memory, at = self._memory(address(step, o, i1, i0) + (lane * size if source == "row" else 0))
         return WIDEN[kind](int.from_bytes(memory[at : at + size], "little"))
 
     def _write(self, step: Instruction, i1: int, i0: int, words: Sequence[int]) -> None:
         kind = ELEMENTS[step["d_type"]]
-        size = ELEMENT_BYTES[kind]
+        size = ELEMENT[kind].bytes
         for lane, word in enumerate(words):
             memory, at = self._memory(address(step, "d", i1, i0) + lane * size)
             memory[at : at + size] = NARROW[kind](word).to_bytes(size, "little")

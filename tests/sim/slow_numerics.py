@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from itertools import product
 
 from tests import oracle_arith as exact
+from weft.isa.elements import ELEMENTS
 from weft.isa.encoding import Instruction
 from weft.isa.instructions import ACCUMULATOR_BIT
 from weft.isa.machine import Machine
-from weft.isa.vector_ops import BINARY, ELEMENTS, REDUCTIONS, SOURCES, UNARY
+from weft.isa.vector_ops import BINARY, REDUCTIONS, SOURCES, UNARY
 
 SIZES = {"word": 4, "bf16": 2, "int8": 1}
 

@@ -11,10 +11,11 @@ from tests.sim.slow_numerics import EXECUTE, Memories
 from weft.isa.encoding import make
 from weft.isa.instructions import ACCUMULATOR_BIT
 from weft.isa.machine import Machine, load
+from weft.isa.operands import OPERANDS
 from weft.isa.program import Program
 from weft.sim.fast.engine import FastEngine
 from weft.sim.fast.places import CHUNK
-from weft.sim.fast.stream import ADDRESSES, expand
+from weft.sim.fast.stream import expand
 from weft.sim.fuzz import random_program
 
 
@@ -24,7 +25,7 @@ def compare(engine: FastEngine, program: Program, note: str) -> None:
     stream, slow = expand(program), Memories(program.machine, program.image().tobytes())
     for n in engine.timing(program).order:
         i = program.instructions[stream.pc[n]]
-        address = dict(zip(ADDRESSES[i.name], stream.address[n].tolist(), strict=False))
+        address = dict(zip((o.field for o in OPERANDS[i.name]), stream.address[n].tolist(), strict=False))
         EXECUTE[i.name](slow, i, address)
     for memory in ("dram", "scratchpad", "accumulator"):
         expected = np.frombuffer(bytes(getattr(slow, memory)), np.uint8)

@@ -1,24 +1,22 @@
-"""Which bytes an instruction touches: every operand as a strided set of byte runs, derived from its fields."""
+"""Which bytes an instruction touches: each operand that ``isa.operands`` declares as a strided set of byte runs."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
+from weft.isa.elements import ACCUMULATOR, DRAM, SCRATCHPAD
 from weft.isa.encoding import Instruction
 from weft.isa.fields import LOOP_LEVELS
-from weft.isa.instructions import ACCUMULATOR_BIT, MATMUL_TYPES
+from weft.isa.instructions import ACCUMULATOR_BIT
 from weft.isa.machine import Machine
-from weft.isa.vector_ops import BINARY, ELEMENT_BYTES, ELEMENTS, REDUCTIONS, SOURCES
+from weft.isa.operands import touched
 
-SCRATCHPAD, ACCUMULATOR, DRAM = "scratchpad", "accumulator", "dram"
-MEMORIES = (SCRATCHPAD, ACCUMULATOR, DRAM)
-MATMUL_BYTES = {"bf16": 2, "int8": 1}
 _MOST_RUNS = 1 << 22
 
 
@@ -72,6 +70,16 @@ class Access:
         """Number of runs, repeated ones included."""
         return math.prod(count for count, _ in self.levels)
 
+    def moves(self, trips: Sequence[int]) -> tuple[tuple[int, int], ...]:
+        """(iterations, increment) of the loops that move it, of those around the instruction with ``trips``."""
+        pairs = zip(trips, self.increments, strict=False)
+        return tuple((trip, step) for trip, step in pairs if trip > 1 and step)
+
+    def reach(self, trips: Sequence[int]) -> tuple[int, int]:
+        """First byte touched and one past the last, over all iterations of loops with ``trips``."""
+        far = [(trip - 1) * step for trip, step in self.moves(trips)]
+        return self.low + sum(min(0, move) for move in far), self.high + sum(max(0, move) for move in far)
+
     def distinct(self) -> bool:
         """Whether no byte is in two runs."""
         if self.runs * self.size > self.high - self.low:
@@ -107,74 +115,24 @@ def local_memory(address: int) -> tuple[str, int]:
 
 
 def _increments(i: Instruction, operand: str) -> tuple[int, ...]:
-    return tuple(i[f"{operand}_inc{depth}"] for depth in range(LOOP_LEVELS))
-
-
-def _transfer(machine: Machine, i: Instruction) -> tuple[Access, ...]:
-    counts = [i[f"count{level}"] for level in range(3)]
-    memory, local = local_memory(i["local"])
-    load = i.name == "load"
-    dram = tuple((count, i[f"dram_stride{level}"]) for level, count in enumerate(counts))
-    chip = tuple((count, i[f"local_stride{level}"]) for level, count in enumerate(counts))
-    bus = machine.bus.bytes
-    return (
-        Access("dram", DRAM, load, not load, i["dram"], dram, i["bytes"], bus, _increments(i, "dram")),
-        Access("local", memory, not load, load, local, chip, i["bytes"], bus, _increments(i, "local")),
-    )
-
-
-def _matmul(machine: Machine, i: Instruction) -> tuple[Access, ...]:
-    element = MATMUL_BYTES[MATMUL_TYPES[i["type"]]]
-    counts = [i[f"count{level}"] for level in range(3)]
-    rows = tuple((count, i[f"a_stride{level}"]) for level, count in enumerate(counts))
-    size = i["k"] * element
-    if i["transpose_a"]:
-        rows, size = ((i["k"], i["a_stride0"]),), counts[0] * counts[1] * counts[2] * element
-    stored, width = (i["n"], i["k"]) if i["transpose_w"] else (i["k"], i["n"])
-    target = tuple((count, i[f"d_stride{level}"]) for level, count in enumerate(counts))
-    a, w, d = (local_memory(i[operand]) for operand in "awd")
-    accumulate = bool(i["accumulate"])
-    return (
-        Access("a", a[0], True, False, a[1], rows, size, element, _increments(i, "a")),
-        Access("w", w[0], True, False, w[1], ((stored, i["w_stride"]),), width * element, element, _increments(i, "w")),
-        Access("d", d[0], accumulate, True, d[1], target, i["n"] * 4, machine.row_bytes, _increments(i, "d")),
-    )
-
-
-def vector_operands(i: Instruction) -> tuple[str, ...]:
-    """The operands among x, y, z that a pass reads from memory."""
-    pre, then = BINARY[i["pre"]].name, BINARY[i["then"]].name
-    used = {"x": pre != "second", "y": pre != "first", "z": then != "first"}
-    return tuple(o for o in "xyz" if used[o] and SOURCES[i[f"{o}_source"]] in ("row", "scalar"))
-
-
-def _vector(machine: Machine, i: Instruction) -> tuple[Access, ...]:
-    reduction = REDUCTIONS[i["reduce"]].name
-
-    def operand(name: str, scalar: bool, write: bool, levels: tuple[int, ...]) -> Access:
-        element = ELEMENT_BYTES[ELEMENTS[i[f"{name}_type"]]]
-        memory, base = local_memory(i[name])
-        align = machine.row_bytes if memory == ACCUMULATOR and not scalar else element
-        increments = [0] * LOOP_LEVELS
-        increments[i[f"{name}_level"]] = i[f"{name}_inc"]
-        steps = tuple((i[f"count{level}"], i[f"{name}_stride{level}"]) for level in levels)
-        size = element * (1 if scalar else i["lanes"])
-        return Access(name, memory, not write, write, base, steps, size, align, tuple(increments))
-
-    reads = [operand(o, SOURCES[i[f"{o}_source"]] == "scalar", False, (0, 1)) for o in vector_operands(i)]
-    levels = (1,) if reduction.startswith("row_") else (0, 1)
-    return (*reads, operand("d", reduction.startswith("lane_"), True, levels))
-
-
-_ACCESSES: dict[str, Callable[[Machine, Instruction], tuple[Access, ...]]] = {
-    "load": _transfer,
-    "store": _transfer,
-    "matmul": _matmul,
-    "vector": _vector,
-}
+    """What the loop at each depth adds: three fields, or one and the depth that it belongs to."""
+    if f"{operand}_level" not in i.fields:
+        return tuple(i[f"{operand}_inc{depth}"] for depth in range(LOOP_LEVELS))
+    return tuple(i[f"{operand}_inc"] if i[f"{operand}_level"] == depth else 0 for depth in range(LOOP_LEVELS))
 
 
 def accesses(machine: Machine, instruction: Instruction) -> tuple[Access, ...]:
-    """Every memory operand of an instruction; none for control instructions."""
-    derive = _ACCESSES.get(instruction.name)
-    return derive(machine, instruction) if derive else ()
+    """Every memory operand of an instruction that it touches (``isa.operands``); none for control instructions."""
+    i, found = instruction, []
+    for touch in touched(i):
+        form, element, name = touch.form, touch.element, touch.operand.field
+        memory, base = (DRAM, i[name]) if name == "dram" else local_memory(i[name])
+        size = element.bytes if element else 1
+        if element is None:
+            align = machine.bus.bytes
+        else:
+            align = machine.row_bytes if memory == ACCUMULATOR and form.run else size
+        levels = tuple((i[count], i[stride]) for count, stride in form.levels)
+        run = size * math.prod(i[count] for count in form.run)
+        found.append(Access(name, memory, touch.read, touch.write, base, levels, run, align, _increments(i, name)))
+    return tuple(found)

@@ -58,11 +58,8 @@ def _pages(low: int, high: int) -> tuple[int, int]:
 
 def _stored(access: Access, trips: tuple[int, ...]) -> tuple[tuple[int, int], int]:
     """The pages [first, last) that a store in loops reaches, and the most of them that it touches."""
-    moves = [(trip, step) for trip, step in zip(trips, access.increments, strict=False) if step]
-    low = access.low + sum(min(0, (trip - 1) * step) for trip, step in moves)
-    high = access.high + sum(max(0, (trip - 1) * step) for trip, step in moves)
-    runs = math.prod(count for count, stride in access.levels if stride) * math.prod(trip for trip, _ in moves)
-    return _pages(low, high), runs * (access.size // PAGE + 2)
+    runs = access.distinct_runs * math.prod(trip for trip, _ in access.moves(trips))
+    return _pages(*access.reach(trips)), runs * (access.size // PAGE + 2)
 
 
 def _touched(program: Program) -> int:

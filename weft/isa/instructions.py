@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from weft.isa.elements import ELEMENTS
 from weft.isa.fields import LOOP_LEVELS, Field, Kind, Spec
-from weft.isa.vector_ops import BINARY, ELEMENTS, REDUCTIONS, SOURCES, UNARY, VectorOp
+from weft.isa.vector_ops import PLACES, SOURCES
 
 UNITS = ("load", "matrix", "vector", "store")
 """Units with an instruction queue. ``dispatch`` executes control instructions itself."""
@@ -37,8 +38,8 @@ def _choice(name: str, width: int, choices: tuple[str, ...], doc: str, default: 
     return Field(name, width, doc, Kind.CHOICE, default=default, choices=choices)
 
 
-def _names(table: tuple[VectorOp, ...]) -> tuple[str, ...]:
-    return tuple(op.name for op in table)
+def _operation(name: str, width: int, doc: str) -> Field:
+    return _choice(name, width, tuple(op.name for op in PLACES[name]), doc)
 
 
 _TRANSFER = (
@@ -85,10 +86,10 @@ def _operand(name: str, doc: str) -> tuple[Field, ...]:
 
 
 _VECTOR = (
-    _choice("pre", 5, _names(BINARY), "operation between x and y"),
-    _choice("f", 4, _names(UNARY), "function of its result"),
-    _choice("then", 5, _names(BINARY), "operation between that and z"),
-    _choice("reduce", 3, _names(REDUCTIONS), "reduction of the rows that result"),
+    _operation("pre", 5, "operation between x and y"),
+    _operation("f", 4, "function of its result"),
+    _operation("then", 5, "operation between that and z"),
+    _operation("reduce", 3, "reduction of the rows that result"),
     *(_choice(f"{o}_source", 2, SOURCES, f"where {o} comes from") for o in "xyz"),
     *(_choice(f"{o}_type", 2, ELEMENTS, f"how {o} lies in memory") for o in "xyzd"),
     Field("imm", 32, "the bits of the immediate operand", default=0),

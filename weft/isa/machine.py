@@ -13,6 +13,7 @@ from typing import Any
 
 from weft.base.reading import name as printing
 from weft.base.reading import read_text, reading, shown
+from weft.isa.elements import ACCUMULATOR, ELEMENT
 from weft.isa.errors import MachineError
 from weft.isa.fields import INSTRUCTION_BYTES
 from weft.isa.text import suggestion
@@ -99,7 +100,11 @@ class Machine:
     @property
     def element_bytes(self) -> int:
         """Bytes of the largest array element type."""
-        return 2 if "bf16" in self.types else 1
+        return max(ELEMENT[kind].bytes for kind in self.types)
+
+    def holds(self, element: str) -> bool:
+        """Whether a row of DIM of these elements fits the memory that is theirs."""
+        return ELEMENT[element].memory == ACCUMULATOR or ELEMENT[element].bytes <= self.element_bytes
 
     @property
     def word_bytes(self) -> int:
@@ -109,7 +114,7 @@ class Machine:
     @property
     def row_bytes(self) -> int:
         """Bytes of an accumulator row: DIM 32-bit elements."""
-        return self.dim * 4
+        return self.dim * ELEMENT["word"].bytes
 
     @property
     def line_bytes(self) -> int:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from weft.isa.elements import ELEMENT
 from weft.isa.events import EVENTS
 from weft.isa.fields import INSTRUCTION_BYTES, LOOP_LEVELS, SEMAPHORE_MAX, SEMAPHORES, SHARED, Field, Kind, Spec
 from weft.isa.instructions import ACCUMULATOR_BIT, INSTRUCTIONS, UNITS
 from weft.isa.limits import LIMITS
 from weft.isa.machine import load, presets
+from weft.isa.operands import OPERANDS, Form, Operand, When
 from weft.isa.registers import FAULTS, REGISTERS
 from weft.isa.rules import RULES
-from weft.isa.vector_ops import BINARY, ELEMENT_BYTES, ELEMENTS, REDUCTIONS, SOURCES, UNARY, VectorOp
+from weft.isa.vector_ops import BINARY, REDUCTIONS, SOURCES, UNARY, VectorOp
 
 
 def _table(head: tuple[str, ...], rows: Iterable[tuple[object, ...]]) -> Iterator[str]:
@@ -68,6 +70,34 @@ def _instruction(spec: Spec) -> Iterator[str]:
     ]  # fmt: skip
     if rows:
         yield from _table(("field", "bits", "values", "default", "meaning"), rows)
+    if spec.name in OPERANDS:
+        yield from _table(("operand", "read", "written", "elements", "lies as"), map(_operand, OPERANDS[spec.name]))
+
+
+def _listed(names: Sequence[str], last: str = "or") -> str:
+    shown = [f"`{name}`" for name in names]
+    return f" {last} ".join([", ".join(shown[:-1]), shown[-1]] if len(shown) > 1 else shown)
+
+
+def _when(when: When | None) -> str:
+    if when is None:
+        return "never"
+    parts = (f"`{c.field.name}` is {'not ' * c.unless}{_listed(c.choices)}" for c in when)
+    return " and ".join(parts) or "always"
+
+
+def _form(form: Form) -> str:
+    counts, run = (" × ".join(f"`{name}`" for name in names) for names in ([c for c, _ in form.levels], form.run))
+    steps = ", ".join(f"`{stride}`" for _, stride in form.levels)
+    single = f", and {_listed(form.single, 'and')} must be 1" if form.single else ""
+    return f"{f'if {_when(form.when)}: ' if form.when else ''}{counts} runs of {run or 'one'}, by {steps}{single}"
+
+
+def _operand(operand: Operand) -> tuple[str, ...]:
+    element = f"{'' if operand.element in ELEMENT else 'as '}`{operand.element}`" if operand.element else "bytes"
+    forms = "; else ".join(map(_form, operand.forms))
+    distinct = "; runs do not overlap each other" if operand.distinct else ""
+    return f"`{operand.field}`", _when(operand.read), _when(operand.write), element, forms + distinct
 
 
 def _operations(title: str, ops: tuple[VectorOp, ...]) -> Iterator[str]:
@@ -117,13 +147,14 @@ def _lines() -> Iterator[str]:
         f"- Loops nest to depth {LOOP_LEVELS}; depth 0 is outermost. In a loop, an operand's address is its field "
         "plus, for each depth, the loop's index times the increment of that depth."
     )
-    elements = ", ".join(f"`{name}` ({ELEMENT_BYTES[name]})" for name in ELEMENTS)
-    yield f"- Elements of vector operands and their bytes: {elements}. Sources: {', '.join(f'`{s}`' for s in SOURCES)}."
+    yield f"- Sources of a pass's operands: {', '.join(f'`{source}`' for source in SOURCES)}."
     yield (
-        "- A pass does not read an operand that its operations do not use: y when `pre` is `first`, x when it is "
-        "`second`, z when `then` is `first`."
+        "- What an instruction reads and writes is told by its table of operands: an operand is touched only as it "
+        "says, and is held to the rules below only if it is touched."
     )
     yield ""
+    yield from _table(("element", "bytes", "memory", "in a pass"),
+                      ((f"`{e.name}`", e.bytes, e.memory, e.doc) for e in ELEMENT.values()))  # fmt: skip
     yield from _machines()
     yield "## Encoding"
     yield (

@@ -8,21 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from weft.isa.access import (
-    ACCUMULATOR,
-    DRAM,
-    MATMUL_BYTES,
-    SCRATCHPAD,
-    Access,
-    overlap,
-)
+from weft.isa.access import Access, overlap
+from weft.isa.elements import ACCUMULATOR, DRAM, SCRATCHPAD
 from weft.isa.encoding import Instruction
 from weft.isa.fields import LOOP_LEVELS
-from weft.isa.instructions import MATMUL_TYPES
 from weft.isa.machine import Machine
+from weft.isa.operands import touched
 from weft.isa.program import Program
 from weft.isa.text import local_text
-from weft.isa.vector_ops import BINARY, ELEMENTS, REDUCTIONS, UNARY, VectorOp
+from weft.isa.vector_ops import PLACES, REDUCTIONS
 
 _MOST_PLACES = 1 << 20  # different placements of one operand by loops that are told apart
 _MOST_WORK = 1 << 22  # runs of bytes, over all placements, that are compared one by one
@@ -41,17 +35,6 @@ class Placed:
     @property
     def machine(self) -> Machine:
         return self.program.machine
-
-    def moves(self, access: Access) -> tuple[tuple[int, int], ...]:
-        """(iterations, increment) of the loops that move an operand."""
-        pairs = zip(self.trips, access.increments, strict=False)
-        return tuple((trip, step) for trip, step in pairs if trip > 1 and step)
-
-    def reach(self, access: Access) -> tuple[int, int]:
-        """First byte and one past the last, over all iterations."""
-        moves = self.moves(access)
-        low = access.low + sum(min(0, (trip - 1) * step) for trip, step in moves)
-        return low, access.high + sum(max(0, (trip - 1) * step) for trip, step in moves)
 
 
 def _shifts(moves: tuple[tuple[int, int], ...]) -> npt.NDArray[np.int64] | None:
@@ -91,51 +74,46 @@ def _sizes(at: Placed) -> Iterator[str]:
             yield f"{field} = {instruction[field]}: must be at most DIM = {machine.dim} on '{machine.name}'"
 
 
-def _matmul(at: Placed) -> Iterator[str]:
-    """A tile's type is one the machine multiplies; `a` and `w` lie in the scratchpad, `d` in the accumulator;
-    a transposed `a` has count1 = count2 = 1; rows of the destination do not overlap each other."""
-    instruction, machine = at.instruction, at.machine
-    if instruction.name != "matmul":
-        return
-    kind = MATMUL_TYPES[instruction["type"]]
-    if kind not in machine.types:
-        yield f"type = {kind}: '{machine.name}' multiplies {', '.join(machine.types)}"
-    if instruction["transpose_a"] and (instruction["count1"], instruction["count2"]) != (1, 1):
-        counts = f"count1 = {instruction['count1']}, count2 = {instruction['count2']}"
-        yield f"{counts}: must both be 1 with transpose_a = yes"
-    for access in at.operands:
-        wanted = ACCUMULATOR if access.field == "d" else SCRATCHPAD
-        if access.memory != wanted:
-            yield f"{access.field} = {local_text(instruction[access.field])}: must be in the {wanted}"
-    if not at.operands[2].distinct():
-        steps = ", ".join(f"d_stride{level} = {instruction[f'd_stride{level}']}" for level in range(3))
-        counts = ", ".join(f"count{level} = {instruction[f'count{level}']}" for level in range(3))
-        yield f"{steps} with {counts}: rows of the destination must not overlap each other"
-
-
-_PLACES: tuple[tuple[str, tuple[VectorOp, ...]], ...] = (
-    ("pre", BINARY), ("f", UNARY), ("then", BINARY), ("reduce", REDUCTIONS),
-)  # fmt: skip
-
-
-def _vector(at: Placed) -> Iterator[str]:
-    """Operations are built; `word` elements lie in the accumulator, `bf16` and `int8` in the scratchpad; `bf16` needs a
-    machine that has it."""
-    instruction, machine = at.instruction, at.machine
-    if instruction.name != "vector":
-        return
-    for place, table in _PLACES:
-        op = table[instruction[place]]
+def _operations(at: Placed) -> Iterator[str]:
+    """Operations are built."""
+    for place, table in PLACES.items() if at.instruction.name == "vector" else ():
+        op = table[at.instruction[place]]
         if not op.built:
             yield f"{place} = {op.name}: specified but not built yet; no engine runs it"
-    for access in at.operands:
-        kind = ELEMENTS[instruction[f"{access.field}_type"]]
-        wanted = ACCUMULATOR if kind == "word" else SCRATCHPAD
-        if access.memory != wanted:
-            where = f"{access.field} = {local_text(instruction[access.field])}"
-            yield f"{where} with {access.field}_type = {kind}: {kind} elements must be in the {wanted}"
-        if kind in MATMUL_BYTES and MATMUL_BYTES[kind] > machine.element_bytes:
-            yield f"{access.field}_type = {kind}: '{machine.name}' has {', '.join(machine.types)} only"
+
+
+def _elements(at: Placed) -> Iterator[str]:
+    """Elements lie in the memory that is theirs. A tile's type is one the machine multiplies; what a pass reads and
+    writes is of a type that the machine has room for."""
+    instruction, machine = at.instruction, at.machine
+    wrong: dict[str, str] = {}
+    for touch, access in zip(touched(instruction), at.operands, strict=True):
+        element = touch.element
+        if element is None:
+            continue
+        chosen = touch.operand.element if touch.operand.element in instruction.fields else ""
+        if access.memory != element.memory:
+            typed = f" with {chosen} = {element.name}" if chosen else ""
+            where = f"{access.field} = {local_text(instruction[access.field])}{typed}"
+            yield f"{where}: {element.name} elements must be in the {element.memory}"
+        if chosen and not (element.name in machine.types if chosen == "type" else machine.holds(element.name)):
+            wrong[chosen] = f"{chosen} = {element.name}: '{machine.name}' has {', '.join(machine.types)} only"
+    yield from wrong.values()
+
+
+def _forms(at: Placed) -> Iterator[str]:
+    """A transposed `a` has count1 = count2 = 1; rows of a tile's destination do not overlap each other."""
+    i = at.instruction
+    for touch, access in zip(touched(i), at.operands, strict=True):
+        form = touch.form
+        if any(i[count] != 1 for count in form.single):
+            given = ", ".join(f"{count} = {i[count]}" for count in form.single)
+            chosen = ", ".join(f"{c.field.name} = {', '.join(c.choices)}" for c in form.when)
+            yield f"{given}: must both be 1 with {chosen}"
+        if touch.operand.distinct and not access.distinct():
+            steps = ", ".join(f"{stride} = {i[stride]}" for _, stride in form.levels)
+            counts = ", ".join(f"{count} = {i[count]}" for count, _ in form.levels)
+            yield f"{steps} with {counts}: rows of the destination must not overlap each other"
 
 
 def _alignment(at: Placed) -> Iterator[str]:
@@ -155,7 +133,7 @@ def _alignment(at: Placed) -> Iterator[str]:
         for count, stride in access.levels:
             if count > 1 and stride % access.align:
                 yield f"a stride of {access.field} is {stride}: {rule}"
-        for _, step in at.moves(access):
+        for _, step in access.moves(at.trips):
             if step % access.align:
                 yield f"a loop increment of {access.field} is {step}: {rule}"
     if instruction.name == "load" and at.operands[1].memory == ACCUMULATOR and instruction["bytes"] % 4:
@@ -165,13 +143,13 @@ def _alignment(at: Placed) -> Iterator[str]:
 def _extents(at: Placed) -> Iterator[str]:
     """Every byte touched, over all strides and loops, is inside its memory; an operand lies in one bank at a time."""
     for access in at.operands:
-        low, high = at.reach(access)
+        low, high = access.reach(at.trips)
         size, bank = _memory_size(at.program, access.memory)
         if low < 0 or high > size:
             whose = "the program's DRAM" if access.memory == DRAM else f"the {access.memory}"
             yield f"{access.field} reaches bytes {low:#x} to {high - 1:#x}; {whose} has {size:#x} bytes"
         elif access.memory != DRAM and low // bank != (high - 1) // bank:
-            places = _shifts(at.moves(access))
+            places = _shifts(access.moves(at.trips))
             if places is None or (((access.low + places) // bank) != ((access.high - 1 + places) // bank)).any():
                 yield (
                     f"{access.field} reaches bytes {low:#x} to {high - 1:#x} of the {access.memory}, over a bank's "
@@ -186,11 +164,11 @@ def _code(at: Placed) -> Iterator[str]:
     program = at.program
     begin, end = program.entry, program.entry + len(program.code)
     target = at.operands[0]
-    low, high = at.reach(target)
+    low, high = target.reach(at.trips)
     if low >= end or high <= begin:
         return
     code = Access("code", DRAM, True, False, begin, (), end - begin, 1, (0,) * LOOP_LEVELS)
-    if not _apart(code, target, _shifts(at.moves(target))):
+    if not _apart(code, target, _shifts(target.moves(at.trips))):
         yield f"dram: the store overwrites the program's code at {begin:#x} to {end - 1:#x}"
 
 
@@ -204,7 +182,7 @@ def _reads_what_it_writes(at: Placed) -> Iterator[str]:
     for access in at.operands[:-1]:
         if access.memory != target.memory:
             continue
-        (low, high), (first, last) = at.reach(access), at.reach(target)
+        (low, high), (first, last) = access.reach(at.trips), target.reach(at.trips)
         if low >= last or first >= high:
             continue
         pairs = zip(at.trips, access.increments, target.increments, strict=False)
@@ -225,6 +203,6 @@ def _reads_what_it_writes(at: Placed) -> Iterator[str]:
 
 
 RULES: tuple[Callable[[Placed], Iterator[str]], ...] = (
-    _sizes, _matmul, _vector, _alignment, _extents, _code, _reads_what_it_writes,
+    _sizes, _operations, _elements, _forms, _alignment, _extents, _code, _reads_what_it_writes,
 )  # fmt: skip
 """Every rule, as a function from a placed instruction to what is wrong with it."""

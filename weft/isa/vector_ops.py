@@ -6,6 +6,7 @@ name is in ``docs/arithmetic.md``. A table's order is its encoding.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 SOURCES = ("imm", "lane", "row", "scalar")
@@ -13,30 +14,36 @@ SOURCES = ("imm", "lane", "row", "scalar")
 ``i1 * DIM + lane``; ``row`` DIM elements at the operand's address; ``scalar`` the one element at the operand's
 address, on every lane."""
 
-ELEMENTS = ("word", "bf16", "int8")
-"""How an operand lies in memory. ``word``: 32 bits as they are (accumulator only). ``bf16``: widened to fp32 when
-read, rounded to nearest even when written; ``int8``: sign-extended to int32, saturated (both scratchpad only)."""
-
-ELEMENT_BYTES = {"word": 4, "bf16": 2, "int8": 1}
+IN_MEMORY = ("row", "scalar")
+"""The sources that read memory."""
 
 
 @dataclass(frozen=True)
 class VectorOp:
     """One operation: ``name``, ``kind`` of its operands ("f32", "i32" or "bits"), one line of meaning.
 
-    In the PRE place the operands are ``a = x``, ``b = y``; in the THEN place ``a = f(...)``, ``b = z``.
-    ``built`` operations exist in every engine.
+    In the PRE place the operands are ``a = x``, ``b = y``; in the THEN place ``a = f(...)``, ``b = z``. ``uses`` are
+    those that the result depends on. ``built`` operations exist in every engine.
     """
 
     name: str
     kind: str
     doc: str
     built: bool = True
+    uses: str = "ab"
+
+
+@dataclass(frozen=True)
+class Reduction(VectorOp):
+    """One reduction: ``over`` "lanes", "rows" or nothing, joining two values by the operation ``join``."""
+
+    over: str = ""
+    join: str = ""
 
 
 BINARY = (
-    VectorOp("first", "bits", "a"),
-    VectorOp("second", "bits", "b"),
+    VectorOp("first", "bits", "a", uses="a"),
+    VectorOp("second", "bits", "b", uses="b"),
     VectorOp("fadd", "f32", "a + b"),
     VectorOp("fsub", "f32", "a - b"),
     VectorOp("frsub", "f32", "b - a"),
@@ -82,14 +89,14 @@ UNARY = (
 """Functions between the PRE and the THEN place."""
 
 REDUCTIONS = (
-    VectorOp("none", "bits", "every lane of every row is written"),
-    VectorOp("lane_fsum", "f32", "fadd over the active lanes of a row"),
-    VectorOp("lane_fmax", "f32", "fmax over the active lanes of a row"),
-    VectorOp("row_fsum", "f32", "fadd over the count0 rows of a block, lane by lane"),
-    VectorOp("row_fmax", "f32", "fmax over the count0 rows of a block, lane by lane"),
-    VectorOp("lane_isum", "i32", "iadd over lanes", built=False),
-    VectorOp("row_isum", "i32", "iadd over rows", built=False),
-    VectorOp("lane_argmax", "f32", "lane of the first maximum", built=False),
+    Reduction("none", "bits", "every lane of every row is written"),
+    Reduction("lane_fsum", "f32", "fadd over the active lanes of a row", over="lanes", join="fadd"),
+    Reduction("lane_fmax", "f32", "fmax over the active lanes of a row", over="lanes", join="fmax"),
+    Reduction("row_fsum", "f32", "fadd over the count0 rows of a block, lane by lane", over="rows", join="fadd"),
+    Reduction("row_fmax", "f32", "fmax over the count0 rows of a block, lane by lane", over="rows", join="fmax"),
+    Reduction("lane_isum", "i32", "iadd over lanes", built=False, over="lanes", join="iadd"),
+    Reduction("row_isum", "i32", "iadd over rows", built=False, over="rows", join="iadd"),
+    Reduction("lane_argmax", "f32", "lane of the first maximum", built=False, over="lanes"),
 )
 """Reductions. Over lanes: a binary tree over DIM lanes, ``v[i] = v[2i] op v[2i+1]`` level by level, where an
 inactive lane is absent (the other operand passes unchanged); the result is one element per row. Over rows: row
@@ -99,8 +106,11 @@ per block ``i1``."""
 
 ROW_PARTIALS = 8
 
+PLACES: Mapping[str, Sequence[VectorOp]] = {"pre": BINARY, "f": UNARY, "then": BINARY, "reduce": REDUCTIONS}
+"""The operations that each field of a pass chooses from."""
 
-def index_of(table: tuple[VectorOp, ...], name: str) -> int:
+
+def index_of(table: Sequence[VectorOp], name: str) -> int:
     """The encoding of operation ``name`` in ``table``; KeyError if there is none."""
     for position, op in enumerate(table):
         if op.name == name:

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from weft.isa.access import DRAM, accesses
+from weft.isa.access import accesses
+from weft.isa.elements import DRAM
 from weft.isa.errors import ProgramError
 from weft.isa.machine import Machine
 from weft.isa.program import Program
@@ -77,11 +78,8 @@ def _touched(program: Program, trace: Trace) -> Iterator[Live]:
         elif instruction.name == "end":
             turns.pop()
         for access in accesses(program.machine, instruction):
-            moves = [(count - 1) * step for count, step in zip(turns, access.increments, strict=False)]
-            low = access.low + sum(min(0, move) for move in moves)
-            high = access.high + sum(max(0, move) for move in moves)
             if access.memory != DRAM:
-                extents[access.memory].append((low, high, pc))
+                extents[access.memory].append((*access.reach(turns), pc))
     for memory, touched in extents.items():
         for low, high, pcs in _merged(touched):
             mine = np.isin(trace.pc, pcs)

@@ -15,7 +15,7 @@ from weft.rtl.arith import Fp32Add
 from weft.rtl.cells import place
 from weft.rtl.interfaces import accumulator_read, accumulator_row, accumulator_write, log2
 from weft.rtl.pipe import delayed
-from weft.rtl.tile import COUNT_BITS, DEPTH_BITS, is_int8, tile_view
+from weft.rtl.tile import COUNT_BITS, DEPTH_BITS, accumulates, is_int8, tile_view
 from weft.rtl.walker import AddressWalker, RowCounter, counts_layout, strides_layout
 
 
@@ -93,7 +93,7 @@ class Destination(wiring.Component):
             entry.address.eq(tile.d),
             *(entry.strides[f"level{i}"].eq(tile[f"d_stride{i}"]) for i in range(3)),
             *(entry.counts[f"level{i}"].eq(tile[f"count{i}"]) for i in range(3)),
-            entry.accumulate.eq(tile.accumulate),
+            entry.accumulate.eq(accumulates(tile)),
             entry.int8.eq(is_int8(machine, tile)),
             entry.columns.eq(tile.n),
             entry.post.eq(tile.post),

@@ -11,7 +11,7 @@ from weft.rtl.array import Array
 from weft.rtl.destination import Destination
 from weft.rtl.interfaces import bank_ports, unit_members
 from weft.rtl.streams import RowStream, WeightStream
-from weft.rtl.tile import TileSlots, tile_view
+from weft.rtl.tile import TileSlots, accumulates, tile_view
 
 WEIGHTS, ROWS, DESTINATION = range(3)
 """The unit's streams, in the order of ``STREAMS``."""
@@ -68,7 +68,7 @@ class MatrixUnit(wiring.Component):
         m.d.comb += [
             self.claims[WEIGHTS].sp_read.eq(bank_ports(self.machine, tile.w, "read")["sp_read"]),
             self.claims[ROWS].sp_read.eq(bank_ports(self.machine, tile.a, "read")["sp_read"]),
-            self.claims[DESTINATION].acc_read.eq(Mux(tile.accumulate, d_read, 0)),
+            self.claims[DESTINATION].acc_read.eq(Mux(accumulates(tile), d_read, 0)),
             self.claims[DESTINATION].acc_write.eq(bank_ports(self.machine, tile.d, "write")["acc_write"]),
         ]
 

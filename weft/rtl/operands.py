@@ -9,10 +9,12 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
+from weft.isa.elements import ELEMENTS
 from weft.isa.fields import INSTRUCTION_BITS
 from weft.isa.instructions import ACCUMULATOR_BIT, BY_NAME
 from weft.isa.machine import Machine
-from weft.isa.vector_ops import BINARY, ELEMENTS, SOURCES, index_of
+from weft.isa.operands import OPERANDS, holds
+from weft.isa.vector_ops import SOURCES
 from weft.rtl.arith.casts import bf2f, i8_to_i32
 from weft.rtl.interfaces import (
     accumulator_read,
@@ -28,10 +30,9 @@ from weft.rtl.pipe import delayed
 from weft.rtl.walker import AddressWalker, RowCounter, strides_layout
 
 VECTOR = BY_NAME["vector"]
-OPERANDS = "xyz"
 COUNT_BITS = tuple(VECTOR.layout[f"count{i}"].field.width for i in range(2))
-_UNUSED_BY = {"x": ("pre", "second"), "y": ("pre", "first"), "z": ("then", "first")}
-"""An operand is not used, and so not read, if this operation stands in this place."""
+READ = {operand.field: operand.read for operand in OPERANDS["vector"] if operand.read is not None}
+"""When a pass reads each of its operands."""
 
 
 def pass_view(record: Value) -> data.View:
@@ -58,11 +59,8 @@ def reading(machine: Machine, fields: data.View) -> Reading:
     """How a pass reads: operands of one bank one after the other, others in the same cycle."""
     reads: dict[str, Value] = {}
     ports: dict[str, Value] = {}
-    for o in OPERANDS:
-        place, unused = _UNUSED_BY[o]
-        source = fields[f"{o}_source"]
-        fetched = (source == SOURCES.index("row")) | (source == SOURCES.index("scalar"))
-        reads[o] = fetched & (fields[place] != index_of(BINARY, unused))
+    for o, when in READ.items():
+        reads[o] = holds(when, fields.__getitem__)
         ports[o] = Cat(*bank_ports(machine, fields[o], "read").values())
     collide = {a + b: reads[a] & reads[b] & (ports[a] == ports[b]) for a, b in ("xy", "xz", "yz")}
     turn: dict[str, Value] = {"x": Const(0, 2), "y": Cat(collide["xy"]), "z": collide["xz"] + collide["yz"]}
@@ -143,7 +141,7 @@ class Operand(wiring.Component):
         small, large = self.sp_read.data, self.acc_read.data
         octet = Mux(scalar, small[:8], small[8 * lane : 8 * lane + 8])
         word = Mux(kind == ELEMENTS.index("int8"), i8_to_i32(octet), 0)
-        if self.machine.element_bytes > 1:  # else a scratchpad word has no room for DIM bf16
+        if self.machine.holds("bf16"):  # else a scratchpad word has no room for DIM bf16
             half = Mux(scalar, small[:16], small[16 * lane : 16 * lane + 16])
             word = Mux(kind == ELEMENTS.index("bf16"), bf2f(half), word)
         whole = large.word_select(Mux(scalar, element, lane), 32)
@@ -168,9 +166,9 @@ class Operands(wiring.Component):
                 "row": Out(1),
                 "ends": Out(2),
                 "index": Out(COUNT_BITS[0]),
-                **{f"sp_read_{o}": Out(scratchpad_read(machine)) for o in OPERANDS},
-                **{f"acc_read_{o}": Out(accumulator_read(machine)) for o in OPERANDS},
-                **{o: Out(words) for o in OPERANDS},
+                **{f"sp_read_{o}": Out(scratchpad_read(machine)) for o in READ},
+                **{f"acc_read_{o}": Out(accumulator_read(machine)) for o in READ},
+                **{o: Out(words) for o in READ},
             }
         )
 
@@ -204,7 +202,7 @@ class Operands(wiring.Component):
         with m.Elif(running):
             m.d.sync += turn.eq(turn + 1)
         block_used = delayed(m, block, 1, "block_used")
-        for o in OPERANDS:
+        for o in READ:
             m.submodules[o] = operand = Operand(self.machine)
             reads, my_turn = Signal(name=f"{o}_reads"), Signal(2, name=f"{o}_turn")
             with m.If(self.start):

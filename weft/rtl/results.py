@@ -6,9 +6,9 @@ from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
+from weft.isa.elements import ELEMENT, ELEMENTS
 from weft.isa.fields import INSTRUCTION_BITS
 from weft.isa.machine import Machine
-from weft.isa.vector_ops import ELEMENT_BYTES, ELEMENTS
 from weft.rtl.arith.casts import f2bf, i32_to_i8
 from weft.rtl.interfaces import (
     accumulator_row,
@@ -75,13 +75,13 @@ class Results(wiring.Component):
             m.d.comb += [self.acc_write.data.eq(self.words), self.acc_write.mask.eq(lanes)]
         with m.If(kind == ELEMENTS.index("int8")):
             self._pack(m, "int8", lanes, [i32_to_i8(self.words[i]) for i in range(dim)])
-        if machine.element_bytes > 1:  # else a scratchpad word has no room for DIM bf16
+        if machine.holds("bf16"):  # else a scratchpad word has no room for DIM bf16
             with m.Else():
                 self._pack(m, "bf16", lanes, [f2bf(m, self.words[i]) for i in range(dim)])
         return m
 
     def _pack(self, m: Module, kind: str, lanes: Value, elements: list[Value]) -> None:
-        size = ELEMENT_BYTES[kind]
+        size = ELEMENT[kind].bytes
         m.d.comb += [
             self.sp_write.data.eq(Cat(*elements)),
             self.sp_write.mask.eq(Cat(*(lanes[i].replicate(size) for i in range(len(elements))))),

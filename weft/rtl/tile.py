@@ -9,6 +9,7 @@ from amaranth.lib.wiring import In, Out
 from weft.isa.fields import INSTRUCTION_BITS
 from weft.isa.instructions import BY_NAME, MATMUL_TYPES
 from weft.isa.machine import Machine
+from weft.isa.operands import OPERANDS, holds
 from weft.rtl.interfaces import instruction_layout, log2
 from weft.rtl.walker import RowCounter
 
@@ -20,6 +21,11 @@ DEPTH_BITS = MATMUL.layout["k"].field.width
 def tile_view(record: Value) -> data.View:
     """The fields of a ``matmul`` record; counts are encoded less one."""
     return data.View(instruction_layout(MATMUL), record)
+
+
+def accumulates(tile: data.View) -> Value:
+    """Whether a tile reads its destination."""
+    return Value.cast(holds(OPERANDS["matmul"][2].read, tile.__getitem__))
 
 
 def is_int8(machine: Machine, tile: data.View) -> Value:
@@ -124,5 +130,5 @@ class TileSlots(wiring.Component):
             m.d.sync += other_wait.eq(adder)
         with m.Elif(other_wait != 0):
             m.d.sync += other_wait.eq(other_wait - 1)
-        with m.If(tile.accumulate):
+        with m.If(accumulates(tile)):
             m.d.comb += self.hazard.eq(Mux(destination == before, same_wait != 0, self.live | (other_wait != 0)))

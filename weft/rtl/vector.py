@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Cat, Module, Mux, Signal, Value
+from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import connect, flipped
 
 from weft.isa.fields import SEMAPHORES
 from weft.isa.machine import Machine
-from weft.isa.vector_ops import REDUCTIONS, ROW_PARTIALS, index_of
+from weft.isa.operands import OVER
+from weft.isa.vector_ops import REDUCTIONS, ROW_PARTIALS
 from weft.rtl.cells import place
 from weft.rtl.interfaces import bank_ports, unit_members
 from weft.rtl.lane import Lane
-from weft.rtl.operands import COUNT_BITS, OPERANDS, Operands, pass_view, reading
+from weft.rtl.operands import COUNT_BITS, READ, Operands, pass_view, reading
 from weft.rtl.pipe import delayed
 from weft.rtl.reduce import PARTIAL_BITS, LaneTree
 from weft.rtl.results import Results
@@ -33,8 +34,7 @@ _PASS = data.StructLayout(
 """What is kept of a pass while it runs; ``lanes`` and ``rows`` (of a block) less one."""
 
 
-def _is_one_of(reduce: Value, *names: str) -> Value:
-    return Cat(*(reduce == index_of(REDUCTIONS, name) for name in names)).any()
+_MAXIMUM = tuple(code for code, reduction in enumerate(REDUCTIONS) if reduction.join == "fmax")
 
 
 class VectorUnit(wiring.Component):
@@ -53,7 +53,7 @@ class VectorUnit(wiring.Component):
         m.submodules.results = results = Results(self.machine)
         for part in (operands, results):
             m.d.comb += [part.record.eq(self.instr), part.start.eq(self.start)]
-        for o in OPERANDS:
+        for o in READ:
             connect(m, getattr(operands, f"sp_read_{o}"), flipped(getattr(self, f"sp_read_{o}")))
             connect(m, getattr(operands, f"acc_read_{o}"), flipped(getattr(self, f"acc_read_{o}")))
         connect(m, results.sp_write, flipped(self.sp_write))
@@ -71,9 +71,9 @@ class VectorUnit(wiring.Component):
                 current.pre.eq(fields.pre),
                 current.f.eq(fields.f),
                 current.then.eq(fields.then),
-                current.over_lanes.eq(_is_one_of(fields.reduce, "lane_fsum", "lane_fmax")),
-                current.over_rows.eq(_is_one_of(fields.reduce, "row_fsum", "row_fmax")),
-                current.maximum.eq(_is_one_of(fields.reduce, "lane_fmax", "row_fmax")),
+                current.over_lanes.eq(OVER["lanes"].holds(fields.__getitem__)),
+                current.over_rows.eq(OVER["rows"].holds(fields.__getitem__)),
+                current.maximum.eq(fields.reduce.matches(*_MAXIMUM)),
                 current.lanes.eq(fields.lanes),
                 current.rows.eq(fields.count0),
                 current.post.eq(fields.post),
@@ -91,7 +91,7 @@ class VectorUnit(wiring.Component):
         with m.Elif(self.retire):
             m.d.sync += busy.eq(0)
         for kind in ("sp_read", "acc_read"):
-            needed = [Mux(plan.reads[o], bank_ports(self.machine, fields[o], "read")[kind], 0) for o in OPERANDS]
+            needed = [Mux(plan.reads[o], bank_ports(self.machine, fields[o], "read")[kind], 0) for o in READ]
             m.d.comb += [
                 claims[kind].eq(needed[0] | needed[1] | needed[2]),
                 self.release[0][kind].eq(Mux(operands.row & operands.ends[-1], held[kind], 0)),
@@ -124,7 +124,7 @@ class VectorUnit(wiring.Component):
                 lane.f.eq(current.f),
                 lane.then.eq(current.then),
                 lane.maximum.eq(current.maximum),
-                *(getattr(lane, o).eq(getattr(operands, o)[i]) for o in OPERANDS),
+                *(getattr(lane, o).eq(getattr(operands, o)[i]) for o in READ),
                 lane.row.valid.eq(done[0] & current.over_rows),
                 lane.row.fresh.eq(index < ROW_PARTIALS),
                 lane.row.partial.eq(partial),

@@ -24,8 +24,9 @@ from weft.framework.primitives.base import Array
 from weft.framework.quantisation import quantise
 from weft.framework.random import Generator
 from weft.framework.tensor import Tensor
+from weft.isa.elements import ELEMENTS
 from weft.isa.machine import Machine, load
-from weft.isa.vector_ops import BINARY, ELEMENTS, UNARY
+from weft.isa.vector_ops import BINARY, UNARY
 from weft.sim.interp import InterpEngine
 from weft.sim.verify import verify
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from weft.isa.elements import ELEMENTS
 from weft.isa.encoding import columns
 from weft.isa.instructions import MATMUL_TYPES
-from weft.isa.vector_ops import BINARY, ELEMENTS, REDUCTIONS, SOURCES, UNARY
+from weft.isa.vector_ops import BINARY, IN_MEMORY, REDUCTIONS, SOURCES, UNARY
 from weft.sim.fast import lanes
 from weft.sim.fast.records import Ints
 from weft.sim.fast.stream import MATMUL, VECTOR
@@ -24,8 +25,7 @@ SIZE = ADD + len(MATMUL_TYPES)
 
 _V, _M = columns("vector"), columns("matmul")
 _OPERANDS = tuple((_V[f"{operand}_source"], _V[f"{operand}_type"]) for operand in "xyz")
-_IN_MEMORY = [SOURCES.index("row"), SOURCES.index("scalar")]
-_JOINS = {"fsum": "fadd", "fmax": "fmax"}
+_IN_MEMORY = [SOURCES.index(source) for source in IN_MEMORY]
 _ADDS = {"bf16": "fadd", "int8": "iadd"}
 
 
@@ -43,7 +43,7 @@ def calls_of(table: Ints) -> Ints:
     for kind in np.unique(passes[:, _V["d_type"]]):
         calls[WRITE + kind] = lanes.write(ELEMENTS[kind])
     for reduction in np.unique(passes[:, _V["reduce"]]):
-        join = _JOINS.get(REDUCTIONS[reduction].name.partition("_")[2])
+        join = REDUCTIONS[reduction].join
         calls[JOIN + reduction] = lanes.binary(join) if join else 0
     for kind in np.unique(tiles[:, _M["type"]]):
         name = MATMUL_TYPES[kind]

@@ -6,15 +6,18 @@ instruction as written; what depends on other instructions and on DRAM is left t
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from weft.isa import timing
 from weft.isa.encoding import columns
 from weft.isa.errors import ProgramError
 from weft.isa.instructions import ACCUMULATOR_BIT
-from weft.isa.vector_ops import BINARY, REDUCTIONS, SOURCES, index_of
+from weft.isa.operands import OPERANDS, Operand, holds
+from weft.isa.vector_ops import REDUCTIONS, index_of
 from weft.sim.fast.records import (
     BANKS,
     CLAIM,
@@ -38,13 +41,6 @@ from weft.sim.fast.stream import LOAD, MATMUL, STORE, VECTOR, Stream
 
 _M = columns("matmul")
 _V = columns("vector")
-_MEMORY_SOURCES = [SOURCES.index("row"), SOURCES.index("scalar")]
-_UNUSED = (
-    ("x", _V["pre"], index_of(BINARY, "second")),
-    ("y", _V["pre"], index_of(BINARY, "first")),
-    ("z", _V["then"], index_of(BINARY, "first")),
-)
-"""An operand, and the operation that leaves it unread."""
 _PLACE = [_M[name] for name in ("d_stride0", "d_stride1", "d_stride2", "count0", "count1")]
 """What makes two destinations at the same address the same."""
 
@@ -58,6 +54,11 @@ def _port(shape: Shape, address: Ints, write: int) -> Ints:
         raise ProgramError(f"local address {outside:#x}, reached by an operand, is outside the on-chip memories")
     port: Ints = (bank + BANKS * accumulator) * 2 + write
     return port
+
+
+def _read(operand: Operand, fields: Ints, columns: Mapping[str, int]) -> npt.NDArray[np.bool_]:
+    """Which of the instructions [n, fields] read an operand."""
+    return np.broadcast_to(holds(operand.read, lambda name: fields[:, columns[name]]), len(fields))
 
 
 def _claim(run: Ints, rows: Ints, claim: int, port: Ints, stream: int, span: Ints | int) -> None:
@@ -114,7 +115,7 @@ def _tiles(shape: Shape, stream: Stream, run: Ints) -> None:
     _claim(run, tiles, 0, _port(shape, w, 0), WEIGHTS, weights)
     _claim(run, tiles, 1, _port(shape, a, 0), ROWS, rows_read)
     _claim(run, tiles, 2, _port(shape, d, 1), DESTINATION, life)
-    adds = table[stream.pc[tiles], _M["accumulate"]] == 1
+    adds = _read(OPERANDS["matmul"][2], table[stream.pc[tiles]], _M)
     _claim(run, tiles[adds], 3, _port(shape, d[adds], 0), DESTINATION, accumulator[adds])
     run[tiles[1:], GAP] = _gaps(shape, stream, tiles, tile_rows)
 
@@ -128,8 +129,8 @@ def _passes(shape: Shape, stream: Stream, run: Ints) -> None:
     passes = np.flatnonzero(stream.opcode == VECTOR)
     fields = table[stream.pc[passes]]
     port = np.full((3, len(passes)), -1, np.int64)
-    for operand, (name, place, leaves) in enumerate(_UNUSED):
-        used = np.isin(fields[:, _V[f"{name}_source"]], _MEMORY_SOURCES) & (fields[:, place] != leaves)
+    for operand in range(3):
+        used = _read(OPERANDS["vector"][operand], fields, _V)
         port[operand, used] = _port(shape, stream.address[passes[used], operand], 0)
     same = (port[:, None] == port[None, :]) & (port[None, :] >= 0)
     reads = np.maximum(same.sum(axis=1).max(axis=0), 1)

@@ -6,9 +6,9 @@ has the effect of the machine's overlapped execution.
 
 from __future__ import annotations
 
+from weft.isa.elements import ELEMENT, ELEMENTS
 from weft.isa.encoding import columns
 from weft.isa.instructions import ACCUMULATOR_BIT, MATMUL_TYPES
-from weft.isa.vector_ops import ELEMENTS
 from weft.sim.fast.calls import ADD, READ, TILE
 from weft.sim.fast.jit import inline, kernel
 from weft.sim.fast.passes import run_pass
@@ -28,7 +28,7 @@ _TYPE, _ACCUMULATE, _TRANSPOSE_A, _TRANSPOSE_W, _ROWS0, _ROWS1, _ROWS2, _K, _N, 
     )
 )  # fmt: skip
 _ELEMENT = tuple(ELEMENTS.index(name) for name in MATMUL_TYPES)
-_BYTES_OF = tuple({"bf16": 2, "int8": 1}[name] for name in MATMUL_TYPES)
+_BYTES_OF = tuple(ELEMENT[name].bytes for name in MATMUL_TYPES)
 
 
 @inline

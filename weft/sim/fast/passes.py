@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from weft.isa.elements import ELEMENT, ELEMENTS
+from weft.isa.elements import SCRATCHPAD as SMALL
 from weft.isa.encoding import columns
-from weft.isa.vector_ops import BINARY, ELEMENTS, REDUCTIONS, ROW_PARTIALS, SOURCES, UNARY, index_of
+from weft.isa.operands import OVER
+from weft.isa.vector_ops import BINARY, REDUCTIONS, ROW_PARTIALS, SOURCES, UNARY, index_of
 from weft.sim.fast.calls import JOIN, PRE_OR_THEN, READ, WRITE, F
 from weft.sim.fast.jit import inline
 from weft.sim.fast.lanes import join_rows, reduce_lanes
@@ -20,18 +23,14 @@ _SOURCE, _TYPE, _STRIDE = (
 )
 _D_TYPE, _D_STRIDE = _V["d_type"], _V["d_stride0"]
 assert all(_V[f"{operand}_stride1"] == _V[f"{operand}_stride0"] + 1 for operand in "xyzd")
-_FIRST, _SECOND, _IDENTITY = index_of(BINARY, "first"), index_of(BINARY, "second"), index_of(UNARY, "identity")
-_NONE, _LANE_SUM, _LANE_MAX = (index_of(REDUCTIONS, name) for name in ("none", "lane_fsum", "lane_fmax"))
+_IDENTITY, _NONE = index_of(UNARY, "identity"), index_of(REDUCTIONS, "none")
+_USES = tuple(sum(1 << code for code, op in enumerate(BINARY) if use in op.uses) for use in "abb")
+"""For x, y and z: the operations, as bits, that use it in their place."""
+_OVER_LANES = sum(1 << code for code in OVER["lanes"].codes)
 _IMMEDIATE, _LANE, _ROW, _SCALAR = range(4)
 assert SOURCES == ("imm", "lane", "row", "scalar")
-_WORD = ELEMENTS.index("word")
-
-
-@inline
-def _memory(places: Ints, kind: int) -> int:
-    """The address of the memory that holds elements of ``kind``."""
-    base: int = places[ACCUMULATOR] if kind == _WORD else places[SCRATCHPAD]
-    return base
+HOME = tuple(SCRATCHPAD if ELEMENT[name].memory == SMALL else ACCUMULATOR for name in ELEMENTS)
+"""Where in ``sim.fast.places`` the memory of each element is."""
 
 
 @inline
@@ -45,7 +44,7 @@ def _operand(
         for i in range(rows * lanes):
             put(target + 4 * i, fields[_IMM])
         return
-    base += _memory(places, kind)
+    base += places[HOME[kind]]
     count = lanes if source == _ROW else 1
     for r in range(rows):
         outer, inner = (row + r) // block, (row + r) % block
@@ -65,10 +64,10 @@ def _operand(
 def _results(calls: Ints, places: Ints, fields: Ints, base: int, row: int, rows: int) -> None:
     """Reduce and write rows ``row`` to ``row + rows`` of results, which stand in the x buffer."""
     lanes, block, kind, reduce = fields[_LANES], fields[_COUNT0], fields[_D_TYPE], fields[_REDUCE]
-    across_lanes = (reduce == _LANE_SUM) | (reduce == _LANE_MAX)
+    across_lanes = _OVER_LANES >> reduce & 1
     join, write = calls[JOIN + reduce], calls[WRITE + kind]
     count = 1 if across_lanes else lanes
-    base += _memory(places, kind)
+    base += places[HOME[kind]]
     for r in range(rows):
         outer, inner = (row + r) // block, (row + r) % block
         at = places[X] + 4 * r * lanes
@@ -98,14 +97,12 @@ def run_pass(calls: Ints, places: Ints, dim: int, fields: Ints, address: Ints) -
         rows = min(step, total - row)
         n = rows * lanes
         for operand in range(3):
-            if (operand == 0 and pre == _SECOND) or (operand == 1 and pre == _FIRST):
+            op = then if operand == 2 else pre
+            if operand == 2 and f != _IDENTITY:
+                call(calls[F + f], (x, y, n))
+            if not _USES[operand] >> op & 1:
                 continue
-            if operand == 2:
-                if f != _IDENTITY:
-                    call(calls[F + f], (x, y, n))
-                if then == _FIRST:
-                    continue
             _operand(calls, places, fields, dim, operand, address[operand], row, rows, y if operand else x)
             if operand:
-                call(calls[PRE_OR_THEN + (pre if operand == 1 else then)], (x, y, n))
+                call(calls[PRE_OR_THEN + op], (x, y, n))
         _results(calls, places, fields, address[3], row, rows)

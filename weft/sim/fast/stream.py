@@ -12,6 +12,7 @@ from weft.isa.encoding import columns, decode_table
 from weft.isa.errors import ProgramError
 from weft.isa.fields import LOOP_LEVELS
 from weft.isa.instructions import BY_NAME, UNITS
+from weft.isa.operands import OPERANDS
 from weft.isa.program import Program
 
 Ints = npt.NDArray[np.int64]
@@ -19,9 +20,8 @@ Ints = npt.NDArray[np.int64]
 OPCODES = {name: spec.opcode for name, spec in BY_NAME.items() if spec.built}
 HALT, LOOP, END = OPCODES["halt"], OPCODES["loop"], OPCODES["end"]
 LOAD, STORE, MATMUL, VECTOR = OPCODES["load"], OPCODES["store"], OPCODES["matmul"], OPCODES["vector"]
-ADDRESSES = {"load": ("dram", "local"), "store": ("dram", "local"), "matmul": ("a", "w", "d"), "vector": tuple("xyzd")}
-"""The address operands of each instruction, in the order of their columns in ``Stream.address``."""
-SLOTS = max(len(names) for names in ADDRESSES.values())
+SLOTS = max(len(operands) for operands in OPERANDS.values())
+"""Columns of ``Stream.address``, in the order of each instruction's operands."""
 
 
 @dataclass(frozen=True)
@@ -95,12 +95,12 @@ def _operands(table: Ints) -> tuple[Ints, Ints]:
     """Base address [static, SLOTS] and what each loop level adds [static, SLOTS, levels]."""
     base = np.zeros((len(table), SLOTS), np.int64)
     step = np.zeros((len(table), SLOTS, LOOP_LEVELS), np.int64)
-    for name, operands in ADDRESSES.items():
+    for name, operands in OPERANDS.items():
         rows = np.flatnonzero(table[:, 0] == OPCODES[name])
         at = columns(name)
-        for slot, operand in enumerate(operands):
+        for slot, operand in enumerate(o.field for o in operands):
             base[rows, slot] = table[rows, at[operand]]
-            if name == "vector":
+            if f"{operand}_level" in at:
                 step[rows, slot, table[rows, at[f"{operand}_level"]]] = table[rows, at[f"{operand}_inc"]]
             else:
                 for level in range(LOOP_LEVELS):

@@ -8,13 +8,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from weft.isa.access import accesses
+from weft.isa.elements import ELEMENT, SCRATCHPAD
 from weft.isa.encoding import Instruction, make
 from weft.isa.fields import LOOP_LEVELS
 from weft.isa.instructions import ACCUMULATOR_BIT
 from weft.isa.machine import Machine
 from weft.isa.program import Program
 from weft.isa.rules import RULES, Placed
-from weft.isa.vector_ops import BINARY, ELEMENT_BYTES, REDUCTIONS, UNARY, VectorOp
+from weft.isa.vector_ops import BINARY, IN_MEMORY, REDUCTIONS, UNARY, VectorOp
 from weft.sim.fuzz.data import SPECIAL_WORDS
 
 Values = dict[str, int | str]
@@ -185,7 +186,7 @@ class Author:
         rng, machine = self.rng, self.layout.machine
         dim = machine.dim
         kind = rng.choice(machine.types)
-        element = ELEMENT_BYTES[kind]
+        element = ELEMENT[kind].bytes
         k, n = (dim if self.chance(0.5) else rng.randint(1, dim) for _ in "kn")
         transpose_a, transpose_w = rng.choice(["no", "yes"]), rng.choice(["no", "yes"])
         counts = [rng.randint(1, 3 * dim), 1, 1]
@@ -233,7 +234,7 @@ class Author:
         if self.chance(0.6):
             return "word"
         small = "bf16" if kind == "f32" else "int8"
-        return small if self.chance(0.9) and small in (*self.layout.machine.types, "int8") else "int8"
+        return small if self.chance(0.9) and self.layout.machine.holds(small) else "int8"
 
     def vector(self, trips: tuple[int, ...]) -> Values:
         """A pass."""
@@ -256,11 +257,11 @@ class Author:
             values[f"{operand}_type"] = element
             if operand != "d":
                 values[f"{operand}_source"] = source
-            if source not in ("row", "scalar"):
+            if source not in IN_MEMORY:
                 continue
-            memory = "acc" if element == "word" else "sp"
-            size = ELEMENT_BYTES[element] * (lanes if source == "row" else 1)
-            align = machine.row_bytes if memory == "acc" and source == "row" else ELEMENT_BYTES[element]
+            memory = "sp" if ELEMENT[element].memory == SCRATCHPAD else "acc"
+            size = ELEMENT[element].bytes * (lanes if source == "row" else 1)
+            align = machine.row_bytes if memory == "acc" and source == "row" else ELEMENT[element].bytes
             depth = rng.randrange(LOOP_LEVELS)
             moving = (trips[depth],) if depth < len(trips) else ()
             levels = counts[1:] if operand == "d" and reduce.startswith("row") else counts

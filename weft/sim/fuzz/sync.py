@@ -60,12 +60,8 @@ Item = Leaf | Loop
 
 def leaf(machine: Machine, instruction: Instruction, trips: tuple[int, ...]) -> Leaf:
     """An instruction inside loops of ``trips`` iterations."""
-    spans = []
-    for access in accesses(machine, instruction):
-        ends = [(trip - 1) * step for trip, step in zip(trips, access.increments, strict=False)]
-        low = access.low + sum(min(0, end) for end in ends)
-        spans.append((access, low, access.high + sum(max(0, end) for end in ends)))
-    return Leaf(instruction, tuple(spans), bool(trips))
+    spans = tuple((access, *access.reach(trips)) for access in accesses(machine, instruction))
+    return Leaf(instruction, spans, bool(trips))
 
 
 def leaves(items: list[Item]) -> Iterator[Leaf]:

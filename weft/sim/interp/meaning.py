@@ -6,10 +6,11 @@ import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from weft.isa.elements import ELEMENTS
 from weft.isa.encoding import Instruction
 from weft.isa.errors import ProgramError
 from weft.isa.instructions import ACCUMULATOR_BIT, MATMUL_TYPES
-from weft.isa.vector_ops import BINARY, ELEMENTS, REDUCTIONS, ROW_PARTIALS, SOURCES, UNARY
+from weft.isa.vector_ops import BINARY, REDUCTIONS, ROW_PARTIALS, SOURCES, UNARY
 from weft.sim.interp import numbers
 
 _REDUCE = {"fsum": "fadd", "fmax": "fmax"}

@@ -11,9 +11,9 @@ from weft.compiler.targets.accel.loops import Node
 from weft.compiler.targets.accel.memory import Arena, Space
 from weft.compiler.targets.accel.micro import COL, FULL, ONE, ROW
 from weft.compiler.targets.accel.tasks import Task
+from weft.isa.elements import ELEMENT
 from weft.isa.encoding import make
 from weft.isa.machine import Machine
-from weft.isa.vector_ops import ELEMENT_BYTES
 
 _LONGEST_RUN = 1 << 16
 
@@ -135,7 +135,7 @@ class Builder:
             return {f"{letter}_source": "imm", "imm": block.imm}
         if block.element == "lane":
             return {f"{letter}_source": "lane"}
-        size = ELEMENT_BYTES[block.element]
+        size = ELEMENT[block.element].bytes
         step = self.machine.dim * size
         source, stride0, stride1 = {
             # (role of the pass, role of the operand): rows of a FULL pass are rows, blocks are blocks of columns;

@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from weft.compiler.targets.accel.tasks import Region, Task
-from weft.isa.access import ACCUMULATOR, DRAM, SCRATCHPAD, Access
+from weft.isa.access import Access
+from weft.isa.elements import ACCUMULATOR, DRAM, SCRATCHPAD
 from weft.isa.instructions import UNITS
 from weft.isa.machine import Machine
 

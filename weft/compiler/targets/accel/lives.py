@@ -9,7 +9,7 @@ from typing import Any
 
 from weft.compiler.targets.accel.memory import Space
 from weft.compiler.targets.accel.tasks import Task
-from weft.isa.access import ACCUMULATOR, DRAM, SCRATCHPAD
+from weft.isa.elements import ACCUMULATOR, DRAM, SCRATCHPAD
 
 
 @dataclass

@@ -9,14 +9,7 @@ from typing import TypeAlias
 
 from weft.isa.encoding import Instruction, make
 from weft.isa.fields import LOOP_LEVELS
-
-ADDRESSES = {
-    "load": ("dram", "local"),
-    "store": ("dram", "local"),
-    "matmul": ("a", "w", "d"),
-    "vector": ("x", "y", "z", "d"),
-}
-"""The address operands of every unit instruction."""
+from weft.isa.operands import OPERANDS
 
 
 @dataclass(frozen=True)
@@ -44,7 +37,7 @@ def shift(node: Node, step: Mapping[str, int], times: int = 1) -> Node:
         return node
     if isinstance(node, Loop):
         return Loop(node.count, tuple(shift(child, step, times) for child in node.body), node.step)
-    moved = {o: node[o] + times * step[o] for o in ADDRESSES[node.name] if step.get(o)}
+    moved = {o: node[o] + times * step[o] for o in (p.field for p in OPERANDS[node.name]) if step.get(o)}
     return change(node, **moved)
 
 
@@ -111,13 +104,11 @@ def flatten(nodes: Sequence[Node], buffer: int, depth: int = 0) -> list[Instruct
 
 def _looped(instruction: Instruction, step: Mapping[str, int], depth: int) -> Instruction:
     """The instruction with the increments that a loop at ``depth`` makes."""
-    if instruction.name not in ADDRESSES:
-        return instruction
     values: dict[str, int] = {}
-    for operand in ADDRESSES[instruction.name]:
+    for operand in (o.field for o in OPERANDS.get(instruction.name, ())):
         if not step.get(operand):
             continue
-        if instruction.name == "vector":
+        if f"{operand}_level" in instruction.fields:
             values |= {f"{operand}_inc": step[operand], f"{operand}_level": depth}
         else:
             values[f"{operand}_inc{depth}"] = step[operand]

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
+from weft.isa.elements import ELEMENT
+
 FULL, ROW, COL, ONE = "full", "row", "col", "one"
 """Roles of values in a kernel's space [rows, cols]: the whole space; one value for each column, the same in every row;
 one value for each row, the same in every column; one value. ROW and COL values lie packed, one after the other."""
@@ -16,13 +18,8 @@ BEGIN, STRIP_BEGIN, TILE, STRIP_END, END = range(5)
 """When a pass of a kernel runs: once at first, once for each strip of columns, for each tile, when a strip's rows are
 all done (sums over rows are then complete), when everything is done."""
 
-STORAGE = {
-    "float32": ("accumulator", "word", 4),
-    "int32": ("accumulator", "word", 4),
-    "bfloat16": ("scratchpad", "bf16", 2),
-    "int8": ("scratchpad", "int8", 1),
-    "bool": ("scratchpad", "int8", 1),
-}
+_ELEMENT = {"float32": "word", "int32": "word", "bfloat16": "bf16", "int8": "int8", "bool": "int8"}
+STORAGE = {dtype: (ELEMENT[name].memory, name, ELEMENT[name].bytes) for dtype, name in _ELEMENT.items()}
 """Where values of a dtype lie on chip, how, and in how many bytes. A bool is all ones (-1) or 0."""
 
 SWAPPED = {

@@ -8,6 +8,7 @@ from weft.compiler.targets.accel.arrays import Array
 from weft.compiler.targets.accel.emit import Block, Builder
 from weft.compiler.targets.accel.loops import Loop, Node
 from weft.compiler.targets.accel.memory import Space
+from weft.isa.elements import ELEMENT
 from weft.isa.encoding import Instruction, make
 from weft.isa.instructions import MATMUL_TYPES
 
@@ -67,7 +68,7 @@ def sweep(
 
     Every column of tiles runs through k before the next begins, so that consecutive tiles share their destination.
     """
-    machine, dim, size = b.machine, b.machine.dim, 1 if product.dtype == "int8" else 2
+    machine, dim, size = b.machine, b.machine.dim, ELEMENT[TYPES[product.dtype]].bytes
     a_step = dim * a.pitch if product.transpose_a else dim * size
     w_k, w_n = (dim * size, dim * w.pitch) if product.transpose_b else (dim * w.pitch, dim * size)
     full, ragged = divmod(depth, dim)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from weft.compiler.targets.accel.emit import Block, Builder
 from weft.compiler.targets.accel.micro import FULL, ONE
-from weft.isa.vector_ops import ELEMENT_BYTES
+from weft.isa.elements import ELEMENT
 
 Operations = tuple[str, str, str, str]
 
@@ -21,7 +21,7 @@ def elementwise(
 
     The last block is written in full; what lies beyond ``length`` has no meaning.
     """
-    dim, size = b.machine.dim, ELEMENT_BYTES[out.element]
+    dim, size = b.machine.dim, ELEMENT[out.element].bytes
     if over == ONE:
         # One element would need a row of its own at its address: all lanes are written.
         b.vector(operations, operands, (out.element, out.address, 0, 0), (1, 1), dim, over)

@@ -25,9 +25,10 @@ from weft.compiler.targets.accel.micro import (
 )
 from weft.compiler.targets.accel.product import Piece, bring, sweep
 from weft.compiler.targets.accel.reduce import elementwise, over_lanes, over_rows
+from weft.isa.vector_ops import REDUCTIONS
 
 _SCOPE = {FULL: TILE, COL: TILE, ROW: STRIP_BEGIN, ONE: BEGIN}
-_COMBINE = {"lane_fsum": "fadd", "lane_fmax": "fmax", "row_fsum": "fadd", "row_fmax": "fmax"}
+_COMBINE = {reduction.name: reduction.join for reduction in REDUCTIONS}
 
 
 @dataclass(frozen=True)
