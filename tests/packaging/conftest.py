@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import importlib.util
+
 import pytest
 
 from tests.packaging.building import Archives, Environment, build, install
+from weft.base.distribution import install as install_command
 
 
 @pytest.fixture(scope="session")
 def archives(tmp_path_factory: pytest.TempPathFactory) -> Archives:
     """The source distribution and the wheel."""
-    for tool in ("pip", "setuptools"):
-        pytest.importorskip(tool, reason=f"archives are built and installed with {tool}")
+    for tool in ("pip", "setuptools"):  # not imported: setuptools puts its own distutils in the place of Python's
+        if importlib.util.find_spec(tool) is None:
+            pytest.skip(f"{tool} is absent, with which archives are built and installed: {install_command('dev')}")
     return build(tmp_path_factory.mktemp("archives"))
 
 
