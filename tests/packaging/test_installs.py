@@ -106,7 +106,7 @@ def test_doctor_tells_a_mixture_and_its_cure_cures(archives: Archives, theirs: P
     record(site, "weft", "2.1", {"weft/figures.py": "", "weft/loom.py": ""})
     with pytest.raises(AssertionError, match=r'"fatal": true') as failed:
         run(*doctor, folder=theirs)
-    remedies = set(re.findall(r'"remedy": "(pip .*?)"', str(failed.value)))
+    remedies = set(re.findall(r'"remedy": "(pip uninstall .*?)"', str(failed.value)))
     assert len(remedies) == 2
     remove, rest, again = max(remedies, key=len).split("; ")
     assert remove == f"pip uninstall {NAME} weft"
