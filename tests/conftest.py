@@ -5,6 +5,7 @@ The shell that starts the tests may ignore signals (``nohup``, ``trap``), and ch
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -17,7 +18,9 @@ NAMES = ("SIGINT", "SIGHUP", "SIGQUIT", "SIGTERM")
 
 
 def pytest_configure() -> None:
-    """Ignore by a handler, which children do not inherit, what is ignored by disposition, which they do."""
+    """Ignore by a handler, which children do not inherit, what is ignored by disposition, which they do; and turn off
+    progress, which depends on how fast a test runs (``tests/weft/test_progress.py`` turns it on)."""
+    os.environ["WEFT_PROGRESS"] = "off"
     for number in (getattr(signal, name) for name in NAMES if hasattr(signal, name)):
         if signal.getsignal(number) == signal.SIG_IGN:
             signal.signal(number, lambda number, frame: None)

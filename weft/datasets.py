@@ -10,8 +10,10 @@ from importlib import resources
 import numpy as np
 import numpy.typing as npt
 
+from weft.base.plain import outline
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, repr=False)
 class Split:
     """A data set cut in two: images float32 [n, 64] in 0..1, labels int32 [n]."""
 
@@ -19,6 +21,10 @@ class Split:
     train_labels: npt.NDArray[np.int32]
     test_images: npt.NDArray[np.float32]
     test_labels: npt.NDArray[np.int32]
+
+    def __repr__(self) -> str:
+        names = ("train_images", "train_labels", "test_images", "test_labels")
+        return f"Split({', '.join(f'{name} {outline(getattr(self, name))}' for name in names)})"
 
 
 @cache

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import platform
 import statistics
 import time
@@ -48,6 +49,11 @@ class Report:
 
     def __init__(self, result: Mapping[str, Any]) -> None:
         self.result = result
+
+    def to_dict(self) -> dict[str, Any]:
+        """The result as plain data of its own: what is changed in it changes no report."""
+        plain: dict[str, Any] = json.loads(self.json)
+        return plain
 
     @cached_property
     def html(self) -> str:

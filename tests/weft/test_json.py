@@ -15,7 +15,7 @@ from tests.test_architecture import MODULES
 from tests.tree import ROOT
 from tests.weft.conftest import COPY, Weft
 from weft import models
-from weft.cli.options import elements
+from weft.base.plain import elements
 from weft.framework import optim
 from weft.isa.assembler import assemble
 from weft.isa.container import save, to_bytes

@@ -252,16 +252,6 @@ def print_json(value: Any) -> None:
     click.echo(json.dumps(_finite(value), indent=2, allow_nan=False))
 
 
-def elements(values: Any) -> Any:
-    """Nested lists of numbers as ``print_json`` shows what is in a memory, where null would not do: those that JSON
-    has not are the texts "NaN", "Infinity" and "-Infinity", which ``float`` of Python reads."""
-    if isinstance(values, list):
-        return [elements(value) for value in values]
-    if isinstance(values, float) and not math.isfinite(values):
-        return "NaN" if math.isnan(values) else "Infinity" if values > 0 else "-Infinity"
-    return values
-
-
 def _finite(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _finite(one) for key, one in value.items()}

@@ -43,7 +43,8 @@ def command(
     early, at --max-cycles or with a fault, leaves its waveform up to there.
     """
     from weft.base.files import replacing
-    from weft.cli.options import elements, machine_of
+    from weft.base.plain import elements
+    from weft.cli.options import machine_of
     from weft.figures import describe, figures
     from weft.files import same_file
     from weft.isa.checker import check

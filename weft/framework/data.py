@@ -40,6 +40,10 @@ class TensorDataset:
     def __len__(self) -> int:
         return len(self.fields[0])
 
+    def __repr__(self) -> str:
+        fields = ", ".join(f"{f.dtype.name}{list(f.shape[1:])}" for f in self.fields)
+        return f"TensorDataset({len(self):,} examples of {fields})"
+
     def __getitem__(self, index: int) -> tuple[Tensor, ...]:
         try:
             return tuple(field[0] for field in self.take(np.array([index])))
@@ -94,6 +98,10 @@ class DataLoader:
             yield tuple(Tensor(f) for f in self.dataset.take(chosen))
         if self._pass is this:
             self._pass = _Pass(None, 0)
+
+    def __repr__(self) -> str:
+        given = f"batch_size={self.batch_size}, shuffle={self.shuffle}, drop_last={self.drop_last}"
+        return f"DataLoader({self.dataset!r}, {given})"
 
     def _source(self) -> Generator:
         return self.generator or default_generator()

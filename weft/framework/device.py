@@ -16,6 +16,7 @@ from functools import cache, lru_cache
 from importlib import metadata
 from typing import Any, Protocol, runtime_checkable
 
+from weft.base.plain import array, outline
 from weft.framework import reference
 from weft.framework.errors import DeviceError
 from weft.framework.graph import Graph
@@ -26,12 +27,32 @@ GROUP = "weft.devices"
 """The entry-point group that devices register in."""
 
 
-@dataclass(frozen=True)
+_SHOWN = 2
+"""So many arrays of each kind are in a result's repr."""
+
+
+@dataclass(frozen=True, repr=False)
 class Result:
     """What a run of a graph gives: ``outputs`` by output name, and ``state`` by state name for every update."""
 
     outputs: Mapping[str, Array]
     state: Mapping[str, Array]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data: by name ``dtype``, ``shape`` and ``values``, nested lists in which numbers that JSON has not are
+        the texts "NaN", "Infinity" and "-Infinity"."""
+        return {
+            "outputs": {name: array(value) for name, value in self.outputs.items()},
+            "state": {name: array(value) for name, value in self.state.items()},
+        }
+
+    def __repr__(self) -> str:
+        told = "; ".join(
+            f"{kind}: " + (", ".join(f"{name} {outline(value)}" for name, value in [*held.items()][:_SHOWN]) or "none")
+            + (f" and {len(held) - _SHOWN} more" if len(held) > _SHOWN else "")
+            for kind, held in (("outputs", self.outputs), ("state", self.state))
+        )  # fmt: skip
+        return f"Result({told})"
 
 
 class Executable(Protocol):

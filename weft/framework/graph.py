@@ -66,7 +66,7 @@ class Node:
         return f"{self.dtype}{list(self.shape)}"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Graph:
     """A program of primitives.
 
@@ -176,6 +176,11 @@ class Graph:
         lines += [f"output {name} = %{i}" for name, i in self.outputs]
         lines += [f"update {name} = %{i}" for name, i in self.updates]
         return "\n".join(["graph {", *(f"  {line}" for line in lines), "}"])
+
+    def __repr__(self) -> str:
+        counts = (len(self.nodes), "node"), (len(self.inputs), "input"), (len(self.outputs), "output")
+        told = ", ".join(f"{n:,} {word}{'s' * (n != 1)}" for n, word in (*counts, (len(self.updates), "update")))
+        return f"Graph({told})"
 
     def _repr_html_(self) -> str:
         from weft.framework.display import graph_html

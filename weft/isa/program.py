@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
+import json
 import math
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -80,7 +83,7 @@ class Buffer:
         self.view(dram)[...] = array.reshape(self.rows, self.row_elements)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Program:
     """``instructions`` lie from DRAM byte ``entry`` on and end with ``halt``, padded to whole fetch lines.
 
@@ -116,6 +119,29 @@ class Program:
         h.update(self.code)
         h.update(repr((self.entry, self.buffers, sorted(self.data.items()))).encode())
         return h.hexdigest()[:16]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data: the machine, each instruction as assembly text, the buffers, and of initial data address and
+        size; ``meta`` as it is. The whole program is what ``weft.save_program`` writes."""
+        from weft.isa.disassembler import instruction_text
+
+        return {
+            "machine": self.machine.to_dict(),
+            "digest": self.digest,
+            "entry": self.entry,
+            "instructions": [instruction_text(instruction) for instruction in self.instructions],
+            "buffers": [dataclasses.asdict(buffer) | {"shape": list(buffer.shape)} for buffer in self.buffers],
+            "data": [{"address": address, "bytes": len(content)} for address, content in sorted(self.data.items())],
+            "dram_bytes": self.dram_bytes,
+            "meta": json.loads(json.dumps(dict(self.meta), allow_nan=False)),
+        }
+
+    def __repr__(self) -> str:
+        name = self.meta.get("name")
+        kinds = Counter(buffer.kind for buffer in self.buffers)
+        held = ", ".join(f"{kinds[kind]} {kind}" for kind in BUFFER_KINDS if kinds[kind]) or "none"
+        called = f"{name[:40]!r}, " if isinstance(name, str) else ""
+        return f"Program({called}{len(self.instructions):,} instructions for {self.machine.name}, buffers: {held})"
 
     def buffer(self, name: str) -> Buffer:
         """The buffer called ``name``. Raises ProgramError naming those there are."""

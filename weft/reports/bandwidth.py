@@ -46,6 +46,9 @@ class Bursts:
     begin: Ints
 
 
+BURST_COLUMNS = ("kind", "owner", "address", "beats", "begin")
+
+
 def bursts(program: Program, run: Run) -> Bursts:
     """The bursts of ``run``. Raises ProgramError for a run without times."""
     if run.trace is None or not run.cycles:

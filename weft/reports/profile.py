@@ -13,7 +13,7 @@ from weft.isa.events import EVENTS
 from weft.isa.instructions import UNITS
 from weft.isa.program import Program
 from weft.isa.timing import matmul_occupancy
-from weft.reports.bandwidth import Bursts, bursts
+from weft.reports.bandwidth import BURST_COLUMNS, Bursts, bursts
 from weft.reports.names import shortened
 from weft.sim.operators import read_operators, useful_macs
 from weft.sim.run import Run
@@ -21,6 +21,8 @@ from weft.sim.run import Run
 Ints = npt.NDArray[np.int64]
 RESOURCES = ("matrix", "dram", "vector")
 """What an operator can be bound by."""
+_SHOWN = 10
+"""So many operators are in a profile's repr."""
 
 
 @dataclass(frozen=True)
@@ -58,8 +60,17 @@ class Operator:
         """Cycles that no order of the same instructions can go below."""
         return self.busy[self.bound]
 
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data, as in a report's ``operators`` (reports/schema.py)."""
+        return {
+            "name": self.name, "origin": self.origin, "nodes": list(self.nodes), "macs": self.macs,
+            "instructions": self.instructions, "active": self.active, "utilisation": self.utilisation,
+            "dram_bytes": self.dram_bytes, "intensity": self.intensity, "wasted": self.wasted, "floor": self.floor,
+            "bound": self.bound,
+        }  # fmt: skip
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, repr=False)
 class Profile:
     """``intervals[unit]`` is int64 [n, 4]: start cycle, retire cycle, operator index (-1: none), instruction.
 
@@ -78,6 +89,28 @@ class Profile:
     def busy(self, unit: str) -> int:
         """Cycles in which a unit was busy."""
         return self.events[unit]["busy"]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data: ``intervals`` and ``bursts`` as lists; the rest as a report has it (reports/schema.py)."""
+        return {
+            "machine": self.machine,
+            "cycles": self.cycles,
+            "macs": self.macs,
+            "utilisation": self.utilisation,
+            "events": {unit: dict(causes) for unit, causes in self.events.items()},
+            "operators": [operator.to_dict() for operator in self.operators],
+            "intervals": {unit: rows.tolist() for unit, rows in self.intervals.items()},
+            "bursts": {column: getattr(self.bursts, column).tolist() for column in BURST_COLUMNS},
+        }
+
+    def __repr__(self) -> str:
+        lines = [f"Profile({self.machine}: {self.cycles:,} cycles, {self.utilisation:.1%} useful multiply-accumulates)"]
+        longest = sorted(self.operators, key=lambda operator: -operator.active)
+        for one in longest[:_SHOWN]:
+            lines.append(f"  {one.active:>11,} cycles active, {one.utilisation:>6.1%}  {one.name[:60]}")
+        if len(longest) > _SHOWN:
+            lines.append(f"  and {len(longest) - _SHOWN} operators more")
+        return "\n".join(lines)
 
 
 def covered(starts: Ints, ends: Ints) -> int:

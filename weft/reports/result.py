@@ -164,15 +164,7 @@ def _accelerator(program: Program, run: Run, source: Source | None, tries: int |
         "utilisation": found.utilisation,
         "events": found.events,
         "event_docs": docs,
-        "operators": [
-            {
-                "name": op.name, "origin": op.origin, "nodes": list(op.nodes), "macs": op.macs,
-                "instructions": op.instructions, "active": op.active, "utilisation": op.utilisation,
-                "dram_bytes": op.dram_bytes, "intensity": op.intensity, "wasted": op.wasted, "floor": op.floor,
-                "bound": op.bound,
-            }
-            for op in found.operators
-        ],
+        "operators": [operator.to_dict() for operator in found.operators],
         "intervals": {unit: rows.tolist() for unit, rows in found.intervals.items()},
         "instructions": [instruction_text(instruction) for instruction in program.instructions],
         "memories": occupancy.over_time(occupancy.live(program, run), machine),

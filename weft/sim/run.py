@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from weft.base.plain import memory
+from weft.isa.events import EVENTS
 from weft.isa.program import Program
 
 DEFAULT_MAX_CYCLES = 200_000_000
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Trace:
     """Every executed instruction, in dispatch order; times are cycles, -1 where an engine has none.
 
@@ -26,8 +28,15 @@ class Trace:
     start: npt.NDArray[np.int64]
     retire: npt.NDArray[np.int64]
 
+    def to_dict(self) -> dict[str, list[int]]:
+        """Plain data: a list for each column."""
+        return {column: getattr(self, column).tolist() for column in ("pc", "dispatch", "start", "retire")}
 
-@dataclass(frozen=True)
+    def __repr__(self) -> str:
+        return f"Trace({len(self.pc):,} executed instructions)"
+
+
+@dataclass(frozen=True, repr=False)
 class Run:
     """The outcome of a run that halted.
 
@@ -47,6 +56,28 @@ class Run:
     trace: Trace | None
     wall_seconds: float
     design: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data: ``events`` by unit and cause; of each memory its size, and the SHA-256 of its bytes at halt."""
+        events: dict[str, dict[str, int]] = {}
+        for event in EVENTS:
+            events.setdefault(event.unit, {})[event.cause] = int(self.events[event.index])
+        return {
+            "engine": self.engine,
+            "design": self.design,
+            "cycles": self.cycles,
+            "events": events,
+            "read_beats": self.read_beats,
+            "write_beats": self.write_beats,
+            "memories": {name: memory(getattr(self, name)) for name in ("dram", "scratchpad", "accumulator")},
+            "trace": self.trace.to_dict() if self.trace is not None else None,
+            "wall_seconds": self.wall_seconds,
+        }
+
+    def __repr__(self) -> str:
+        time = f"{self.cycles:,} cycles" if self.cycles else "no time"
+        executed = "no trace" if self.trace is None else f"{len(self.trace.pc):,} executed instructions"
+        return f"Run({self.engine}: {time}, {executed}, {len(self.dram):,} bytes of DRAM)"
 
 
 class Engine(Protocol):
