@@ -38,7 +38,8 @@ def write(folder: Path, machine: Machine, program: Program, simulator: str, forc
         for name in KIT:
             shutil.copyfile(str(resources.files("weft.testbench.kit").joinpath(name)), new / name)
         (new / "weft_core.v").write_text(verilog, encoding="utf-8")
-        (new / "core.json").write_text(json.dumps(_core(machine, simulator), indent=2) + "\n", encoding="utf-8")
+        core = json.dumps(_core(machine, simulator), indent=2, allow_nan=False)
+        (new / "core.json").write_text(core + "\n", encoding="utf-8")
         write_program(program, new)
         save(program, new / "program.weft")
 

@@ -29,7 +29,7 @@ def write(program: weft.Program, folder: Path) -> None:
         "cycles": run.cycles,
         "buffers": [{"name": b.name, "address": b.address, "bytes": b.bytes} for b in program.buffers],
     }
-    (folder / "program.json").write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+    (folder / "program.json").write_text(json.dumps(facts, indent=2, allow_nan=False) + "\n", encoding="utf-8")
     before.tofile(folder / "before.bin")
     run.dram.tofile(folder / "after.bin")
 
