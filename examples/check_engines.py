@@ -24,7 +24,7 @@ halt
 """
 
 
-def main():
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--engines", default="fast,interp", help="the first is compared with each of the others")
     parser.add_argument("--rows", type=int, default=8)
@@ -41,6 +41,7 @@ def main():
     engines = [weft.get_engine(name) for name in options.engines.split(",")]
     run = engines[0].run(program, image)
     print(f"{'instruction':12} {'dispatch':>8} {'start':>6} {'retire':>6}")
+    assert run.trace is not None  # only run(program, trace=False) leaves it out
     for pc, *cycles in zip(run.trace.pc, run.trace.dispatch, run.trace.start, run.trace.retire, strict=True):
         print(f"{program.instructions[pc].name:12} {cycles[0]:8} {cycles[1]:6} {cycles[2]:6}")
 

@@ -9,7 +9,7 @@ import argparse
 import weft
 from weft import functional, nn, optim
 
-CHANGES = {
+CHANGES: dict[str, dict[str, float]] = {
     "as it is": {},
     "half the latency": {"dram.latency": 0.5},
     "half the bus": {"bus.bytes": 0.5},
@@ -19,7 +19,7 @@ CHANGES = {
 """What is changed, and each key's factor."""
 
 
-def main():
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--device", default="accel", choices=["accel", "cpu", "numpy"])
     parser.add_argument("--machine", default="edu", help="a preset or a TOML file")
@@ -30,7 +30,7 @@ def main():
     optimizer = optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
 
     @weft.jit
-    def step(images, labels):
+    def step(images: weft.Tensor, labels: weft.Tensor) -> weft.Tensor:
         optimizer.zero_grad()
         loss = functional.cross_entropy(model(images), labels)
         loss.backward()

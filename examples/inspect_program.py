@@ -10,7 +10,7 @@ import weft
 from weft import functional, nn, optim
 
 
-def main():
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--device", default="accel", choices=["accel", "cpu", "numpy"])
     parser.add_argument("--machine", default="edu", help="a preset or a TOML file")
@@ -22,7 +22,7 @@ def main():
     optimizer = optim.SGD(model.parameters(), lr=0.1)
 
     @weft.jit
-    def step(images, labels):
+    def step(images: weft.Tensor, labels: weft.Tensor) -> weft.Tensor:
         optimizer.zero_grad()
         loss = functional.cross_entropy(model(images), labels)
         loss.backward()
@@ -46,7 +46,7 @@ def main():
     print(f"\n{'unit':10} {'busy':>6}   largest stall")
     for unit, causes in profile.events.items():
         stalls = {cause: n for cause, n in causes.items() if cause not in ("busy", "idle", "drain")}
-        worst = max(stalls, key=stalls.get)
+        worst = max(stalls, key=lambda cause: stalls[cause])
         print(f"{unit:10} {causes['busy'] / profile.cycles:6.1%}   {worst}: {stalls[worst]:,} cycles")
 
 

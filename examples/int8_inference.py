@@ -9,14 +9,14 @@ import weft
 from weft import nn, optim
 
 
-def trained(split, epochs, seed):
+def trained(split: weft.Split, epochs: int, seed: int) -> nn.Sequential:
     """A classifier of digits, trained on the CPU."""
     model = nn.Sequential(nn.Linear(64, 128), nn.ReLU(), nn.Linear(128, 10)).to("cpu")
     optimizer = optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
     criterion = nn.CrossEntropyLoss()
 
     @weft.jit
-    def step(images, labels):
+    def step(images: weft.Tensor, labels: weft.Tensor) -> weft.Tensor:
         optimizer.zero_grad()
         loss = criterion(model(images), labels)
         loss.backward()
@@ -30,7 +30,7 @@ def trained(split, epochs, seed):
     return model
 
 
-def main():
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--device", default="accel", choices=["accel", "cpu"])
     parser.add_argument("--method", default="minmax", choices=["minmax", "percentile"])

@@ -11,7 +11,7 @@ import argparse
 import weft
 
 
-def main():
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--device", default="accel", choices=["accel", "cpu", "numpy"])
     parser.add_argument("--epochs", type=int, default=60)
@@ -26,7 +26,7 @@ def main():
     rate, strength = 1.0, 0.0005
 
     @weft.jit  # take this line away, and the same loop runs operation by operation
-    def step(x, y):
+    def step(x: weft.Tensor, y: weft.Tensor) -> weft.Tensor:
         z = x @ w + b
         # log(1 + exp(z)) - y·z is the loss above; taking out the larger part keeps exp from overflowing
         log_loss = weft.relu(z) + (1 + (-z.abs()).exp()).log() - y * z
@@ -34,8 +34,9 @@ def main():
         w.grad = b.grad = None
         loss.backward()
         with weft.no_grad():
-            w.assign(w - rate * w.grad)
-            b.assign(b - rate * b.grad)
+            for parameter in (w, b):
+                if parameter.grad is not None:
+                    parameter.assign(parameter - rate * parameter.grad)
         return loss
 
     for epoch in range(options.epochs):

@@ -11,16 +11,16 @@ from weft import nn, optim
 
 
 class Classifier(nn.Module):
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
         self.hidden = nn.Linear(64, 128)
         self.output = nn.Linear(128, 10)
 
-    def forward(self, x):
+    def forward(self, x: weft.Tensor) -> weft.Tensor:
         return self.output(weft.relu(self.hidden(x)))
 
 
-def main():
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--device", default="accel", choices=["accel", "cpu", "numpy"])
     parser.add_argument("--epochs", type=int, default=10)
@@ -37,7 +37,7 @@ def main():
     optimizer = optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
 
     @weft.jit  # forward, backward and update become one program
-    def step(images, labels):
+    def step(images: weft.Tensor, labels: weft.Tensor) -> weft.Tensor:
         optimizer.zero_grad()
         loss = criterion(model(images), labels)
         loss.backward()

@@ -15,12 +15,12 @@ from weft import nn, optim
 class Curve(nn.Module):
     """y = f(x), learned from points."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
         self.hidden = nn.Linear(1, 32)
         self.output = nn.Linear(32, 1)
 
-    def forward(self, x):
+    def forward(self, x: weft.Tensor) -> weft.Tensor:
         return self.output(weft.sigmoid(self.hidden(x)))
 
 
@@ -30,7 +30,7 @@ optimizer = optim.SGD(model.parameters(), lr=0.2, momentum=0.9)
 
 
 @weft.jit
-def step(x, y):
+def step(x: weft.Tensor, y: weft.Tensor) -> weft.Tensor:
     optimizer.zero_grad()
     loss = weft.functional.mse_loss(model(x), y)
     loss.backward()
@@ -43,7 +43,7 @@ y = x * x
 example_inputs = (x, y)  # what weft report, verify and compile call the step with
 
 
-def main():
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--device", default="cpu", choices=["accel", "cpu", "numpy"])
     parser.add_argument("--steps", type=int, default=200)

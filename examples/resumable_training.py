@@ -12,7 +12,7 @@ import weft
 from weft import nn, optim
 
 
-def main():
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--device", default="accel", choices=["accel", "cpu", "numpy"])
     parser.add_argument("--epochs", type=int, default=10)
@@ -27,10 +27,11 @@ def main():
     loader = weft.DataLoader(dataset, batch_size=64, shuffle=True, seed=1)
     model = nn.Sequential(nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, 10)).to(weft.device(options.device))
     optimizer = optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+    parts: dict[str, nn.Module | optim.Optimizer | weft.DataLoader]
     parts = {"model": model, "optimizer": optimizer, "loader": loader}
-    losses = []
+    losses: list[float] = []
 
-    def save():
+    def save() -> None:
         state = {f"{part}.{name}": value for part, has in parts.items() for name, value in has.state_dict().items()}
         state |= {"noise": noise.get_state(), "losses": np.array(losses, np.float32)}
         weft.save(options.checkpoint, state)  # replaces the file whole: killed here, the last one is left
@@ -45,7 +46,7 @@ def main():
         print(f"going on after step {len(losses)}")
 
     @weft.jit
-    def step(images, labels):
+    def step(images: weft.Tensor, labels: weft.Tensor) -> weft.Tensor:
         optimizer.zero_grad()
         loss = nn.CrossEntropyLoss()(model(images), labels)
         loss.backward()

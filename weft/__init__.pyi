@@ -2,7 +2,7 @@
 
 from weft.base.errors import WeftError
 from weft.compiler.errors import CompileError
-from weft.datasets import digits
+from weft.datasets import Split, digits
 from weft.framework import checkpoint, data, functional, nn, optim, random
 from weft.framework.autodiff import gradients, with_gradients
 from weft.framework.builder import GraphBuilder, prune, rewrite
@@ -61,21 +61,24 @@ from weft.isa.machine import Machine
 from weft.isa.machine import load as load_machine
 from weft.isa.program import Program
 from weft.isa.validator import validate as validate_program
-from weft.reporting import report
+from weft.reporting import Report, report
+from weft.reports.profile import Profile
 from weft.sim.engines import get_engine
-from weft.sim.verify import verify
+from weft.sim.run import Engine, Run
+from weft.sim.verify import Comparison, verify
 
 __all__ = [
-    "CalibrationError", "CheckpointError", "CompileError", "DType", "DTypeError", "DataLoader", "Device",
-    "DeviceError", "Executable", "FrameworkError", "Generator", "GradientError", "Graph", "GraphBuilder", "GraphError",
-    "JitFunction", "Machine", "Node", "Program", "Result", "RetraceWarning", "ShapeError", "Tensor", "TensorDataset",
-    "TraceError", "WeftError", "arange", "assemble", "bfloat16", "bool_", "check_program", "checkpoint", "compile",
-    "data", "default_device", "device", "digits", "disassemble", "evaluate", "float32", "full", "functional",
-    "get_device", "get_engine", "gradients", "int8", "int32", "int64", "jit", "known_devices", "load", "load_machine",
-    "load_program", "manual_seed", "maximum", "minimum", "nn", "no_grad", "ones", "ones_like", "optim", "profile",
-    "prune", "quantise", "rand", "randn", "random", "reference_node", "relu", "report", "rewrite", "save",
-    "save_program", "set_default_device", "show", "sigmoid", "softmax", "tensor", "trace", "use_device",
-    "validate_program", "verify", "where", "with_gradients", "zeros", "zeros_like",
+    "CalibrationError", "CheckpointError", "Comparison", "CompileError", "DType", "DTypeError", "DataLoader", "Device",
+    "DeviceError", "Engine", "Executable", "FrameworkError", "Generator", "GradientError", "Graph", "GraphBuilder",
+    "GraphError", "JitFunction", "Machine", "Node", "Profile", "Program", "Report", "Result", "RetraceWarning", "Run",
+    "ShapeError", "Split", "Tensor", "TensorDataset", "TraceError", "WeftError", "arange", "assemble", "bfloat16",
+    "bool_", "check_program", "checkpoint", "compile", "data", "default_device", "device", "digits", "disassemble",
+    "evaluate", "float32", "full", "functional", "get_device", "get_engine", "gradients", "int8", "int32", "int64",
+    "jit", "known_devices", "load", "load_machine", "load_program", "manual_seed", "maximum", "minimum", "nn",
+    "no_grad", "ones", "ones_like", "optim", "profile", "prune", "quantise", "rand", "randn", "random",
+    "reference_node", "relu", "report", "rewrite", "save", "save_program", "set_default_device", "show", "sigmoid",
+    "softmax", "tensor", "trace", "use_device", "validate_program", "verify", "where", "with_gradients", "zeros",
+    "zeros_like",
 ]
 
 __version__: str

@@ -17,6 +17,7 @@ from weft.framework.operators import cast, elementwise, expand
 from weft.framework.origin import part_of, user_line
 from weft.framework.refusals import unknown_name
 from weft.framework.tensor import Number, Tensor, tensor
+from weft.framework.writing import Operand
 
 
 def full(
@@ -38,13 +39,13 @@ def ones(*shape: Extent, dtype: DType | str = float32, device: str | Device | No
     return full(sizes(shape), 1, dtype, device)
 
 
-def zeros_like(like: Tensor) -> Tensor:
+def zeros_like(like: Operand) -> Tensor:
     """Zeros with the shape, dtype and device of ``like``."""
     like = operand("zeros_like", like)
     return full(like.shape, 0, like.dtype, like._expr.device)
 
 
-def ones_like(like: Tensor) -> Tensor:
+def ones_like(like: Operand) -> Tensor:
     """Ones with the shape, dtype and device of ``like``."""
     like = operand("ones_like", like)
     return full(like.shape, 1, like.dtype, like._expr.device)
@@ -55,7 +56,7 @@ def arange(stop: SupportsIndex) -> Tensor:
     return Tensor._of(apply("iota", shape=sizes((stop,), "range"), axis=0))
 
 
-def operand(function: str, value: Any) -> Tensor:
+def operand(function: str, value: Operand) -> Tensor:
     """``value`` as the tensor that ``function`` takes; arrays become one. Raises DTypeError naming the function."""
     if isinstance(value, Tensor):
         return value
@@ -65,7 +66,7 @@ def operand(function: str, value: Any) -> Tensor:
     return Tensor(value)
 
 
-def where(condition: Tensor, a: Tensor | Number, b: Tensor | Number) -> Tensor:
+def where(condition: Operand, a: Operand, b: Operand) -> Tensor:
     """a where the bool ``condition`` holds, else b; all three broadcast."""
     condition = operand("where", condition)
     if condition.dtype != bool_:
@@ -73,12 +74,12 @@ def where(condition: Tensor, a: Tensor | Number, b: Tensor | Number) -> Tensor:
     return elementwise("select", condition, a, b, leading=(condition,))
 
 
-def maximum(a: Tensor | Number, b: Tensor | Number) -> Tensor:
+def maximum(a: Operand, b: Operand) -> Tensor:
     """The larger of each pair; at a tie the gradient goes to b."""
     return elementwise("maximum", _tensor_of("maximum", a, b), a, b)
 
 
-def minimum(a: Tensor | Number, b: Tensor | Number) -> Tensor:
+def minimum(a: Operand, b: Operand) -> Tensor:
     """The smaller of each pair; at a tie the gradient goes to b."""
     return elementwise("minimum", _tensor_of("minimum", a, b), a, b)
 
@@ -89,27 +90,27 @@ def _tensor_of(function: str, *operands: Any) -> Tensor:
     return operand(function, operands[0]) if found is None else found
 
 
-def relu(x: Tensor) -> Tensor:
+def relu(x: Operand) -> Tensor:
     """max(x, 0), with derivative 0 at 0."""
     return operand("relu", x).relu()
 
 
-def sigmoid(x: Tensor) -> Tensor:
+def sigmoid(x: Operand) -> Tensor:
     """1 / (1 + exp(-x))."""
     return operand("sigmoid", x).sigmoid()
 
 
-def tanh(x: Tensor) -> Tensor:
+def tanh(x: Operand) -> Tensor:
     """Hyperbolic tangent."""
     return operand("tanh", x).tanh()
 
 
-def softplus(x: Tensor) -> Tensor:
+def softplus(x: Operand) -> Tensor:
     """log(1 + exp(x))."""
     return operand("softplus", x).softplus()
 
 
-def logsigmoid(x: Tensor) -> Tensor:
+def logsigmoid(x: Operand) -> Tensor:
     """log σ(x), as -softplus(-x)."""
     return -(-operand("logsigmoid", x)).softplus()
 
@@ -126,7 +127,7 @@ def _rounded_once(compute: Callable[..., Tensor]) -> Callable[..., Tensor]:
     return computed
 
 
-def log_softmax(x: Tensor, dim: int = -1) -> Tensor:
+def log_softmax(x: Operand, dim: int = -1) -> Tensor:
     """x - log Σ exp(x) along ``dim``, shifted by the largest element so that nothing overflows."""
     return _rounded_once(_log_softmax)(operand("log_softmax", x), dim=dim)
 
@@ -141,7 +142,7 @@ def _log_softmax(x: Tensor, dim: int) -> Tensor:
     return shifted - shifted.exp().sum(dim, keepdim=True).log()
 
 
-def softmax(x: Tensor, dim: int = -1) -> Tensor:
+def softmax(x: Operand, dim: int = -1) -> Tensor:
     """exp(x) / Σ exp(x) along ``dim``."""
     return _rounded_once(_softmax)(operand("softmax", x), dim=dim)
 
@@ -166,7 +167,7 @@ def is_class(labels: Tensor, classes: int) -> Tensor:
     return Tensor._of(apply("eq", index, wanted))
 
 
-def one_hot(labels: Tensor, classes: int) -> Tensor:
+def one_hot(labels: Operand, classes: int) -> Tensor:
     """int32 [..., classes]: 1 at the label of each row, else 0."""
     return is_class(operand("one_hot", labels), count(classes, "the number of classes")).to(int32)
 
@@ -181,7 +182,7 @@ def _reduced(losses: Tensor, reduction: str, sign: int = 1) -> Tensor:
     return total if scale == 1 else -total if scale == -1 else total * scale
 
 
-def cross_entropy(logits: Tensor, labels: Any, reduction: str = "mean") -> Tensor:
+def cross_entropy(logits: Operand, labels: Operand, reduction: str = "mean") -> Tensor:
     """Negative log-probability of the labels under softmax(logits).
 
     logits: float [rows, classes]; labels: integer [rows], a tensor or array, 0 ≤ label < classes. Raises ShapeError or
@@ -204,7 +205,7 @@ def _label_losses(logits: Tensor, wanted: Tensor, reduction: str) -> Tensor:
     return _reduced(chosen, reduction, sign=-1)
 
 
-def binary_cross_entropy_with_logits(logits: Tensor, targets: Tensor, reduction: str = "mean") -> Tensor:
+def binary_cross_entropy_with_logits(logits: Operand, targets: Operand, reduction: str = "mean") -> Tensor:
     """-y log σ(x) - (1-y) log(1 - σ(x)), both float, of one shape: y softplus(-x) + (1-y) softplus(x), in which neither
     value nor gradient cancels."""
     logits, targets = _alike("binary_cross_entropy_with_logits", logits, targets)
@@ -217,7 +218,7 @@ def _logit_losses(logits: Tensor, targets: Tensor, reduction: str) -> Tensor:
     return _reduced(losses, reduction)
 
 
-def mse_loss(x: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
+def mse_loss(x: Operand, target: Operand, reduction: str = "mean") -> Tensor:
     """Squared difference; both of one shape."""
     x, target = _alike("mse_loss", x, target)
     with part_of("", "squared-error loss"):

@@ -18,6 +18,7 @@ from weft.framework.origin import user_line
 from weft.framework.random import Generator, default_generator
 from weft.framework.refusals import unknown_name
 from weft.framework.tensor import Tensor
+from weft.framework.writing import Operand
 
 __all__ = [
     "BCEWithLogitsLoss", "CrossEntropyLoss", "Flatten", "Linear", "MSELoss", "Module", "ModuleList", "Parameter",
@@ -166,7 +167,7 @@ class ModuleList(_Places):
 class CrossEntropyLoss(Module):
     """``functional.cross_entropy`` as a module."""
 
-    def forward(self, logits: Tensor, labels: Any) -> Tensor:
+    def forward(self, logits: Tensor, labels: Operand) -> Tensor:
         """Mean over the rows."""
         return functional.cross_entropy(logits, labels)
 
@@ -174,7 +175,7 @@ class CrossEntropyLoss(Module):
 class BCEWithLogitsLoss(Module):
     """``functional.binary_cross_entropy_with_logits`` as a module."""
 
-    def forward(self, logits: Tensor, targets: Tensor) -> Tensor:
+    def forward(self, logits: Tensor, targets: Operand) -> Tensor:
         """Mean over the elements."""
         return functional.binary_cross_entropy_with_logits(logits, targets)
 
@@ -182,7 +183,7 @@ class BCEWithLogitsLoss(Module):
 class MSELoss(Module):
     """``functional.mse_loss`` as a module."""
 
-    def forward(self, x: Tensor, target: Tensor) -> Tensor:
+    def forward(self, x: Tensor, target: Operand) -> Tensor:
         """Mean over the elements."""
         return functional.mse_loss(x, target)
 

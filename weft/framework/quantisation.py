@@ -11,7 +11,7 @@ import functools
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from numbers import Real
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -26,6 +26,7 @@ from weft.framework.quantised import MOST_FEATURES, QuantisedLinear, out_of_rang
 from weft.framework.random import Generator
 from weft.framework.tensor import Tensor, stored
 
+M = TypeVar("M", bound=Module)
 _BATCH = 256
 
 
@@ -84,8 +85,10 @@ class _Watched(Module):
         return result
 
 
-def quantise(model: Module, data: Any, method: str = "minmax", percentile: float = 99.9) -> Module:
+def quantise(model: M, data: Any, method: str = "minmax", percentile: float = 99.9) -> M:
     """A copy of ``model`` whose Linear layers compute with int8 values, on the model's device, for inference.
+
+    To a type checker it is of the model's class, which holds for all but a Linear by itself: a QuantisedLinear.
 
     data: typical inputs: an array or tensor [samples, ...], or batches of them such as a ``DataLoader`` gives (of a
         tuple, the first field is taken). They run through the float model on the default device.
@@ -102,7 +105,8 @@ def quantise(model: Module, data: Any, method: str = "minmax", percentile: float
     where = user_line()
     if not isinstance(method, str) or method not in METHODS:
         raise CalibrationError(f"{where}: unknown calibration method {method!r}; there are: {', '.join(METHODS)}")
-    if isinstance(percentile, bool) or not isinstance(percentile, Real) or not 0 < float(percentile) <= 100:
+    given: Any = percentile  # a type checker holds that no float is a Real
+    if isinstance(given, bool) or not isinstance(given, Real) or not 0 < float(given) <= 100:
         raise CalibrationError(f"{where}: percentile is above 0 and at most 100, not {percentile!r}")
     layers = _layers(model, where)
     watched = {id(layer): _Watched(layer, _shown(name, layer), METHODS[method]) for name, layer in layers.items()}
@@ -119,7 +123,9 @@ def quantise(model: Module, data: Any, method: str = "minmax", percentile: float
         if problem is not None:
             raise CalibrationError(f"{where}: {_shown(name, layer)} cannot be quantised: {problem}")
         made[id(layer)] = QuantisedLinear(weight, bias, largest).to(layer.weight.device)
-    return _rebuilt(model, made).eval()
+    rebuilt: Any = _rebuilt(model, made).eval()
+    quantised: M = rebuilt
+    return quantised
 
 
 def _float32(values: Tensor) -> Array:

@@ -6,11 +6,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from weft.framework.errors import GraphError, ShapeError
 from weft.framework.graph import Graph, Node
 from weft.framework.primitives import PRIMITIVES
 from weft.framework.primitives.base import Array
+
+Values = Mapping[str, npt.ArrayLike]
+"""What inputs and states are, by name."""
 
 
 def reference_node(graph: Graph, index: int, inputs: Sequence[Array], float64: bool = True) -> Array:
@@ -27,7 +31,7 @@ def reference_node(graph: Graph, index: int, inputs: Sequence[Array], float64: b
     return _evaluate(node, inputs, float64)
 
 
-def evaluate(graph: Graph, values: Mapping[str, Array], float64: bool = False) -> list[Array]:
+def evaluate(graph: Graph, values: Values, float64: bool = False) -> list[Array]:
     """The value of every node, in the nodes' order.
 
     values: one array per input and state, by name; more are ignored. They are rounded to the declared dtype first,
@@ -41,7 +45,7 @@ def evaluate(graph: Graph, values: Mapping[str, Array], float64: bool = False) -
     return results
 
 
-def run(graph: Graph, values: Mapping[str, Array]) -> tuple[dict[str, Array], dict[str, Array]]:
+def run(graph: Graph, values: Values) -> tuple[dict[str, Array], dict[str, Array]]:
     """Outputs and new states by name, each node at its dtype; a value is forgotten after its last use."""
     last = {source: i for i, node in enumerate(graph.nodes) for source in node.inputs}
     kept, live = set(graph.results), graph.live
@@ -55,7 +59,7 @@ def run(graph: Graph, values: Mapping[str, Array]) -> tuple[dict[str, Array], di
     return outputs, {name: results[i].copy() for name, i in graph.updates}
 
 
-def checked_value(node: Node, values: Mapping[str, Array]) -> Array:
+def checked_value(node: Node, values: Values) -> Array:
     """The value given for an input node, at the node's dtype. Raises GraphError or ShapeError."""
     name = node.attr("name")
     if name not in values:
@@ -67,7 +71,7 @@ def checked_value(node: Node, values: Mapping[str, Array]) -> Array:
 
 
 def _walk(
-    graph: Graph, values: Mapping[str, Array], float64: bool, results: Any, only: frozenset[int] | None = None
+    graph: Graph, values: Values, float64: bool, results: Any, only: frozenset[int] | None = None
 ) -> Iterator[tuple[int, Array]]:
     """Yield (index, value); the caller stores the value in ``results`` before asking for the next."""
     for i, node in enumerate(graph.nodes):
