@@ -227,3 +227,54 @@ def test_a_step_that_raises_leaves_no_layer_behind() -> None:
     made = (Tensor(X) + 2)._expr.origin
     assert made is not None
     assert made[1:] == ("", "", "")
+
+
+class Trainer:
+    """Holds what a step needs, as scripts often do."""
+
+    def __init__(self) -> None:
+        self.net, self.optimizer = make()
+
+    def steps(self) -> list[Any]:
+        def nested(x: Tensor, y: Tensor) -> Tensor:
+            return train_step(self.net, self.optimizer, x, y)
+
+        return [nested, self.step]
+
+    def step(self, x: Tensor, y: Tensor) -> Tensor:
+        return train_step(self.net, self.optimizer, x, y)
+
+
+trainer = Trainer()
+
+
+def helper(x: Tensor, y: Tensor) -> Tensor:
+    return train_step(trainer.net, trainer.optimizer, x, y)
+
+
+def through_a_helper(x: Tensor, y: Tensor) -> Tensor:
+    return helper(x, y)
+
+
+part = jit(helper)
+
+
+def through_a_jitted_one(x: Tensor, y: Tensor) -> Tensor:
+    return part(x, y)
+
+
+@pytest.mark.parametrize(
+    ("step", "state"),
+    [
+        (trainer.step, "net.0.weight"),
+        (trainer.steps()[0], "net.0.weight"),
+        (helper, "trainer.net.0.weight"),
+        (through_a_helper, "trainer.net.0.weight"),
+        (through_a_jitted_one, "trainer.net.0.weight"),
+    ],
+)
+def test_models_are_found_in_objects_and_through_functions(step: Callable[..., Any], state: str) -> None:
+    graph = jit(step).lower(Tensor(X), Tensor(Y))
+    assert state in graph.input_names
+    assert set(names(graph, "matmul")) == PRODUCTS
+    assert "layer 2, weight update, sub [2×4]" in names(graph, "sub")

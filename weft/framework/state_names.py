@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from types import FunctionType, MethodType
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+from weft.framework.refusals import FrameworkObject
+from weft.framework.usercode import is_library, is_own
 
 if TYPE_CHECKING:
     from weft.framework.module import Module
@@ -52,9 +57,35 @@ NAMELESS = Names({})
 
 
 def reachable(function: Callable[..., Any]) -> dict[str, Any]:
-    """What the function can name besides its arguments: closure, globals it uses, the instance of a method, itself."""
+    """What the function can name besides its arguments: closure, globals it uses, the instance of a method, itself;
+    then what the user's objects among these hold, and what the user's functions among these can name."""
+    found: dict[str, Any] = {}
+    seen: set[int] = set()
+    waiting = [function]
+    while waiting:
+        named = _named_by(waiting.pop(0))
+        for name, value in named.items():
+            found.setdefault(name, value)
+            if id(value) in seen:
+                continue
+            seen.add(id(value))
+            ours = callable(value) and isinstance(value, FunctionType | FrameworkObject)
+            called = inspect.unwrap(value) if ours else None
+            if isinstance(called, FunctionType) and not is_library(called.__code__.co_filename):
+                waiting.append(called)
+            elif is_own(type(value)) and not hasattr(type(value), "named_state"):
+                prefix = "" if name == "self" else f"{name}."
+                for key, held in getattr(value, "__dict__", {}).items():
+                    found.setdefault(f"{prefix}{key}", held)
+    return found
+
+
+def _named_by(function: Callable[..., Any]) -> dict[str, Any]:
+    """What the function itself can name."""
     if isinstance(function, functools.partial):
-        return {**(_inside(function.args[0]) if function.args else {}), **reachable(function.func)}
+        return {**(_inside(function.args[0]) if function.args else {}), **_named_by(function.func)}
+    if isinstance(function, MethodType):
+        return {**_inside(function.__self__), **_named_by(function.__func__)}
     if not hasattr(function, "__code__"):
         return _inside(function)
     code, closure = function.__code__, getattr(function, "__closure__", None) or ()
