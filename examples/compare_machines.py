@@ -1,4 +1,4 @@
-"""An architect's question: what buys more for one training step, a nearer memory, a wider bus or a larger array?
+"""An architect's question: what buys more for one training step, a nearer memory, a faster one or a larger array?
 
 python examples/compare_machines.py --machine edu
 python examples/compare_machines.py --device cpu --batch 128      (the step lives on the CPU, the cycles are exact)
@@ -12,9 +12,11 @@ from weft import functional, nn, optim
 CHANGES: dict[str, dict[str, float]] = {
     "as it is": {},
     "half the latency": {"dram.latency": 0.5},
-    "half the bus": {"bus.bytes": 0.5},
+    "a quarter bandwidth": {"dram.beat_cycles": 4},
+    "half the bandwidth": {"dram.beat_cycles": 2},
+    "twice the bandwidth": {"bus.bytes": 2},
     "twice the array": {"dim": 2},
-    "twice array and bus": {"dim": 2, "bus.bytes": 2},
+    "twice both": {"dim": 2, "bus.bytes": 2},
 }
 """What is changed, and each key's factor."""
 
@@ -41,16 +43,20 @@ def main() -> None:
     batch = weft.tensor(split.train_images[: options.batch]), weft.tensor(split.train_labels[: options.batch])
 
     base = weft.load_machine(options.machine)
-    known = {"dim": base.dim, "bus.bytes": base.bus.bytes, "dram.latency": base.dram.latency}
+    known = {
+        "dim": base.dim, "bus.bytes": base.bus.bytes, "dram.latency": base.dram.latency,
+        "dram.beat_cycles": base.dram.beat_cycles,
+    }  # fmt: skip
     first = None
-    print(f"{'machine ' + base.name:20} {'DIM':>4} {'bus':>4} {'latency':>7} {'cycles':>9} {'speed-up':>8} {'used':>6}")
+    head = f"{'machine ' + base.name:20} {'DIM':>4} {'B/cycle':>7} {'latency':>7}"
+    print(f"{head} {'cycles':>9} {'speed-up':>8} {'used':>6}")
     for name, factors in CHANGES.items():
         keys = {key: int(known[key] * factor) for key, factor in factors.items()}
         machine = weft.load_machine(options.machine, keys)
         profile = weft.profile(step, *batch, machine=machine)
         first = first or profile.cycles
         print(
-            f"{name:20} {machine.dim:4} {machine.bus.bytes:4} {machine.dram.latency:7} {profile.cycles:9,} "
+            f"{name:20} {machine.dim:4} {machine.bandwidth:7g} {machine.dram.latency:7} {profile.cycles:9,} "
             f"{first / profile.cycles:7.2f}× {profile.utilisation:6.1%}"
         )
 

@@ -19,7 +19,7 @@ from emitter import round_up
 class Tiling:
     """The largest pieces: a block of C is at most ``rows`` × ``columns``, a panel at most ``depth`` along K.
 
-    ``columns`` and ``depth`` are multiples of DIM, so that every piece begins on a beat of the bus.
+    ``columns`` and ``depth`` are multiples of DIM, so that every piece begins on a beat of a bus of up to DIM bytes.
     """
 
     rows: int

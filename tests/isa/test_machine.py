@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.bandwidths import FACTORS, at_bandwidth
 from weft.isa.errors import MachineError
 from weft.isa.machine import PRESETS, from_dict, load, presets
 
@@ -45,7 +46,14 @@ def test_presets_are_those_of_the_documentation() -> None:
         ("types", [], 'one or both of "bf16", "int8"'),
         ("scratchpad.bytes", 60000, "t.toml: scratchpad.bytes = 60000: must be a power of two"),
         ("accumulator.bytes", 256, "t.toml: accumulator.bytes = 256: at least 512 for dim = 8 and 4 banks"),
-        ("bus.bytes", 16, "t.toml: bus.bytes = 16: at most dim × smallest element = 8 for dim = 8"),
+        (
+            "bus.bytes",
+            64,
+            "t.toml: bus.bytes = 64: at most 32 for dim = 8 and types = ['bf16', 'int8']: a bank takes no more than a "
+            "pair of 16-byte words in a cycle",
+        ),
+        ("bus.bytes", 2, "t.toml: bus.bytes = 2: must be from 4 to 128"),
+        ("bus.bytes", 256, "t.toml: bus.bytes = 256: must be from 4 to 128; AXI4 has no wider data bus"),
         ("dram.latency", 0, "t.toml: dram.latency = 0: must be from 1 to 10000"),
         ("queues.load", 0, "t.toml: queues.load = 0: must be from 1 to 64"),
         ("queues", 3, "t.toml: queues = 3: must be a table of keys"),
@@ -70,6 +78,25 @@ def test_missing_key_says_what_it_is_for() -> None:
     data["dram"] = {}
     with pytest.raises(MachineError, match=r"missing key 'dram.latency' \(cycles from accepting an address"):
         from_dict(data)
+
+
+@pytest.mark.parametrize("factor", FACTORS)
+@pytest.mark.parametrize("name", presets())
+def test_every_preset_takes_a_quarter_to_twice_its_bandwidth(name: str, factor: float) -> None:
+    wanted = load(name).bandwidth * factor
+    if name == "cloud" and factor > 1:
+        with pytest.raises(MachineError, match=r"^cloud: bus\.bytes = 256: .* 128; AXI4 has no wider data bus$"):
+            at_bandwidth(name, factor)
+    else:
+        assert at_bandwidth(name, factor).bandwidth == wanted
+
+
+@pytest.mark.parametrize("name", presets())
+def test_the_widest_bus_is_built_and_no_wider_one(name: str) -> None:
+    machine = load(name)
+    assert load(name, {"bus.bytes": machine.widest_bus}).bus.bytes == machine.widest_bus
+    with pytest.raises(MachineError, match=rf"^{name}: bus\.bytes = {2 * machine.widest_bus}: "):
+        load(name, {"bus.bytes": 2 * machine.widest_bus})
 
 
 def test_unknown_machine_lists_the_presets() -> None:

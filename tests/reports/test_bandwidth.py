@@ -65,8 +65,11 @@ def test_digits(digits: tuple[Program, Run]) -> None:
 
 @pytest.mark.parametrize(
     ("preset", "changes", "count"),
-    [("nano", {}, 12), ("edu", {}, 8), ("nano", SLOW, 8), ("edu", TIGHT, 8), ("edge-int8", {}, 4)],
-)
+    [
+        ("nano", {}, 12), ("edu", {}, 8), ("nano", SLOW, 8), ("edu", TIGHT, 8), ("edge-int8", {}, 4),
+        ("nano", {"bus.bytes": 16}, 8), ("edge-int8", {"bus.bytes": 32}, 4),
+    ],
+)  # fmt: skip
 def test_random_programs(preset: str, changes: dict[str, int], count: int) -> None:
     machine = load(preset, changes)
     for seed in range(count):

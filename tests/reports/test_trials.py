@@ -243,10 +243,25 @@ def test_advice_is_what_saves_enough_the_largest_saving_first() -> None:
     assert len(set(titles)) == len(titles)
 
 
+def test_twice_the_bandwidth_is_tried_and_saves_what_the_changed_machine_takes_less() -> None:
+    now, then = (
+        model_result("digits-logistic", ["accel"], "edu", settings, epochs=1, tries=ALL if not settings else 0)
+        for settings in ((), (("bus.bytes", 16),))
+    )
+    tried = next(one for one in told(now["accelerator"]) if one["title"] == "bus.bytes = 16 (now 8)")
+    assert tried["cycles"] == then["accelerator"]["cycles"]
+    assert tried["saving"] == now["accelerator"]["cycles"] - then["accelerator"]["cycles"] > 0
+    assert [one["accelerator"]["roofline"]["bandwidth"] for one in (now, then)] == [8, 16]
+
+
 def test_what_cannot_be_says_why() -> None:
-    accelerator = model_result("digits-logistic", ["accel"], "edu", inference=True, tries=ALL)["accelerator"]
+    widest = (("bus.bytes", 32),)
+    accelerator = model_result("digits-logistic", ["accel"], "edu", widest, inference=True, tries=ALL)["accelerator"]
     why = {one["title"].partition(" = ")[0]: one["why"] for one in accelerator["trials"]["impossible"]}
-    assert why["bus.bytes"] == "edu: bus.bytes = 16: at most dim × smallest element = 8 for dim = 8"
+    assert why["bus.bytes"] == (
+        "edu: bus.bytes = 64: at most 32 for dim = 8 and types = ['bf16', 'int8']: a bank takes no more than a pair of "
+        "16-byte words in a cycle"
+    )
     program = gemm_program(load("edu"), 64, 40, 48)
     found = program_result(program, get_engine("fast").run(program), tries=ALL)["accelerator"]["trials"]
     why = {one["title"].partition(" = ")[0]: one["why"] for one in found["impossible"]}

@@ -16,7 +16,10 @@ from weft.rtl.bursts import PAGE, BurstWalker, used_bytes
 
 NANO = load("nano")
 EDU = load("edu")
-MACHINES = [NANO, dataclasses.replace(NANO, bus=Bus(4, 1)), dataclasses.replace(EDU, bus=Bus(8, 256))]
+MACHINES = [
+    NANO, dataclasses.replace(NANO, bus=Bus(4, 1)), dataclasses.replace(EDU, bus=Bus(8, 256)),
+    dataclasses.replace(NANO, bus=Bus(16, 8)), load("cloud"),
+]  # fmt: skip
 
 
 def bursts(machine: Machine, i: Instruction) -> list[tuple[int, int, int]]:

@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
+import dataclasses
 import random
 from typing import Any
 
 import pytest
 
 from tests.rtl.simulate import simulate
-from weft.isa.machine import load
+from weft.isa.machine import Bus, load
 from weft.rtl.memory import (
     ACCUMULATOR_READERS,
     ACCUMULATOR_WRITERS,
     SCRATCHPAD_READERS,
     SCRATCHPAD_WRITERS,
+    TRANSFERS,
     Accumulator,
     Scratchpad,
 )
 
 
-@pytest.mark.parametrize("types", [("bf16", "int8"), ("int8",)])
-def test_scratchpad_reads_and_writes_words_at_any_byte(types: tuple[str, ...]) -> None:
-    machine = load("nano")
-    machine = type(machine)(**{**machine.__dict__, "types": types})
-    size, memory = machine.word_bytes, machine.scratchpad
+@pytest.mark.parametrize(("types", "bus"), [(("bf16", "int8"), 4), (("int8",), 4), (("bf16", "int8"), 16)])
+def test_scratchpad_reads_and_writes_words_at_any_byte_and_wide_beats(types: tuple[str, ...], bus: int) -> None:
+    machine = dataclasses.replace(load("nano"), types=types, bus=Bus(bus, 4))
+    word, memory = machine.word_bytes, machine.scratchpad
     dut = Scratchpad(machine)
     rng = random.Random(3)
     model = bytearray(memory.bytes)
@@ -32,13 +33,19 @@ def test_scratchpad_reads_and_writes_words_at_any_byte(types: tuple[str, ...]) -
         bank = address // memory.bank_bytes * memory.bank_bytes
         return bank + (address - bank + i) % memory.bank_bytes
 
+    def somewhere(client: str, bank: int) -> tuple[int, int]:
+        """Size of an access, and its address in a bank."""
+        wide = client in TRANSFERS and bus > word
+        address = bank * memory.bank_bytes + rng.choice([rng.randrange(24), memory.bank_bytes - 3])
+        return (bus, address // bus * bus) if wide else (word, address)
+
     async def bench(ctx: Any) -> None:
         for _ in range(300):
             writes, reads = [], []
             banks = rng.sample(range(memory.banks), len(SCRATCHPAD_WRITERS))
             for client, bank in zip(SCRATCHPAD_WRITERS, banks, strict=True):
                 port = getattr(dut, f"write_{client}")
-                address = bank * memory.bank_bytes + rng.choice([rng.randrange(24), memory.bank_bytes - 3])
+                size, address = somewhere(client, bank)
                 data, mask = rng.randbytes(size), rng.getrandbits(size)
                 ctx.set(port.enable, rng.random() < 0.8)
                 ctx.set(port.address, address)
@@ -51,13 +58,13 @@ def test_scratchpad_reads_and_writes_words_at_any_byte(types: tuple[str, ...]) -
                 ctx.set(getattr(dut, f"read_{client}").enable, 0)
             for bank, client in enumerate(clients):
                 port = getattr(dut, f"read_{client}")
-                address = bank * memory.bank_bytes + rng.choice([rng.randrange(24), memory.bank_bytes - 3])
+                size, address = somewhere(client, bank)
                 ctx.set(port.enable, 1)
                 ctx.set(port.address, address)
                 reads.append((port, bytes(model[place(address, i)] for i in range(size))))
             await ctx.tick()
             for port, expected in reads:
-                assert ctx.get(port.data).to_bytes(size, "little") == expected
+                assert ctx.get(port.data).to_bytes(len(expected), "little") == expected
             for at, value in writes:
                 model[at] = value
 

@@ -24,6 +24,9 @@ MACHINES = {
         NANO, bus=Bus(4, 1), queues=Queues(load=1, store=1, outstanding=1), dram=Dram(1, 3, 1 << 24)
     ),
     "wide": dataclasses.replace(load("edu"), bus=Bus(8, 4), queues=Queues(outstanding=16, load=16)),
+    "a word": load("nano", {"bus.bytes": 8, "bus.burst": 2}),
+    "a pair": load("nano", {"bus.bytes": 16, "bus.burst": 8}),  # of words, and a row of the accumulator
+    "a pair of bytes": dataclasses.replace(NANO, types=("int8",), bus=Bus(8, 8)),
 }
 IN, OUT = 0x2000, 0x6000
 
@@ -53,7 +56,13 @@ def round_trip(machine: Machine, rng: random.Random, number: int) -> list[Instru
     ]
 
 
-@pytest.mark.parametrize(("name", "stall"), [("nano", 0.0), ("nano", 0.6), ("one by one", 0.3), ("wide", 0.6)])
+@pytest.mark.parametrize(
+    ("name", "stall"),
+    [
+        ("nano", 0.0), ("nano", 0.6), ("one by one", 0.3), ("wide", 0.6), ("a word", 0.6), ("a pair", 0.6),
+        ("a pair of bytes", 0.3),
+    ],
+)  # fmt: skip
 def test_every_byte_arrives(name: str, stall: float) -> None:
     machine = MACHINES[name]
     rng = random.Random(f"{name} {stall}")

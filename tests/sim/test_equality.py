@@ -1,18 +1,20 @@
 """RTL = fast engine in every cycle, event, beat and byte; both = interpreter in every byte: on random programs.
 
-The machines: nano, one that is unusual in every number, one without bf16. A failure names the seed and the first
-differences; ``random_program(machine, seed)`` makes the program again.
+The machines: nano, one that is unusual in every number, one without bf16, and these at other bandwidths. A failure
+names the seed and the first differences; ``random_program(machine, seed)`` makes the program again.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from pathlib import Path
 
 import pytest
 
+from tests.bandwidths import at_bandwidth
 from tests.sim.rtl_tools import need_rtl
-from weft.isa.machine import Machine, load
+from weft.isa.machine import Bus, Machine, load
 from weft.sim.engines import get_engine
 from weft.sim.fuzz import random_program
 from weft.sim.run import Engine
@@ -24,10 +26,14 @@ pytestmark = pytest.mark.rtl
 MACHINES = {
     "nano": load("nano"),
     **{name: load(Path(__file__).parents[1] / "machines" / f"{name}.toml") for name in ("odd", "bytes")},
+    **{f"nano × {factor}": at_bandwidth("nano", factor) for factor in (0.25, 0.5, 2)},
+    "nano × 4": load("nano", {"bus.bytes": 16}),
 }
+MACHINES["bytes × 2"] = dataclasses.replace(MACHINES["bytes"], bus=Bus(8, 16))  # a beat is a pair of words
 CHUNK, SOAK_CHUNK = 20, 250
-COUNTS = {"nano": 200, "odd": 40, "bytes": 20}
-SOAK_COUNTS = {"nano": 5000, "odd": 1000, "bytes": 1000}
+OTHERS = ("nano × 0.25", "nano × 0.5", "nano × 2", "nano × 4", "bytes × 2")
+COUNTS = {"nano": 200, "odd": 40, "bytes": 20, **dict.fromkeys(OTHERS, 20)}
+SOAK_COUNTS = {"nano": 5000, "odd": 1000, "bytes": 1000, **dict.fromkeys(OTHERS, 1000)}
 MAX_CYCLES = 200_000
 
 

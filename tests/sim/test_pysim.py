@@ -52,7 +52,7 @@ def test_moves_are_equal_to_the_fast_engine_and_leave_waves(
     assert "dispatch_pc" in (tmp_path / "out.vcd").read_text()
 
 
-@pytest.mark.parametrize(("changes", "seed"), [({}, 0), ({}, 1), (UNUSUAL, 2)])
+@pytest.mark.parametrize(("changes", "seed"), [({}, 0), ({}, 1), (UNUSUAL, 2), ({"bus.bytes": 16}, 3), ({"dim": 2}, 4)])
 def test_random_programs_are_equal_to_the_fast_engine(engine: PysimEngine, changes: dict[str, int], seed: int) -> None:
     program = random_program(load("nano", changes), seed, length=6)
     expected = FastEngine().run(program)

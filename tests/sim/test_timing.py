@@ -35,7 +35,7 @@ ODD = {
     "dram.latency": (1, 2, 3, 7, 20, 61),
     "dram.beat_cycles": (1, 1, 2, 3),
     "bus.burst": (1, 2, 4, 16),
-    "bus.bytes": (4,),
+    "bus.bytes": (4, 8, 16),
     "queues.fetch": (2, 4, 8, 64),
     "queues.load": (1, 2, 4),
     "queues.matrix": (1, 2, 3),
@@ -53,8 +53,6 @@ def odd_machine(preset: str, seed: int) -> Machine:
     """A preset with a random choice for everything that time depends on."""
     rng = random.Random(seed)
     changes = {key: rng.choice(values) for key, values in ODD.items()}
-    if preset != "nano":
-        del changes["bus.bytes"]
     return load(preset, changes)
 
 

@@ -111,9 +111,12 @@ def test_comparing_machines(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
     printed = run("compare_machines.py", ["--device", "cpu", "--batch", "16"], monkeypatch, capsys)
     rows = re.findall(r"^(.{20}) +(\d+) +(\d+) +(\d+) +([\d,]+) +([\d.]+)× +[\d.]+%$", printed, re.MULTILINE)
     cycles = {row[0].strip(): int(row[4].replace(",", "")) for row in rows}
-    assert len(cycles) == 5, printed
-    assert cycles["half the latency"] < cycles["as it is"] < cycles["half the bus"]
-    assert cycles["twice array and bus"] < cycles["twice the array"] < cycles["as it is"]
+    assert len(cycles) == 7, printed
+    assert cycles["half the latency"] < cycles["as it is"]
+    slower = [cycles[name] for name in ("twice the bandwidth", "as it is", "half the bandwidth", "a quarter bandwidth")]
+    assert slower == sorted(set(slower))
+    assert cycles["twice both"] < cycles["twice the array"] < cycles["as it is"]
+    assert {row[0].strip(): row[2] for row in rows}["twice the bandwidth"] == "16"
 
 
 @pytest.mark.parametrize("method", ["minmax", "percentile"])

@@ -18,11 +18,15 @@ from weft.isa.errors import MachineError
 from weft.isa.fields import INSTRUCTION_BYTES
 from weft.isa.text import suggestion
 
+_AXI_BYTES = 128  # of the widest data bus that AXI4 has
 PRESETS = Path(__file__).parent / "machines"
 
 
-def _key(doc: str, low: int, high: int, default: int | None = None, power: bool = False) -> Any:
-    meta = {"doc": doc, "low": low, "high": high, "power": power}
+def _key(
+    doc: str, low: int, high: int, default: int | None = None, power: bool = False, limit: str | None = None
+) -> Any:
+    """``limit`` says why no value over ``high`` can be built, where that is not plain."""
+    meta = {"doc": doc, "low": low, "high": high, "power": power, "limit": limit}
     return field(metadata=meta) if default is None else field(default=default, metadata=meta)
 
 
@@ -41,9 +45,9 @@ class Memory:
 
 @dataclass(frozen=True)
 class Bus:
-    """The AXI4 data bus."""
+    """The AXI4 data bus. Width over ``dram.beat_cycles`` is the bandwidth, which docs/timing.md says how to choose."""
 
-    bytes: int = _key("bytes per beat", 4, 128, power=True)
+    bytes: int = _key("bytes per beat", 4, _AXI_BYTES, power=True, limit="AXI4 has no wider data bus")
     burst: int = _key("most beats in a burst", 1, 256, 64, power=True)
 
 
@@ -117,6 +121,17 @@ class Machine:
         return self.dim * ELEMENT["word"].bytes
 
     @property
+    def widest_bus(self) -> int:
+        """The largest ``bus.bytes`` for this array and its types: AXI4 has no wider data bus, and a beat is at most a
+        pair of scratchpad words, which is what a bank takes in a cycle."""
+        return min(_AXI_BYTES, 2 * self.word_bytes)
+
+    @property
+    def bandwidth(self) -> float:
+        """Bytes a cycle that the DRAM channel carries at most, reads and writes together."""
+        return self.bus.bytes / self.dram.beat_cycles
+
+    @property
     def line_bytes(self) -> int:
         """Bytes of one instruction fetch: an instruction, or a beat if that is longer."""
         return max(INSTRUCTION_BYTES, self.bus.bytes)
@@ -138,11 +153,10 @@ class Machine:
             raise MachineError(f"{where}: dim = {self.dim}: must be a power of two from 2 to 128")
         if not self.types or set(self.types) - {"bf16", "int8"} or len(set(self.types)) < len(self.types):
             raise MachineError(f'{where}: types = {list(self.types)}: one or both of "bf16", "int8"')
-        smallest = self.dim * (1 if "int8" in self.types else 2)
-        if self.bus.bytes > smallest:
+        if self.bus.bytes > self.widest_bus:
             raise MachineError(
-                f"{where}: bus.bytes = {self.bus.bytes}: at most dim × smallest element = {smallest} "
-                f"for dim = {self.dim}"
+                f"{where}: bus.bytes = {self.bus.bytes}: at most {self.widest_bus} for dim = {self.dim} and types = "
+                f"{list(self.types)}: a bank takes no more than a pair of {self.word_bytes}-byte words in a cycle"
             )
         if self.bus.bytes * self.bus.burst > 4096:
             raise MachineError(
@@ -177,7 +191,8 @@ def _integer(where: str, key: str, value: object, meta: Mapping[str, Any]) -> in
     if value.bit_length() > 64:
         raise MachineError(f"{where}: {key}: must be from {meta['low']} to {meta['high']}; it is over 64 bits long")
     if not meta["low"] <= value <= meta["high"]:
-        raise MachineError(f"{where}: {key} = {value}: must be from {meta['low']} to {meta['high']}")
+        why = f"; {meta['limit']}" if value > meta["high"] and meta.get("limit") else ""
+        raise MachineError(f"{where}: {key} = {value}: must be from {meta['low']} to {meta['high']}{why}")
     if meta["power"] and value & (value - 1):
         below = 1 << value.bit_length() - 1
         nearest = " or ".join(str(near) for near in (below, 2 * below) if meta["low"] <= near <= meta["high"])

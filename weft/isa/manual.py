@@ -108,13 +108,14 @@ def _operations(title: str, ops: tuple[VectorOp, ...]) -> Iterator[str]:
 
 
 def _machines() -> Iterator[str]:
-    columns = ("machine", "DIM", "types", "scratchpad", "accumulator", "bus bytes", "DRAM latency")
+    columns = ("machine", "DIM", "types", "scratchpad", "accumulator", "bus bytes", "widest bus", "DRAM latency")
     rows = []
     for name in presets():
         m = load(name)
         rows.append(
             (f"`{name}`", m.dim, ", ".join(m.types), f"{m.scratchpad.bytes >> 10} KiB in {m.scratchpad.banks} banks",
-             f"{m.accumulator.bytes >> 10} KiB in {m.accumulator.banks} banks", m.bus.bytes, m.dram.latency)
+             f"{m.accumulator.bytes >> 10} KiB in {m.accumulator.banks} banks", m.bus.bytes, m.widest_bus,
+             m.dram.latency)
         )  # fmt: skip
     yield from _table(columns, rows)
 

@@ -185,7 +185,7 @@ def over_time(found: Bursts, machine: Machine, cycles: int) -> dict[str, Any]:
     begin = np.repeat(found.begin, found.beats) + place * beat
     kind = np.repeat(found.kind, found.beats)
     count = -(-cycles // window)
-    result: dict[str, Any] = {"window": window, "capacity": size / beat}
+    result: dict[str, Any] = {"window": window, "capacity": machine.bandwidth}
     for index, name in enumerate(KINDS):
         moved = np.zeros(count, np.int64)
         for cycle in range(beat):

@@ -183,7 +183,7 @@ def _roofline(program: Program, found: Profile) -> dict[str, Any]:
          "active": op.active}
         for op in found.operators
     ]  # fmt: skip
-    return {"peak": machine.dim**2, "bandwidth": machine.bus.bytes / machine.dram.beat_cycles, "points": points}
+    return {"peak": machine.dim**2, "bandwidth": machine.bandwidth, "points": points}
 
 
 def _finite(value: float) -> float | None:

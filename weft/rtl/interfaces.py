@@ -6,7 +6,7 @@ Every member is given as the *unit* sees it (``Out``: driven by the unit). Cycle
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from amaranth import Cat, Const, Mux, Value, signed, unsigned
@@ -45,8 +45,8 @@ _MEMORY_PORTS: Mapping[str, Mapping[str, str]] = {
         "sp_write": "sp_write",
         "acc_write": "acc_write",
     },
-    "load": {"sp_write": "sp_write", "acc_write": "acc_write"},
-    "store": {"sp_read": "sp_read", "acc_read": "acc_read"},
+    "load": {"sp_write": "sp_write_beat", "acc_write": "acc_write"},
+    "store": {"sp_read": "sp_read_beat", "acc_read": "acc_read"},
 }
 """The memory ports of every unit and their kind."""
 
@@ -144,23 +144,24 @@ def port_set(machine: Machine, local: Value, direction: str) -> Value:
     return Cat(ports.get(kind, Const(0, field.width)) for kind, field in ports_layout(machine))
 
 
-def scratchpad_read(machine: Machine) -> wiring.Signature:
-    """A read of ``word_bytes`` bytes from any byte address; ``data`` (first byte lowest) is there one cycle
-    later, and in that cycle only."""
-    return wiring.Signature(
-        {"enable": Out(1), "address": Out(scratchpad_bits(machine)), "data": In(8 * machine.word_bytes)}
-    )
+def transfer_bytes(machine: Machine) -> int:
+    """Bytes of a transfer's scratchpad port: a word, or a beat where that is longer. Such a beat is an aligned pair of
+    words, which the halves of a bank hold at one address."""
+    return max(machine.word_bytes, machine.bus.bytes)
 
 
-def scratchpad_write(machine: Machine) -> wiring.Signature:
-    """A write of the bytes chosen by ``mask`` from any byte address on, in this cycle."""
+def scratchpad_read(machine: Machine, size: int | None = None) -> wiring.Signature:
+    """A read of ``size`` bytes: a word, which is the default, from any byte address on, or an aligned pair of words.
+    ``data`` (first byte lowest) is there one cycle later, and in that cycle only."""
+    size = size or machine.word_bytes
+    return wiring.Signature({"enable": Out(1), "address": Out(scratchpad_bits(machine)), "data": In(8 * size)})
+
+
+def scratchpad_write(machine: Machine, size: int | None = None) -> wiring.Signature:
+    """A write of the bytes chosen by ``mask``, in this cycle; ``size`` and place as for a read."""
+    size = size or machine.word_bytes
     return wiring.Signature(
-        {
-            "enable": Out(1),
-            "address": Out(scratchpad_bits(machine)),
-            "data": Out(8 * machine.word_bytes),
-            "mask": Out(machine.word_bytes),
-        }
+        {"enable": Out(1), "address": Out(scratchpad_bits(machine)), "data": Out(8 * size), "mask": Out(size)}
     )
 
 
@@ -181,9 +182,11 @@ def accumulator_write(machine: Machine) -> wiring.Signature:
     )
 
 
-_PORT_SIGNATURES = {
+_PORT_SIGNATURES: Mapping[str, Callable[[Machine], wiring.Signature]] = {
     "sp_read": scratchpad_read,
     "sp_write": scratchpad_write,
+    "sp_read_beat": lambda machine: scratchpad_read(machine, transfer_bytes(machine)),
+    "sp_write_beat": lambda machine: scratchpad_write(machine, transfer_bytes(machine)),
     "acc_read": accumulator_read,
     "acc_write": accumulator_write,
 }

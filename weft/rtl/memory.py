@@ -15,13 +15,23 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In
 
 from weft.isa.machine import Machine
-from weft.rtl.interfaces import accumulator_read, accumulator_write, log2, scratchpad_read, scratchpad_write
+from weft.rtl.interfaces import (
+    accumulator_read,
+    accumulator_write,
+    log2,
+    scratchpad_read,
+    scratchpad_write,
+    transfer_bytes,
+)
 
 SCRATCHPAD_READERS = ("weights", "rows", "x", "y", "z", "store")
 SCRATCHPAD_WRITERS = ("vector", "load")
 ACCUMULATOR_READERS = ("matrix", "x", "y", "z", "store")
 ACCUMULATOR_WRITERS = ("matrix", "vector", "load")
 """Who reads and writes: the component's ports are ``read_<client>`` and ``write_<client>``."""
+
+TRANSFERS = ("load", "store")
+"""Clients of the scratchpad whose ports are ``transfer_bytes`` wide."""
 
 HALVES = ("even", "odd")
 
@@ -38,7 +48,8 @@ class _Write:
 
 
 class Scratchpad(wiring.Component):
-    """Words of ``word_bytes`` in even and odd halves, so that ``word_bytes`` bytes from any byte on take one cycle.
+    """Words of ``word_bytes`` in even and odd halves, so that ``word_bytes`` bytes from any byte on take one cycle, and
+    so does a beat of a transfer that is an aligned pair of words.
 
     Bank ``i`` is the memories ``bank<i>_even`` (words 0, 2, ...) and ``bank<i>_odd`` (words 1, 3, ...). An access that
     runs over the end of its bank goes on at the bank's start.
@@ -54,10 +65,14 @@ class Scratchpad(wiring.Component):
             for bank in range(machine.scratchpad.banks)
             for half in HALVES
         }
+
+        def size(client: str) -> int:
+            return transfer_bytes(machine) if client in TRANSFERS else machine.word_bytes
+
         super().__init__(
             {
-                **{f"read_{client}": In(scratchpad_read(machine)) for client in SCRATCHPAD_READERS},
-                **{f"write_{client}": In(scratchpad_write(machine)) for client in SCRATCHPAD_WRITERS},
+                **{f"read_{client}": In(scratchpad_read(machine, size(client))) for client in SCRATCHPAD_READERS},
+                **{f"write_{client}": In(scratchpad_write(machine, size(client))) for client in SCRATCHPAD_WRITERS},
             }
         )
 

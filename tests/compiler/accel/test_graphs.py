@@ -43,6 +43,15 @@ def test_random_networks_train_right_node_by_node(seed: int) -> None:
     assert judged(graph, machine, starting_values(graph, seed)) > 20
 
 
+@pytest.mark.parametrize("bus", [8, 16])
+def test_random_networks_train_right_where_a_beat_is_more_than_the_array_is_wide(bus: int) -> None:
+    machine = load("nano", {"bus.bytes": bus})
+    for seed in range(100, 106):
+        rng = random.Random(seed)
+        graph = mlp_step([rng.randint(1, 70) for _ in range(rng.randint(2, 4))], rng.randint(1, 65))
+        assert judged(graph, machine, starting_values(graph, seed)) > 20
+
+
 @pytest.mark.parametrize("machine", ["nano", "edu"])
 def test_logistic_regression_trains_right_node_by_node(machine: str) -> None:
     for features, batch in ((13, 33), (1, 1), (64, 8)):

@@ -11,7 +11,7 @@ from weft.isa.fields import LOOP_LEVELS
 from weft.isa.machine import Machine
 from weft.isa.program import Buffer, Program
 from weft.sim.fuzz.data import KINDS, block
-from weft.sim.fuzz.instructions import Author, Layout, Misfit, Window
+from weft.sim.fuzz.instructions import PAGE, Author, Layout, Misfit, Window
 from weft.sim.fuzz.sync import Item, Leaf, Loop, Shortage, Synchroniser, emit, leaf, leaves
 
 NAMES = ("load", "matmul", "vector", "store")
@@ -25,7 +25,7 @@ def _block_bytes(machine: Machine) -> int:
 
 def _layout(machine: Machine, code: int) -> Layout:
     size = _block_bytes(machine)
-    start = -(-(code + _CODE_BYTES) // 4096) * 4096
+    start = -(-(code + _CODE_BYTES) // PAGE) * PAGE + PAGE * 3 // 4  # so that blocks lie over the borders of pages
     source = Window(start, len(KINDS), size, size, size)
     # The output's last beat belongs to the guards.
     target = Window(start + len(KINDS) * size, 1, 3 * size, 3 * size - machine.bus.bytes, size // 8)

@@ -21,6 +21,8 @@ from weft.sim.fuzz.data import SPECIAL_WORDS
 Values = dict[str, int | str]
 _STRIDE_LIMIT = 1 << 19  # what every stride field holds
 _FILLED_ROWS = 10
+PAGE = 4096
+"""No burst reaches over a multiple of so many bytes, so transfers that do are split."""
 
 
 class Misfit(Exception):
@@ -54,7 +56,7 @@ class Layout:
     @property
     def scratchpad(self) -> Window:
         memory, row = self.machine.scratchpad, self.machine.word_bytes
-        usable = memory.bank_bytes - row
+        usable = memory.bank_bytes - max(row, self.machine.bus.bytes)
         return Window(0, memory.banks, memory.bank_bytes, usable, min(_FILLED_ROWS * row, usable))
 
     @property
@@ -128,12 +130,14 @@ class Author:
 
     def place(
         self, window: Window, bank: int, counts: list[int], size: int, align: int, trips: tuple[int, ...],
-        distinct: bool = False,
+        distinct: bool = False, border: int = 0,
     ) -> tuple[int, list[int], list[int]]:  # fmt: skip
-        """An address, a stride per count and an increment per loop that stay in the window. Raises Misfit."""
+        """An address, a stride per count and an increment per loop that stay in the window; sometimes one from which
+        the first ``size`` bytes reach over a multiple of ``border``. Raises Misfit."""
+        rng = self.rng
         for _ in range(20):
             strides = self._strides(counts, size, align, distinct)
-            steps = [align * self.rng.choice([0, 1, -1, _up(size, align) // align, -3]) for _ in trips]
+            steps = [align * rng.choice([0, 1, -1, _up(size, align) // align, -3]) for _ in trips]
             hop = bool(trips) and window.pitch < 1 << 20 and self.chance(0.15)
             moves = list(zip(counts, strides, strict=True)) + ([] if hop else list(zip(trips, steps, strict=True)))
             low = sum(min(0, (count - 1) * step) for count, step in moves)
@@ -147,10 +151,15 @@ class Author:
                     continue
             slack = window.usable - (high - low)
             near = min(slack, max(window.filled - (high - low), window.filled // 4))
-            offset = align * self.rng.randint(0, (near if self.chance(0.85) else slack) // align)
+            offset = align * rng.randint(0, (near if self.chance(0.85) else slack) // align)
             increments = [0] * LOOP_LEVELS
             increments[: len(steps)] = steps
-            return window.base + bank * window.pitch + _up(offset - low, align), strides, increments
+            begin = window.base + bank * window.pitch
+            address = begin + _up(offset - low, align)
+            if border and self.chance(0.2):
+                over = round(address / border) * border - align * rng.randint(1, -(-size // align))
+                address = over if 0 <= over + low - begin <= slack else address
+            return address, strides, increments
         raise Misfit
 
     def _local(self, memory: str) -> Window:
@@ -158,11 +167,13 @@ class Author:
 
     def transfer(self, name: str, trips: tuple[int, ...]) -> Values:
         """A load or a store."""
-        rng, bus = self.rng, self.layout.machine.bus.bytes
+        rng, bus, burst = self.rng, self.layout.machine.bus.bytes, self.layout.machine.bus.burst
         memory = rng.choice(["sp", "sp", "acc"])
         bank = rng.randrange(len(self.kinds[memory]))
         counts = [rng.choice([1, 2, 3, 5]), rng.choice([1, 1, 2, 3]), rng.choice([1, 1, 1, 2])]
         size = rng.randint(1, 6 * bus)
+        if self.chance(0.15):  # in more than one burst
+            counts, size = [counts[0], 1, 1], bus * burst + rng.randint(1 - bus, bus * min(burst, 8))
         if memory == "acc":
             size = _up(size, 4)
         local, local_strides, local_steps = self.place(self._local(memory), bank, counts, size, bus, trips)
@@ -171,7 +182,7 @@ class Author:
             window = self.layout.source
             kind = self.kinds[memory][bank] if self.chance(0.8) else "special"
             part = self.layout.kinds.index(kind)
-        dram, dram_strides, dram_steps = self.place(window, part, counts, size, bus, trips)
+        dram, dram_strides, dram_steps = self.place(window, part, counts, size, bus, trips, border=PAGE)
         values: Values = {"dram": dram, "local": local | (ACCUMULATOR_BIT if memory == "acc" else 0), "bytes": size}
         for level in range(3):
             values |= {

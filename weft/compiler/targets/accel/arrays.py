@@ -40,5 +40,8 @@ def dram_pitch(machine: Machine, dtype: str, cols: int) -> int:
 
 
 def local_pitch(machine: Machine, dtype: str, cols: int) -> int:
-    """Bytes from row to row on chip: whole blocks of lanes, so that a pass may write its last block in full."""
-    return -(-cols // machine.dim) * machine.dim * STORAGE[dtype][2]
+    """Bytes from row to row on chip: whole blocks of lanes, so that a pass may write its last block in full, and whole
+    beats, so that rows can be transferred."""
+    size = STORAGE[dtype][2]
+    unit = max(machine.dim * size, machine.bus.bytes)
+    return -(-cols * size // unit) * unit

@@ -34,6 +34,14 @@ def row_quantum(machine: Machine, kernel: Kernel, arrays: Mapping[int, Array]) -
     return max((machine.bus.bytes // size for size in packed), default=1) or 1
 
 
+def column_quantum(machine: Machine, kernel: Kernel) -> int:
+    """What columns of a tile must be a multiple of: whole blocks of lanes, and for every transfer whole beats."""
+    sizes = [STORAGE[m.dtype][2] for i, m in enumerate(kernel.micros) if m.kind == "leaf" or i in kernel.outputs]
+    if kernel.product:
+        sizes.append(STORAGE[kernel.product.dtype][2])
+    return max(machine.dim, machine.bus.bytes // min(sizes, default=4))
+
+
 def _sizes(extent: int, quantum: int, largest: int) -> list[int]:
     """Tile extents up to ``largest``, largest first: the whole, even divisions of it, then halves of those."""
     found: list[int] = []
@@ -52,8 +60,8 @@ def plans(machine: Machine, kernel: Kernel, arrays: Mapping[int, Array], share: 
     """Every sensible plan, best estimate first. ``share``: the part of each memory that one tile should take."""
     dim, bank = machine.dim, machine.accumulator.bank_bytes // 4
     live, pad_bytes = kernel.peak()
-    quantum = row_quantum(machine, kernel, arrays)
-    widths = [kernel.cols] if kernel.whole_rows else _sizes(kernel.cols, dim, max(dim, bank))
+    quantum, columns = row_quantum(machine, kernel, arrays), column_quantum(machine, kernel)
+    widths = [kernel.cols] if kernel.whole_rows else _sizes(kernel.cols, columns, max(columns, bank))
     ranked: list[tuple[tuple[float, ...], Plan]] = []
     for cols in widths:
         padded = -(-cols // dim) * dim
@@ -86,7 +94,8 @@ def _shared(
         return
     dim = machine.dim
     size = rows * -(-cols // dim) * machine.row_bytes
-    depths = {min(kernel.product.k, max(dim, d)) for d in (dim, 4 * dim, 8 * dim, 16 * dim, 1 << 20)}
+    least = max(dim, machine.bus.bytes // STORAGE[kernel.product.dtype][2])  # whole beats of both operands
+    depths = {min(kernel.product.k, max(least, d)) for d in (dim, 4 * dim, 8 * dim, 16 * dim, 1 << 20)}
     for across in (1, 2, 4):
         for down in (1, 2, 4):
             enough = (across - 1) * cols < kernel.cols and (down - 1) * rows < kernel.rows
