@@ -12,6 +12,7 @@ from tests.labs.element_lab import LAB
 from weft.lab.gates import solution
 from weft.lab.grading import assemble
 from weft.lab.markers import replace
+from weft.lab.mistakes import mistakes
 from weft.lab.tree import load_lab
 from weft.lab.workspace import starters
 
@@ -34,7 +35,7 @@ def test_starters_are_named_without_warnings(tmp_path: Path) -> None:
 def test_a_component_that_is_not_placed_is_told(tmp_path: Path) -> None:
     lab = load_lab(LAB)
     whole = solution(lab)
-    body = (LAB / "wrong" / "chain" / "not-placed.py").read_text(encoding="utf-8")
+    (body,) = (mistake.text for mistake in mistakes(lab, "chain") if mistake.name == "not-placed")
     assemble(lab, whole | {"column.py": replace(whole["column.py"], "chain", body, "column.py")}, tmp_path / "lab")
     text = printed(tmp_path / "lab")
     assert text.count("A component was made and not placed: add it to m.submodules") == 1

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,13 +21,15 @@ from amaranth.lib.wiring import In
 
 from tests.labs.element_lab import LAB, tools
 from weft.lab.markers import replace
+from weft.lab.mistakes import Mistake, mistakes
+from weft.lab.tree import load_lab
 
 HOLES = ("move-right", "weights", "multiply-add", "pass-through")
 NO_PART = ("combinational-loop", "shadow-of-eight-bits", "shadow-with-sign")
 """Mistakes that no monitor can see: of what no circuit can be made, or what is wrong in widths only."""
-MISTAKES = sorted(
-    path for hole in HOLES for path in (LAB / "wrong" / hole).glob("*.py") if path.stem not in NO_PART
-)
+MISTAKES = [
+    mistake for hole in sorted(HOLES) for mistake in mistakes(load_lab(LAB), hole) if mistake.name not in NO_PART
+]
 WIDTHS = {"bits": 3, "sum_bits": 8}
 FREE = "puts out anything where nothing is promised"
 
@@ -39,10 +40,10 @@ def lab() -> Iterator[Any]:
         yield found
 
 
-def circuit(lab: Any, mistake: Path) -> Any:
+def circuit(lab: Any, mistake: Mistake) -> Any:
     """The element with a wrong solution in its hole, as a narrow circuit."""
-    body = mistake.read_text(encoding="utf-8")
-    source = replace((LAB / "element.py").read_text(encoding="utf-8"), mistake.parent.name, body, "element.py")
+    source = (LAB / "element.py").read_text(encoding="utf-8")
+    source = replace(source, mistake.hole, mistake.text, "element.py")
     module: dict[str, Any] = {"__name__": "broken"}
     exec(compile(source, "element.py", "exec"), module)
     return lab.netlist.netlist(module["Element"](**WIDTHS))
@@ -75,14 +76,9 @@ class Free(wiring.Component):
         return m
 
 
-def told(mistake: Path) -> str:
-    """What the student reads: the first line of a wrong solution, without its mark."""
-    return mistake.read_text(encoding="utf-8").partition("\n")[0].removeprefix("# ")
-
-
 @pytest.mark.skipif("WEFT_UPDATE" not in os.environ, reason="writes parts.json only when asked to")
 def test_write(lab: Any) -> None:
-    groups = {"right": {FREE: free(lab)}, "broken": {told(mistake): circuit(lab, mistake) for mistake in MISTAKES}}
+    groups = {"right": {FREE: free(lab)}, "broken": {mistake.why: circuit(lab, mistake) for mistake in MISTAKES}}
     texts = [
         f"{json.dumps(group)}: {{\n"
         + ",\n".join(f"{json.dumps(name)}: {json.dumps(lab.netlist.saved(part))}" for name, part in parts.items())
@@ -93,12 +89,12 @@ def test_write(lab: Any) -> None:
 
 
 def test_every_planted_mistake_of_the_element_has_its_part(lab: Any) -> None:
-    assert list(lab.netlist.load(LAB / "parts.json", "broken")) == [told(mistake) for mistake in MISTAKES]
+    assert list(lab.netlist.load(LAB / "parts.json", "broken")) == [mistake.why for mistake in MISTAKES]
 
 
-@pytest.mark.parametrize("mistake", MISTAKES, ids=lambda path: path.stem)
-def test_a_part_behaves_like_the_wrong_solution_it_is_made_of(lab: Any, mistake: Path) -> None:
-    assert same(lab, lab.netlist.load(LAB / "parts.json", "broken")[told(mistake)], circuit(lab, mistake))
+@pytest.mark.parametrize("mistake", MISTAKES, ids=lambda mistake: mistake.name)
+def test_a_part_behaves_like_the_wrong_solution_it_is_made_of(lab: Any, mistake: Mistake) -> None:
+    assert same(lab, lab.netlist.load(LAB / "parts.json", "broken")[mistake.why], circuit(lab, mistake))
 
 
 def test_the_right_part_is_the_free_element(lab: Any) -> None:

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from weft.lab.gates import SECONDS, gate, gate_solution, solution, strays
+from weft.lab.gates import SECONDS, gate, gate_solution, solution
 from weft.lab.grading import grade
 from weft.lab.lock import FILE, dump, load_lock
+from weft.lab.mistakes import strays
 from weft.lab.needs import missing
 from weft.lab.reference import measure_tree
 from weft.lab.tree import Lab, load_labs

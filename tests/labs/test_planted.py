@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
-from tests.labs.tiny import GRADE
-from weft.lab.gates import gate, gate_solution, solution, strays
+from tests.labs.tiny import GRADE, WRONG
+from weft.lab.gates import gate, gate_solution, solution
 from weft.lab.grading import grade
 from weft.lab.lock import Reference, dump, load_lock
 from weft.lab.markers import LabError
+from weft.lab.mistakes import path_of, strays
 from weft.lab.reference import measure_lab
 from weft.lab.tree import Lab
 
@@ -17,8 +20,10 @@ def gated(lab: Lab, hole: str = "total") -> list[str]:
     return gate(lab, hole, load_lock(lab.folder.parent))
 
 
-def plant(lab: Lab, name: str, text: str) -> None:
-    (lab.folder / "wrong" / name).write_text(text, encoding="utf-8")
+def plant(lab: Lab, table: str) -> None:
+    """Put another mistake in the place of ``last-missing``."""
+    text = re.sub(r"\[last-missing\].*?(?=\[too-far\])", lambda _: f"{table}\n", WRONG["total"], flags=re.DOTALL)
+    path_of(lab, "total").write_text(text, encoding="utf-8")
 
 
 def test_a_lab_that_is_ready(lab: Lab) -> None:
@@ -28,26 +33,27 @@ def test_a_lab_that_is_ready(lab: Lab) -> None:
 
 
 def test_three_mistakes_are_needed(lab: Lab) -> None:
-    (lab.folder / "wrong/total/first-only.py").unlink()
-    assert gated(lab) == ["wrong/total holds 2 planted mistakes; at least 3 are needed"]
+    plant(lab, "")
+    assert gated(lab) == ["wrong/total.toml holds 2 planted mistakes; at least 3 are needed"]
+    path_of(lab, "total").unlink()
+    assert gated(lab) == ["wrong/total.toml holds 0 planted mistakes; at least 3 are needed"]
 
 
 @pytest.mark.parametrize(
-    ("text", "message"),
+    ("why", "body", "message"),
     [
-        ("# not wrong at all\nreturn sum(values)\n", "expected to fail, is 'pass'"),
-        ("return 0.0\n", "its first line must be a comment that says the mistake"),
-        ("# crashes\nreturn 1 / 0\n", "fails by accident, not at a check (meant so? name the exception in the"),
-        ("# not Python\nreturn (\n", "sums.py:11: not Python: '(' was never closed"),
-        ("# imports\nimport json\nreturn 0.0\n", "sums.py:11: imports json, which this lab does not allow"),
-        ("# gives up\nimport os\nos._exit(1)\n", "Python itself died (exit code 1); plant a mistake"),
-        ("# calls a hole\nraise NotImplementedError\n", "fails by accident"),
+        ("not wrong at all", "return sum(values)", "expected to fail, is 'pass'"),
+        ("crashes", "return 1 / 0", "fails by accident, not at a check (meant so? name the exception in its why)"),
+        ("not Python", "return (", "sums.py:11: not Python: '(' was never closed"),
+        ("imports", "import json\nreturn 0.0", "sums.py:11: imports json, which this lab does not allow"),
+        ("gives up", "import os\nos._exit(1)", "Python itself died (exit code 1); plant a mistake"),
+        ("calls a hole", "raise NotImplementedError", "fails by accident"),
     ],
 )
-def test_a_planted_mistake_that_proves_nothing_is_named(text: str, message: str, lab: Lab) -> None:
-    plant(lab, "total/last-missing.py", text)
+def test_a_planted_mistake_that_proves_nothing_is_named(why: str, body: str, message: str, lab: Lab) -> None:
+    plant(lab, f'[last-missing]\nwhy = "{why}"\nbody = """\n{body}\n"""\n')
     (problem,) = gated(lab)
-    assert problem.startswith(f"wrong/total/last-missing.py: {message}")
+    assert problem.startswith(f"wrong/total.toml: last-missing: {message}")
 
 
 def test_a_check_that_does_not_reach_its_hole_is_named(lab: Lab) -> None:
@@ -72,8 +78,9 @@ def test_a_solution_that_fails_is_named(lab: Lab) -> None:
 
 
 def test_mistakes_of_no_hole_are_named(lab: Lab) -> None:
-    (lab.folder / "wrong" / "totle").mkdir()
-    assert strays(lab) == ["wrong/totle belongs to no hole"]
+    path_of(lab, "totle").touch()
+    (lab.folder / "wrong" / "total").mkdir()
+    assert strays(lab) == ["wrong/total belongs to no hole", "wrong/totle.toml belongs to no hole"]
 
 
 def test_the_lock_file_holds_what_the_solution_takes(lab: Lab) -> None:

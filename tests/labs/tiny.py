@@ -79,12 +79,38 @@ def cycles() -> int:
     return getattr(sums, "CYCLES", 100)
 '''
 WRONG = {
-    "total/first-only.py": "# takes the first\nreturn values[0]\n",
-    "total/last-missing.py": "# forgets the last\nreturn sum(values[:-1])\n",
-    "total/too-far.py": "# runs past the end: IndexError\nreturn values[len(values)]\n",
-    "mean-value/total.py": "# does not divide\nreturn total(values)\n",
-    "mean-value/largest.py": "# takes the largest\nreturn max(values)\n",
-    "mean-value/off.py": "# divides by one more\nreturn total(values) / (len(values) + 1)\n",
+    "total": '''
+[first-only]
+why = "takes the first"
+body = "return values[0]"
+
+[last-missing]
+why = "forgets the last"
+edit = """
+-for value in values:
++for value in values[:-1]:
+"""
+
+[too-far]
+why = "runs past the end: IndexError"
+body = "return values[len(values)]"
+''',
+    "mean-value": '''
+[largest]
+why = "takes the largest"
+body = "return max(values)"
+
+[off]
+why = "divides by one more"
+edit = """
+-return total(values) / number_of_values
++return total(values) / (number_of_values + 1)
+"""
+
+[total]
+why = "does not divide"
+body = "return total(values)"
+''',
 }
 LOCK = """
 schema = 1
@@ -102,7 +128,7 @@ FILES = {
     "1-sums/README.md": "# Sums\n\nSee [the page](../../docs/page.md).\n",
     "common/numbers_given.py": '"""Given."""\nVALUES = [1.0, 2.0, 3.0]\n',
     "lock.toml": LOCK,
-    **{f"1-sums/wrong/{name}": text for name, text in WRONG.items()},
+    **{f"1-sums/wrong/{hole}.toml": text for hole, text in WRONG.items()},
 }
 TOTAL = "result = 0.0\nfor value in values:\n    result += value\nreturn result\n"
 """Another right way to write the first hole."""

@@ -7,11 +7,11 @@ waits for it; at least three planted wrong solutions each fail, at a check of th
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 from weft.lab.grading import FAIL, PASS, UNUSABLE, UNWRITTEN, WAITS, Attempt, Report, grade_all
 from weft.lab.lock import Lock
 from weft.lab.markers import replace, strip
+from weft.lab.mistakes import Mistake, mistakes, path_of
 from weft.lab.tree import Lab
 
 MISTAKES = 3
@@ -25,26 +25,21 @@ def solution(lab: Lab) -> dict[str, str]:
     return {file: lab.text(file) for file in lab.files}
 
 
-def wrong(lab: Lab, hole: str) -> list[Path]:
-    """The planted wrong solutions of a hole, by name."""
-    return sorted((lab.folder / "wrong" / hole).glob("*.py"))
-
-
 def gate(lab: Lab, hole: str, lock: Lock | None) -> list[str]:
     """What is wrong with a hole's starter and planted mistakes; empty if all is as it must be."""
-    file, mistakes = lab.hole(hole).file, wrong(lab, hole)
+    file, planted = lab.hole(hole).file, mistakes(lab, hole)
     whole = solution(lab)
     starter = whole | {file: strip(whole[file], lab.tasks, file, only={hole})}
     attempts = [Attempt(starter)]
-    for path in mistakes:
-        body = path.read_text(encoding="utf-8")
-        attempts.append(Attempt(whole | {file: replace(whole[file], hole, body, file)}, only=[hole]))
+    for mistake in planted:
+        attempts.append(Attempt(whole | {file: replace(whole[file], hole, mistake.text, file)}, only=[hole]))
     reports = grade_all(lab, attempts, lock, SECONDS)
     found = _starter_problems(hole, reports[0])
-    if len(mistakes) < MISTAKES:
-        found.append(f"wrong/{hole} holds {len(mistakes)} planted mistakes; at least {MISTAKES} are needed")
-    for path, report in zip(mistakes, reports[1:], strict=True):
-        found += _mistake_problems(f"wrong/{hole}/{path.name}", path.read_text(encoding="utf-8"), hole, report)
+    if len(planted) < MISTAKES:
+        place = path_of(lab, hole).relative_to(lab.folder)
+        found.append(f"{place} holds {len(planted)} planted mistakes; at least {MISTAKES} are needed")
+    for mistake, report in zip(planted, reports[1:], strict=True):
+        found += _mistake_problems(mistake, report)
     return found
 
 
@@ -54,15 +49,6 @@ def gate_solution(report: Report) -> list[str]:
         f"the solution does not pass at {outcome.hole}: {outcome.status}: {outcome.failure}"
         for outcome in report.outcomes
         if outcome.status != PASS
-    ]
-
-
-def strays(lab: Lab) -> list[str]:
-    """Folders in ``wrong`` that belong to no hole."""
-    return [
-        f"wrong/{path.name} belongs to no hole"
-        for path in sorted((lab.folder / "wrong").glob("*"))
-        if path.is_dir() and path.name != "__pycache__" and path.name not in lab.tasks
     ]
 
 
@@ -76,21 +62,18 @@ def _starter_problems(hole: str, report: Report) -> list[str]:
     return found
 
 
-def _mistake_problems(name: str, text: str, hole: str, report: Report) -> list[str]:
-    first = text.lstrip().partition("\n")[0]
-    if not first.startswith("#"):
-        return [f"{name}: its first line must be a comment that says the mistake"]
+def _mistake_problems(mistake: Mistake, report: Report) -> list[str]:
     if report.problems:
-        return [f"{name}: {report.problems[0]}"]
-    outcome = report.outcome(hole)
+        return [f"{mistake}: {report.problems[0]}"]
+    outcome = report.outcome(mistake.hole)
     if outcome.status != FAIL or outcome.failure is None:
-        return [f"{name}: expected to fail, is '{outcome.status}'"]
+        return [f"{mistake}: expected to fail, is '{outcome.status}'"]
     kind = outcome.failure.kind
-    if kind == "error" and outcome.failure.what.removeprefix(UNUSABLE).partition(":")[0] not in first:
-        told = "fails by accident, not at a check (meant so? name the exception in the first line)"
-        return [f"{name}: {told}: {outcome.failure.what}"]
+    if kind == "error" and outcome.failure.what.removeprefix(UNUSABLE).partition(":")[0] not in mistake.why:
+        told = "fails by accident, not at a check (meant so? name the exception in its why)"
+        return [f"{mistake}: {told}: {outcome.failure.what}"]
     if kind in ("no answer", "over", "crash"):
-        return [f"{name}: {outcome.failure.what}; plant a mistake that a check sees quickly"]
+        return [f"{mistake}: {outcome.failure.what}; plant a mistake that a check sees quickly"]
     return []
 
 

@@ -77,12 +77,23 @@ def strip(text: str, tasks: Mapping[str, str], where: str, only: Collection[str]
 
 def replace(text: str, hole: str, body: str, where: str) -> str:
     """The file with ``body`` (dedented lines) standing in ``hole``."""
-    span = next((span for span in spans(text, where) if span.name == hole), None)
-    if span is None:
-        raise LabError(f"{where}: there is no hole '{hole}'")
+    span = _span(text, hole, where)
     lines = text.splitlines()
     lines[span.begin : span.end] = textwrap.indent(body.rstrip("\n"), span.indent).splitlines()
     return "\n".join(lines) + "\n"
+
+
+def body(text: str, hole: str, where: str) -> str:
+    """What stands in ``hole``, without its indentation. Raises LabError if there is no such hole."""
+    span = _span(text, hole, where)
+    return textwrap.dedent("\n".join(text.splitlines()[span.begin + 1 : span.end - 1])) + "\n"
+
+
+def _span(text: str, hole: str, where: str) -> Span:
+    span = next((span for span in spans(text, where) if span.name == hole), None)
+    if span is None:
+        raise LabError(f"{where}: there is no hole '{hole}'")
+    return span
 
 
 def owner(text: str, hole: str, where: str) -> str | None:

@@ -1,3 +1,0 @@
-# forgets the transposes
-a, b = node.inputs
-return g @ b, a @ g

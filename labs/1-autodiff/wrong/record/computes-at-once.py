@@ -1,9 +1,0 @@
-# computes the value while recording: eager, not lazy
-dtype = next(operand.dtype for operand in operands if isinstance(operand, Tensor))
-inputs = [operand if isinstance(operand, Tensor) else tensor(operand, dtype) for operand in operands]
-if op in ELEMENTWISE_BINARY:
-    common = np.broadcast_shapes(*(x.shape for x in inputs))
-    inputs = [x if x.shape == common else x.broadcast(common) for x in inputs]
-shape, dtype = ir.infer(op, inputs, attrs)
-pairs = tuple(sorted(attrs.items()))
-return Tensor(op, tuple(inputs), pairs, shape, dtype, ir.compute(op, [x.numpy() for x in inputs], pairs))

@@ -1,8 +1,0 @@
-# records a broadcast even where the shape is right already
-dtype = next(operand.dtype for operand in operands if isinstance(operand, Tensor))
-inputs = [operand if isinstance(operand, Tensor) else tensor(operand, dtype) for operand in operands]
-if op in ELEMENTWISE_BINARY:
-    common = np.broadcast_shapes(*(x.shape for x in inputs))
-    inputs = [x.broadcast(common) for x in inputs]
-shape, dtype = ir.infer(op, inputs, attrs)
-return Tensor(op, tuple(inputs), tuple(sorted(attrs.items())), shape, dtype)

@@ -1,8 +1,0 @@
-# stretches the operands of every operation with two of them, matmul too
-dtype = next(operand.dtype for operand in operands if isinstance(operand, Tensor))
-inputs = [operand if isinstance(operand, Tensor) else tensor(operand, dtype) for operand in operands]
-if len(inputs) == 2:
-    common = np.broadcast_shapes(*(x.shape for x in inputs))
-    inputs = [x if x.shape == common else x.broadcast(common) for x in inputs]
-shape, dtype = ir.infer(op, inputs, attrs)
-return Tensor(op, tuple(inputs), tuple(sorted(attrs.items())), shape, dtype)

@@ -1,5 +1,0 @@
-# adds the gradient: climbs
-loss = cross_entropy(logits(parameters, images), one_hot)
-updated = [p + rate * g for p, g in zip(parameters, gradients(loss, parameters), strict=True)]
-realise(loss, *updated)
-return float(loss.numpy()), [tensor(p.numpy(), p.dtype) for p in updated]

@@ -1,7 +1,0 @@
-# sorts the outputs and drops repeats
-live = live_nodes(graph)
-builder, new = ir.Builder(), {}
-for i, node in enumerate(graph.nodes):
-    if i in live or node.op == "input":
-        new[i] = builder.append(replace(node, inputs=tuple(new[operand] for operand in node.inputs)))
-return builder.build(*sorted({new[i] for i in graph.outputs}))

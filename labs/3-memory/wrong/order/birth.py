@@ -1,2 +1,0 @@
-# in the order of birth
-return place_in_order(buffers, sorted(range(len(buffers)), key=lambda i: buffers[i].first))

@@ -1,2 +1,0 @@
-# returns nothing
-return None

@@ -1,2 +1,0 @@
-# returns nothing instead of the code
-return None

@@ -1,3 +1,0 @@
-# pieces of DIM: correct everywhere, and every instruction does next to nothing
-dim = machine.dim
-return Tiling(dim, dim, dim)

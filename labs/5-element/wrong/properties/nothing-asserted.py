@@ -1,2 +1,0 @@
-# no assertion at all
-pass
