@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.bench.conftest import Run
+from tests.sampling import sampled
 
 pytestmark = [
     pytest.mark.rtl,
@@ -47,11 +48,13 @@ def built(written: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return Path(shutil.copytree(written, tmp_path_factory.mktemp("built") / "kit"))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("stall", STALLS)
 def test_verilator_runs_the_program_under_back_pressure(built: Path, run: Run, stall: str) -> None:
     run(built, "--stall", stall).passed()
 
 
+@pytest.mark.thorough
 @needs_icarus
 @pytest.mark.parametrize("stall", STALLS)
 def test_icarus_makes_the_cycles_that_verilator_makes(built: Path, run: Run, stall: str) -> None:
@@ -69,7 +72,7 @@ def plant(kit: Path, pattern: str, wrong: str) -> None:
 
 
 @needs_icarus
-@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("fault", sampled(FAULTS, 3))
 def test_a_planted_fault_fails_the_test(kit: Path, run: Run, fault: str) -> None:
     pattern, wrong, says = FAULTS[fault]
     plant(kit, pattern, wrong)
@@ -78,6 +81,7 @@ def test_a_planted_fault_fails_the_test(kit: Path, run: Run, fault: str) -> None
     assert re.search(f"AssertionError: {says}", outcome.printed), outcome.printed
 
 
+@pytest.mark.thorough
 def test_a_fault_that_is_planted_in_a_built_bench_is_seen(built: Path, run: Run) -> None:
     """Verilator's model is built anew for it, without being told."""
     good = (built / "weft_core.v").read_text(encoding="utf-8")

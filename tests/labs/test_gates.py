@@ -33,6 +33,7 @@ def test_the_solution_passes(lab: Lab) -> None:
     assert strays(lab) == []
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("lab", "hole"), HOLES)
 def test_the_hole_is_graded_at_its_own_checks(lab: Lab, hole: str) -> None:
     _equipped(lab)

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from tests.compiler.accel.support import fast, image, results, sound
+from tests.sampling import sampled
 from weft.base.errors import MissingToolError
 from weft.compiler.passes import pipeline
 from weft.compiler.targets.accel.compile import compile
@@ -159,7 +160,7 @@ def test_a_hidden_layer_takes_three_vector_passes() -> None:
 
 
 @pytest.mark.rtl
-@pytest.mark.parametrize("name", ["nano", "edu", "tests/machines/odd.toml", "tests/machines/bytes.toml"])
+@pytest.mark.parametrize("name", sampled(["nano", "edu", "tests/machines/odd.toml", "tests/machines/bytes.toml"], 2))
 def test_the_hardware_agrees_in_every_cycle_and_bit(name: str) -> None:
     pytest.importorskip("amaranth", reason="needs Amaranth: pip install 'weftml[rtl]'")
     from weft.sim.rtl.engine import RtlEngine
