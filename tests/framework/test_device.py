@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib import metadata
 
 import numpy as np
@@ -37,7 +38,7 @@ def registered(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(devices, "_load", _load_here)
 
 
-def _load_here(name: str, load: object = devices._load) -> object:
+def _load_here(name: str, load: Callable[[str], object] = devices._load) -> object:
     return Sized if name == "sized" else load(name)
 
 

@@ -8,7 +8,20 @@ import itertools
 import numpy as np
 import pytest
 
-from weft.framework.dtypes import DTYPES, as_dtype, bfloat16, bool_, float32, int8, int32, int64, promote, result_type
+from weft.framework.dtypes import (
+    DTYPES,
+    DType,
+    Rank,
+    as_dtype,
+    bfloat16,
+    bool_,
+    float32,
+    int8,
+    int32,
+    int64,
+    promote,
+    result_type,
+)
 from weft.framework.errors import DTypeError
 from weft.framework.tensor import tensor
 
@@ -27,7 +40,7 @@ from weft.framework.tensor import tensor
         ([(int32, "dimensioned"), (bfloat16, "zero-dimensional")], bfloat16),
     ],
 )
-def test_result_type(operands: list, expected: object) -> None:
+def test_result_type(operands: list[tuple[DType, Rank]], expected: DType) -> None:
     assert result_type(operands) is expected
 
 

@@ -17,6 +17,9 @@ from weft.framework.tensor import Tensor, tensor
 class Keeping(nn.Module):
     """Keeps what it computed."""
 
+    last: Tensor
+    seen: Tensor
+
     def __init__(self, keep: Callable[[Any, Tensor], Any]) -> None:
         super().__init__()
         self.keep = keep

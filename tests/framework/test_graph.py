@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
@@ -102,7 +103,7 @@ def test_rewrite_replaces_and_keeps_origins() -> None:
         (lambda g: replace(g, outputs=(("s", 1), ("s", 2))), "two outputs have the same name"),
     ],
 )
-def test_validation(broken: object, message: str) -> None:
+def test_validation(broken: Callable[[Graph], Graph], message: str) -> None:
     with pytest.raises(GraphError, match=message):
         broken(small()).validate()
 

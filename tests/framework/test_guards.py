@@ -22,11 +22,11 @@ from weft.framework.jit import RetraceWarning, jit
 from weft.framework.tensor import Tensor, tensor
 
 FACTOR = 2.0
-TABLE = {"scale": 2.0, "unused": [1]}
+TABLE: dict[str, Any] = {"scale": 2.0, "unused": [1]}
 LAYERS: list[nn.Module] = []
 WEIGHT = tensor([2.0])
-ARRAY = np.float32([2])
-SETTINGS = types.ModuleType("settings")
+ARRAY = np.array([2], np.float32)
+SETTINGS: Any = types.ModuleType("settings")
 exec("SCALE = 2.0\nOTHER = 1", vars(SETTINGS))
 
 
@@ -59,6 +59,8 @@ CONFIG, SLOTTED = Config(), Slotted()
 
 class Scale(nn.Module):
     """Its input times what its attributes say."""
+
+    mean: Tensor
 
     def __init__(self) -> None:
         super().__init__()
@@ -158,16 +160,17 @@ class OfSuper(Scale):
         return super().by_factor(x) + 1
 
 
-def by_default(x: Tensor, scales: list[float] = [2.0], factor: float = 2.0, *, last: float = 2.0) -> Any:  # noqa: B006 (that it changes is the case)
+def with_defaults(x: Tensor, scales: list[float] = [2.0], factor: float = 2.0, *, last: float = 2.0) -> Any:  # noqa: B006 (that it changes is the case)
     return x * scales[0] * factor * last * by_default.power
 
 
 def importing(x: Tensor) -> Any:
-    from settings_of_a_test import SCALE
+    from settings_of_a_test import SCALE  # type: ignore[import-not-found]  # it is in sys.modules, see below
 
     return x * SCALE
 
 
+by_default: Any = with_defaults
 by_default.power = 2.0
 sys.modules["settings_of_a_test"] = SETTINGS
 SPACE, PARSED, QUEUE = types.SimpleNamespace(scale=2.0), argparse.Namespace(scale=2.0), deque([2.0])
@@ -342,6 +345,7 @@ def test_an_optimiser_with_other_parameters_and_settings() -> None:
     optimizer.lr = 1.0
     step(tensor([[1.0]]))
     assert step.traces == 1, "the learning rate is state"
+    assert layer.bias is not None
     optimizer.parameters.append(layer.bias)
     before = layer.bias.item()
     step(tensor([[1.0]]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections import OrderedDict
+from collections.abc import Callable
 from typing import Any, Self
 
 import numpy as np
@@ -100,7 +101,7 @@ def test_the_third_retrace_warns_and_names_the_argument() -> None:
         (lambda x: np.asarray(x), "conversion to a NumPy array needs a value"),
     ],
 )
-def test_values_are_refused_while_tracing(body: object, message: str) -> None:
+def test_values_are_refused_while_tracing(body: Callable[[Tensor], Any], message: str) -> None:
     with pytest.raises(TraceError, match=rf"test_jit.py:\d+: {message}, but <lambda> is being traced by @jit"):
         jit(body)(tensor([1.0, 2.0]))
     assert tensor([1.0]).item() == 1  # the trace is over
@@ -117,6 +118,7 @@ def test_what_is_left_over_from_a_trace_says_so() -> None:
         return x
 
     f(tensor([1.0]))
+    assert w.grad is not None
     for dead in (kept[0], w.grad):
         with pytest.raises(TraceError, match=r"was made at .*test_jit.py:\d+.* while f was traced and was not"):
             (dead + 1).item()
@@ -154,7 +156,7 @@ def test_results_keep_their_structure_and_state_that_is_returned() -> None:
     count = tensor(0)
 
     @jit
-    def f(pair: tuple[Tensor, dict[str, Tensor]], label: str) -> tuple[object, ...]:
+    def f(pair: tuple[Tensor, dict[str, Tensor]], label: str) -> tuple[Tensor, list[Any], Tensor]:
         count.assign(count + 1)
         a, rest = pair
         return a + rest["b"], [count, label, None, 3], F.ones(2)
@@ -291,7 +293,7 @@ def test_nests_of_classes_of_their_own_stay_what_they_are() -> None:
 
     x = tensor([3.0])
     nest = OrderedDict(a=Open(k=x), b=Pair(x, x), c=Several([x]))
-    same = jit(lambda n: n if n["a"].k.shape else None)(nest)
+    same: Any = jit(lambda n: n if n["a"].k.shape else None)(nest)
     assert [type(part) for part in (same, *same.values())] == [OrderedDict, Open, Pair, Several]
     assert same["a"].k.item() == same["b"][1].item() == same["c"][0].item() == 3
 

@@ -15,6 +15,8 @@ from weft.framework import nn
 from weft.framework.jit import JitFunction, RetraceWarning, jit, trace
 from weft.framework.tensor import Tensor, tensor
 
+INPUT = tensor(X)
+
 
 class Noisy(nn.Module):
     """Ten times its input while it is trained."""
@@ -27,19 +29,19 @@ class Noisy(nn.Module):
 def test_the_mode_of_a_module_specialises() -> None:
     model = nn.Sequential(nn.Linear(3, 3), Noisy(), Noisy())
     step = jit(lambda x: model(x))
-    trained = step(X).numpy()
+    trained = step(INPUT).numpy()
     model.eval()
-    np.testing.assert_allclose(step(X).numpy() * 100, trained, rtol=1e-6)
+    np.testing.assert_allclose(step(INPUT).numpy() * 100, trained, rtol=1e-6)
     model.train()
-    np.testing.assert_array_equal(step(X).numpy(), trained)
+    np.testing.assert_array_equal(step(INPUT).numpy(), trained)
     model.eval()
-    step(X)
+    step(INPUT)
     assert step.traces == 2, "each mode is traced once, however often it changes"
     model[2].train()
-    np.testing.assert_allclose(step(X).numpy() * 10, trained, rtol=1e-6)
+    np.testing.assert_allclose(step(INPUT).numpy() * 10, trained, rtol=1e-6)
     assert step.traces == 3
     model[0].train()
-    step(X)
+    step(INPUT)
     assert step.traces == 3, "a Linear does not look at its flag"
 
 
@@ -50,7 +52,7 @@ def test_changing_the_mode_between_epochs_warns_of_nothing() -> None:
         warnings.simplefilter("error", RetraceWarning)
         for epoch in range(8):
             model.train(epoch % 2 == 0)
-            step(X)
+            step(INPUT)
 
 
 def test_a_mode_that_the_function_sets_itself_is_not_its_callers() -> None:
@@ -73,7 +75,7 @@ def test_a_mode_that_the_function_sets_itself_is_not_its_callers() -> None:
 
     for step in (evaluated, restored):
         for _ in range(3):
-            np.testing.assert_array_equal(step(X).numpy(), X)
+            np.testing.assert_array_equal(step(INPUT).numpy(), X)
         assert model.training
         assert step.traces == 1
 
@@ -85,10 +87,10 @@ def test_a_mode_read_in_a_jitted_method_and_through_the_entry_points() -> None:
             return Noisy.forward(self, x)
 
     model = Jitted()
-    assert model(X).numpy().tolist() == (X * 10).tolist()
+    assert model(INPUT).numpy().tolist() == (X * 10).tolist()
     graph = trace(lambda x: model(x), X)
     model.eval()
-    assert model(X).numpy().tolist() == X.tolist()
+    assert model(INPUT).numpy().tolist() == X.tolist()
     assert trace(lambda x: model(x), X).digest() != graph.digest()
 
 
@@ -103,11 +105,11 @@ def test_a_deep_copy_of_a_module_with_a_jitted_method_is_its_own() -> None:
             return self.inner(x)
 
     model = Jitted()
-    before = model(X).numpy()
+    before = model(INPUT).numpy()
     twin = copy.deepcopy(model)
     twin.inner.weight.assign(twin.inner.weight * 0)
-    assert not np.array_equal(twin(X).numpy(), before)
-    np.testing.assert_array_equal(model(X).numpy(), before)
+    assert not np.array_equal(twin(INPUT).numpy(), before)
+    np.testing.assert_array_equal(model(INPUT).numpy(), before)
 
 
 def test_a_trained_model_deep_copies() -> None:
@@ -134,14 +136,14 @@ class Twice(nn.Module):
 
 def test_a_jitted_method_goes_by_the_name_of_its_attribute() -> None:
     model = Twice()
-    model.fast(X)
-    model.fast(X)
+    model.fast(INPUT)
+    model.fast(INPUT)
     assert model.fast is model.fast
     assert model.fast.traces == 1
     assert not isinstance(model.forward, JitFunction)
     model(tensor(X))
     assert model.fast.traces == 1, "a plain call is no call of it"
-    np.testing.assert_array_equal(model.fast(X).numpy(), model(tensor(X)).numpy())
+    np.testing.assert_array_equal(model.fast(INPUT).numpy(), model(tensor(X)).numpy())
 
 
 class Jitted(Twice):
@@ -154,12 +156,12 @@ class Jitted(Twice):
 
 def test_a_shallow_copy_of_a_module_with_a_jitted_method_computes_with_its_own() -> None:
     model = Jitted()
-    before = model(X).numpy()
+    before = model(INPUT).numpy()
     twin = copy.copy(model)
     twin.inner = nn.Linear(3, 4)
-    assert twin(X).shape == (6, 4)
+    assert twin(INPUT).shape == (6, 4)
     assert twin.forward is not model.forward
-    np.testing.assert_array_equal(model(X).numpy(), before)
+    np.testing.assert_array_equal(model(INPUT).numpy(), before)
 
 
 def test_a_jitted_method_and_the_one_it_overrides_are_two() -> None:
@@ -171,14 +173,14 @@ def test_a_jitted_method_and_the_one_it_overrides_are_two() -> None:
     model = Doubled()
     expected = Jitted.forward(model, tensor(X)).numpy() * 2  # compiled for itself
     for _ in range(2):
-        np.testing.assert_allclose(model(X).numpy(), expected, rtol=1e-6)
+        np.testing.assert_allclose(model(INPUT).numpy(), expected, rtol=1e-6)
     assert model.forward.traces == 1
 
 
 def test_a_partial_of_an_object_that_is_called() -> None:
     model = nn.Linear(3, 2)
     predict = jit(functools.partial(model))
-    np.testing.assert_array_equal(predict(X).numpy(), jit(model)(X).numpy())
+    np.testing.assert_array_equal(predict(INPUT).numpy(), jit(model)(INPUT).numpy())
     assert predict.__name__ == "Linear"
     assert [name for name, _ in predict.trace(X).states] == ["self.weight", "self.bias"]
     assert jit(functools.partial(lambda k, x: x * k, 3))(tensor([2.0])).tolist() == [6]
@@ -195,12 +197,12 @@ def test_a_trace_that_fails_loses_nothing() -> None:
         result: Tensor = model(x)
         return result
 
-    step(X)
+    step(INPUT)
     model.eval()
     broken = True
     with pytest.raises(ValueError, match="not now"):
-        step(X)
+        step(INPUT)
     model.train()
     broken = False
-    step(X)
+    step(INPUT)
     assert step.traces == 1

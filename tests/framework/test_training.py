@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
 
+import weft
 from weft.framework import functional as F
 from weft.framework import nn, optim
 from weft.framework.data import DataLoader, TensorDataset
@@ -14,6 +16,9 @@ from weft.framework.errors import CheckpointError, DTypeError, FrameworkError, S
 from weft.framework.jit import jit
 from weft.framework.random import Generator, manual_seed
 from weft.framework.tensor import Tensor, tensor
+
+UNCHECKED: Any = weft
+"""For what a type checker would find wrong."""
 
 
 @pytest.mark.smoke
@@ -53,6 +58,7 @@ def test_logistic_regression_with_l2_reaches_its_optimum() -> None:
         loss = F.binary_cross_entropy_with_logits(model(tensor(x)).squeeze(1), tensor(y))
         loss.backward()
         optimizer.step()
+    assert model.bias is not None
     w, b = model.weight.numpy().astype(np.float64)[0], float(model.bias.numpy()[0])
     error = 1 / (1 + np.exp(-(x @ w + b))) - y
     gradient = np.append(error @ x / 200 + 0.05 * w, error.mean() + 0.05 * b)
@@ -83,6 +89,7 @@ def test_losses_are_torchs(name: str, reduction: str) -> None:
     np.testing.assert_allclose(found.numpy(), expected.detach().numpy(), rtol=2e-6, atol=1e-6)
     found.sum().backward()
     expected.sum().backward()
+    assert ours.grad is not None
     np.testing.assert_allclose(ours.grad.numpy(), theirs.grad.numpy(), rtol=2e-6, atol=1e-6)
 
 
@@ -95,6 +102,7 @@ def test_functions_and_their_gradients_are_torchs(name: str) -> None:
     np.testing.assert_allclose(found.numpy(), expected.detach().numpy(), rtol=3e-6, atol=1e-6)
     (found * found).sum().backward()
     (expected * expected).sum().backward()
+    assert ours.grad is not None
     np.testing.assert_allclose(ours.grad.numpy(), theirs.grad.numpy(), rtol=3e-6, atol=1e-6)
 
 
@@ -177,11 +185,11 @@ def test_optimiser_state_and_errors() -> None:
     with pytest.raises(FrameworkError, match=r"test_training.py:\d+: parameters 0 and 2 are the same tensor"):
         optim.SGD(list(model.parameters()) * 2, lr=0.1)
     with pytest.raises(FrameworkError, match=r"test_training.py:\d+: the learning rate is a number, not 'a'"):
-        optim.SGD(model.parameters(), lr="a")
+        UNCHECKED.optim.SGD(model.parameters(), lr="a")
     with pytest.raises(FrameworkError, match=r"takes a list of parameters, such as model.parameters\(\), not a Linear"):
-        optim.SGD(model, lr=1)
+        UNCHECKED.optim.SGD(model, lr=1)
     with pytest.raises(FrameworkError, match="parameter 0 of the optimiser is no tensor but of type int"):
-        optim.SGD([1], lr=1)
+        UNCHECKED.optim.SGD([1], lr=1)
     with pytest.raises(FrameworkError, match="the learning rate must not be negative; it is -1"):
         optim.SGD(model.parameters(), lr=-1)
 
@@ -216,13 +224,16 @@ def test_labels_may_be_arrays_and_must_be_classes() -> None:
     ("build", "error", "message"),
     [
         (lambda: nn.Linear(-1, 3), ShapeError, "Linear: in_features is a positive integer, not -1"),
-        (lambda: nn.Linear(3, 4.5), ShapeError, "Linear: out_features is a positive integer, not 4.5"),
-        (lambda: nn.Linear(3, 2)(None), DTypeError, r"Linear\(3, 2\) was given None; give a tensor or an array"),
-        (lambda: F.cross_entropy(np.ones((1, 2)), None), DTypeError, "cross_entropy was given None; give a tensor"),
-        (lambda: F.relu("x"), DTypeError, "relu was given a str; give a tensor"),
-        (lambda: nn.Tanh, AttributeError, "nn has no Tanh; there are: .*Linear, .*ReLU, Sequential, Sigmoid$"),
-        (lambda: optim.Adam, AttributeError, "optim has no Adam; there are: Optimizer, SGD$"),
-        (lambda: jit(F.relu)(), TypeError, r"relu\(x.*\).*: missing a required argument: 'x'"),
+        (lambda: UNCHECKED.nn.Linear(3, 4.5), ShapeError, "Linear: out_features is a positive integer, not 4.5"),
+        (lambda: UNCHECKED.nn.Linear(3, 2)(None), DTypeError,
+         r"Linear\(3, 2\) was given None; give a tensor or an array"),
+        (lambda: UNCHECKED.functional.cross_entropy(np.ones((1, 2)), None), DTypeError,
+         "cross_entropy was given None; give a tensor"),
+        (lambda: UNCHECKED.relu("x"), DTypeError, "relu was given a str; give a tensor"),
+        (lambda: UNCHECKED.nn.Tanh, AttributeError,
+         "nn has no Tanh; there are: .*Linear, .*ReLU, Sequential, Sigmoid$"),
+        (lambda: UNCHECKED.optim.Adam, AttributeError, "optim has no Adam; there are: Optimizer, SGD$"),
+        (lambda: UNCHECKED.jit(F.relu)(), TypeError, r"relu\(x.*\).*: missing a required argument: 'x'"),
     ],
 )
 def test_mistakes_are_named_at_the_line(build: Callable[[], object], error: type[Exception], message: str) -> None:

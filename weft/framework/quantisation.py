@@ -11,7 +11,7 @@ import functools
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from numbers import Real
-from typing import Any, TypeVar
+from typing import Any, SupportsFloat, TypeVar
 
 import numpy as np
 
@@ -85,7 +85,7 @@ class _Watched(Module):
         return result
 
 
-def quantise(model: M, data: Any, method: str = "minmax", percentile: float = 99.9) -> M:
+def quantise(model: M, data: Any, method: str = "minmax", percentile: SupportsFloat = 99.9) -> M:
     """A copy of ``model`` whose Linear layers compute with int8 values, on the model's device, for inference.
 
     To a type checker it is of the model's class, which holds for all but a Linear by itself: a QuantisedLinear.
@@ -105,8 +105,7 @@ def quantise(model: M, data: Any, method: str = "minmax", percentile: float = 99
     where = user_line()
     if not isinstance(method, str) or method not in METHODS:
         raise CalibrationError(f"{where}: unknown calibration method {method!r}; there are: {', '.join(METHODS)}")
-    given: Any = percentile  # a type checker holds that no float is a Real
-    if isinstance(given, bool) or not isinstance(given, Real) or not 0 < float(given) <= 100:
+    if isinstance(percentile, bool) or not isinstance(percentile, Real) or not 0 < float(percentile) <= 100:
         raise CalibrationError(f"{where}: percentile is above 0 and at most 100, not {percentile!r}")
     layers = _layers(model, where)
     watched = {id(layer): _Watched(layer, _shown(name, layer), METHODS[method]) for name, layer in layers.items()}
