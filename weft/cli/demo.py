@@ -22,7 +22,7 @@ from weft.cli.printing import say
 @click.command("demo")
 @machine_options()
 @engine_option()
-@click.option("--epochs", type=COUNT, default=None, help="Passes over the data [default: the model's].")
+@click.option("--epochs", type=COUNT, default=None, help="Epochs, passes over the data [default: the model's].")
 @click.option(
     "-o", "--output", type=OUTPUT, default=Path("weft-demo.html"), show_default=True, help="The page to write.",
 )  # fmt: skip

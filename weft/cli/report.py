@@ -77,7 +77,7 @@ class _Tries(Whole):
 )  # fmt: skip
 @machine_options(None)
 @engine_option()
-@click.option("--epochs", type=COUNT, default=None, help="Passes over the data for loss curves [3].")
+@click.option("--epochs", type=COUNT, default=None, help="Epochs, passes over the data, for loss curves [3].")
 @click.option("--inference", is_flag=True, help="Report inference instead of a training step; nothing is trained.")
 @int8_options("Report inference in int8.")
 @click.option(

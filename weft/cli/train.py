@@ -29,7 +29,7 @@ from weft.cli.printing import say
 @click.option("--device", type=DEVICE, default="accel", show_default=True)
 @machine_options()
 @engine_option()
-@click.option("--epochs", type=COUNT, default=None, help="Passes over the data [default: the model's].")
+@click.option("--epochs", type=COUNT, default=None, help="Epochs, passes over the data [default: the model's].")
 @click.option("-o", "--output", type=OUTPUT, default=None, help="Save the trained weights here.")
 @click.option("--checkpoint", type=OUTPUT, default=None, help="Keep the whole training here while it runs.")
 @click.option("--every", type=COUNT, default=None, help="Steps between two checkpoints [default: an epoch's].")
