@@ -76,7 +76,7 @@ def plant(kit: Path, pattern: str, wrong: str) -> None:
 def test_a_planted_fault_fails_the_test(kit: Path, run: Run, fault: str) -> None:
     pattern, wrong, says = FAULTS[fault]
     plant(kit, pattern, wrong)
-    outcome = run(kit, "--simulator", "icarus")
+    outcome = run(kit, "--simulator", "icarus", "--stall", "0")
     outcome.failed()
     assert re.search(f"AssertionError: {says}", outcome.printed), outcome.printed
 

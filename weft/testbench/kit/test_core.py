@@ -69,7 +69,7 @@ async def program_runs(dut: Any) -> None:
     registers = core["registers"]
     data = bytearray((HERE / "before.bin").read_bytes())
     memory, control = await started(dut, data, program, registers, random.Random(SEED))
-    await halt(dut, limit=10_000 + int(20 * program["cycles"] / (1 - STALL)))
+    await halt(dut, limit=1000 + int(4 * program["cycles"] / (1 - STALL) ** 2))
     await ClockCycles(dut.clk, 5)
     if known(dut.fault):
         cause, at = await control.read(registers["FAULT_CAUSE"]), await control.read(registers["FAULT_PC"])
