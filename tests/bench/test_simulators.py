@@ -10,6 +10,8 @@ import pytest
 
 from tests.bench.conftest import Run
 from tests.sampling import sampled
+from weft.isa.machine import load
+from weft.sim.fuzz import random_program
 
 pytestmark = [
     pytest.mark.rtl,
@@ -105,3 +107,13 @@ def test_verilog_that_does_not_compile_ends_in_a_sentence(kit: Path, run: Run) -
     outcome = run(kit, "--simulator", "icarus")
     outcome.failed("icarus could not build or run the bench: Command failed with return code")
     assert "Traceback" not in outcome.printed
+
+
+@needs_icarus
+def test_the_memory_is_as_wide_as_the_bus_of_the_machine(written: Path, run: Run, tmp_path: Path) -> None:
+    from weft.testbench import write
+
+    machine = load("nano", {"bus.bytes": load("nano").widest_bus})
+    assert machine.bus.bytes > load("nano").bus.bytes
+    write(tmp_path / "kit", machine, random_program(machine, 3), "icarus")
+    run(tmp_path / "kit").passed()
