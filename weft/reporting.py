@@ -139,10 +139,12 @@ def program_result(
     step: str = "program",
     source: Source | None = None,
     tries: int | None = None,
+    progress: Progress | None = None,
 ) -> dict[str, Any]:
     """The result of one run of a program. source: what it was compiled from, None if that is not known."""
     workload = workload_of(program, model, step)
-    return build(Parts(workload, program=program, run=run, made=made(), source=source, tries=tries))
+    parts = Parts(workload, program=program, run=run, made=made(), source=source, tries=tries, progress=progress)
+    return build(parts)
 
 
 def model_result(
@@ -171,14 +173,18 @@ def model_result(
     sessions = {name: Session(chosen, _device(name, machine, settings, engine), seed) for name in devices}
     if int8 is not None:
         twins = {name: quantised(session, int8) for name, session in sessions.items()}
-        return _measured(twins, None, "int8 inference", tries)
+        return _measured(twins, None, "int8 inference", tries, progress)
     if inference:
-        return _measured(sessions, None, "inference", tries)
-    return _measured(sessions, _train(sessions, epochs or EPOCHS, progress), tries=tries)
+        return _measured(sessions, None, "inference", tries, progress)
+    return _measured(sessions, _train(sessions, epochs or EPOCHS, progress), tries=tries, progress=progress)
 
 
 def step_result(
-    step: Step, devices: Sequence[str] = DEVICES, engine: str = "fast", tries: int | None = None
+    step: Step,
+    devices: Sequence[str] = DEVICES,
+    engine: str = "fast",
+    tries: int | None = None,
+    progress: Progress | None = None,
 ) -> dict[str, Any]:
     """The result of one run of a step on each of ``devices``. tries: see ``report``. Raises WeftError for an unknown
     device or engine, and CompileError for a step that the accelerator cannot run."""
@@ -193,7 +199,7 @@ def step_result(
     if "cpu" in devices:
         hosts["cpu"] = _timed(_device("cpu", "", (), engine), step.graph, step.values)
     workload = Workload(step.name, "step", None, _useful_macs(step.graph), step.graph.digest())
-    return build(Parts(workload, 0, program, run, None, hosts, made(), source, tries))
+    return build(Parts(workload, 0, program, run, None, hosts, made(), source, tries, progress))
 
 
 def check_devices(devices: Sequence[str]) -> None:
@@ -229,6 +235,7 @@ def _measured(
     training: Training | None,
     step: str = "training step",
     tries: int | None = None,
+    progress: Progress | None = None,
 ) -> dict[str, Any]:
     """The result with one more step on each device."""
     program: Program | None = None
@@ -251,7 +258,7 @@ def _measured(
         workload = workload or _workload(session.recipe, graph, step)
     assert workload is not None
     seed = next(iter(sessions.values())).seed
-    return build(Parts(workload, seed, program, run, training, hosts, made(), source, tries))
+    return build(Parts(workload, seed, program, run, training, hosts, made(), source, tries, progress))
 
 
 def _device(name: str, machine: str, settings: Settings, engine: str) -> Device:

@@ -192,6 +192,14 @@ def test_so_many_as_were_asked_for_are_tried_and_the_rest_is_told() -> None:
         assert [one.change.title for one in found.done] == [one.title for one in every[: len(found.done)]]
 
 
+def test_trials_show_how_far_they_are() -> None:
+    program = gemm_program(load("nano"), 20, 9, 13)
+    run = get_engine("fast").run(program)
+    shown: list[tuple[int, int]] = []
+    found = try_changes(Facts(program, run, profile(program, run)), None, ALL, lambda *pair: shown.append(pair))
+    assert shown == [(n, len(found.done)) for n in range(1, len(found.done) + 1)]
+
+
 @pytest.mark.parametrize(("work", "count"), [(1, 2), (400 * 5, 4)])
 def test_unless_told_otherwise_trials_cost_a_bounded_amount_of_work(
     work: int, count: int, monkeypatch: pytest.MonkeyPatch

@@ -133,7 +133,7 @@ def command(
         unused = {"--epochs": epochs is not None, "--inference": inference, "--int8": int8, "--seed": seed_given()}
         step = step_of_script(target, words, machine, settings, unused)
         if step is not None:
-            result = step_result(step, devices or DEVICES, engine, tries)
+            result = step_result(step, devices or DEVICES, engine, tries, Bar)
         elif target in RECIPES:
             chosen = machine or "edu", settings, engine, seed, epochs, inference, Bar, how, tries
             result = model_result(target, devices or DEVICES, *chosen)
@@ -160,9 +160,11 @@ def _of_file(
     from weft.isa.checker import check
     from weft.isa.validator import validate
     from weft.programs import programs
+    from weft.progress import Bar
     from weft.reporting import name_of, program_result
 
     ((_, program, image),) = programs(target, machine, settings, 0)
     validate(program)
     check(program)
-    return program_result(program, engine_of(engine).run(program, image), name_of(program, target), tries=tries)
+    run = engine_of(engine).run(program, image)
+    return program_result(program, run, name_of(program, target), tries=tries, progress=Bar)

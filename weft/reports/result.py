@@ -5,7 +5,8 @@ from __future__ import annotations
 import itertools
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -106,7 +107,8 @@ class HostTime:
 class Parts:
     """What a result is built from; ``program`` and ``run`` are None without the accelerator. ``made``: see
     ``reports.made``; None where that is not to be told. ``source``: what the program was compiled from, None if only
-    the program is known. ``tries``: see ``reports.trials.try_changes``."""
+    the program is known. ``tries``: see ``reports.trials.try_changes``. ``progress``: called with a line when these
+    begin; gives a context with ``step(done, total)``."""
 
     workload: Workload
     seed: int = 0
@@ -117,13 +119,14 @@ class Parts:
     made: Mapping[str, str] | None = None
     source: Source | None = None
     tries: int | None = None
+    progress: Callable[[str], Any] | None = None
 
 
 def build(parts: Parts) -> dict[str, Any]:
     """The result (see reports/schema.py). Raises ProgramError for a run without times or a program ill described."""
     accelerator = None
     if parts.program is not None and parts.run is not None:
-        accelerator = _accelerator(parts.program, parts.run, parts.source, parts.tries)
+        accelerator = _accelerator(parts.program, parts.run, parts)
     cycles = accelerator["cycles"] if accelerator else None
     hosts = {key: host.to_dict(cycles) for key, host in parts.hosts.items()}
     workload = parts.workload
@@ -149,10 +152,11 @@ def build(parts: Parts) -> dict[str, Any]:
     return result
 
 
-def _accelerator(program: Program, run: Run, source: Source | None, tries: int | None) -> dict[str, Any]:
+def _accelerator(program: Program, run: Run, parts: Parts) -> dict[str, Any]:
     machine, found = program.machine, profile(program, run)
     facts = Facts(program, run, found)
-    trials = try_changes(facts, source, tries)
+    with parts.progress("trying changes for advice") if parts.progress is not None else nullcontext() as bar:
+        trials = try_changes(facts, parts.source, parts.tries, bar.step if bar is not None else None)
     docs: dict[str, dict[str, str]] = {}
     for event in EVENTS:
         docs.setdefault(event.unit, {})[event.cause] = event.doc
@@ -172,7 +176,7 @@ def _accelerator(program: Program, run: Run, source: Source | None, tries: int |
         "roofline": _roofline(program, found),
         "advice": trials.advice(),
         "trials": trials.to_dict(),
-        "findings": [one.to_dict(run.cycles) for one in findings(facts, source is not None)],
+        "findings": [one.to_dict(run.cycles) for one in findings(facts, parts.source is not None)],
     }  # fmt: skip
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -77,9 +77,12 @@ HOW = {
 """Whether changes were compiled → how they were tried, in words."""
 
 
-def try_changes(facts: Facts, source: Source | None, most: int | None = None) -> Trials:
+def try_changes(
+    facts: Facts, source: Source | None, most: int | None = None, show: Callable[[int, int], None] | None = None
+) -> Trials:
     """Try ``most`` changes of a run, those first that touch most of its cycles; None: as many as take about as long
-    as the rest of a report. What cannot be built does not count."""
+    as the rest of a report. What cannot be built does not count.
+    show: called after each with how many are done, and how many there will be."""
     length = len(facts.trace.pc) // _TIMED + (len(facts.program.instructions) if source is not None else 1)
     room = max(2, WORK // length) if most is None else most
     done: list[Trial] = []
@@ -89,6 +92,8 @@ def try_changes(facts: Facts, source: Source | None, most: int | None = None) ->
         done.append(trial)
         if trial.cycles is not None:
             room -= trial.change.work if most is None else 1
+        if show is not None:
+            show(len(done), len(done) + min(len(every), max(room, 0)))
     return Trials(facts.cycles, done, every, source is not None)
 
 
