@@ -38,7 +38,7 @@ def check_rule(op: str, *operands: np.ndarray, **attrs: Any) -> None:
 
     slopes = slopes_of(weighted, [a.copy() for a in operands])
     with must_work(f"cotangents of {shown}", "tensors of the operands' shapes"):
-        found = autodiff.RULES[op](result, tensor(g))
+        found: Any = autodiff.RULES[op](result, tensor(g))
     expect(len(found), len(operands), f"{shown}: how many cotangents")
     for name, cotangent, x, slope in zip("ab", found, inputs, slopes, strict=False):
         what = f"cotangent of {name} in {shown}"
@@ -70,9 +70,10 @@ def gradient_of_exp_and_log() -> None:
 def gradient_of_relu() -> None:
     """relu agrees with finite differences on both sides, and its derivative at 0 is 0."""
     check_rule("relu", np.array([-2.0, -0.5, 0.5, 2.0]))
-    (at_zero,) = autodiff.RULES["relu"](node("relu", tensor([0.0, -0.0, 3.0])), tensor([1.0, 1.0, 1.0]))
+    relu: Any = autodiff.RULES["relu"]
+    (at_zero,) = relu(node("relu", tensor([0.0, -0.0, 3.0])), tensor([1.0, 1.0, 1.0]))
     expect(at_zero.numpy(), [0.0, 0.0, 1.0], "cotangent of a in relu, a = [0, -0, 3], g = 1:")
-    (negative,) = autodiff.RULES["relu"](node("relu", tensor([-1.0, 2.0])), tensor([-5.0, -7.0]))
+    (negative,) = relu(node("relu", tensor([-1.0, 2.0])), tensor([-5.0, -7.0]))
     expect(negative.numpy(), [0.0, -7.0], "cotangent of a in relu, a = [-1, 2], g = [-5, -7]:")
 
 

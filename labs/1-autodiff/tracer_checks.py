@@ -48,7 +48,9 @@ def sorts_the_attributes() -> None:
 def numbers_become_leaves() -> None:
     """In x * 2 and 1 - x the number is a leaf of x's dtype, on its own side."""
     x = tensor([1.0, 2.0], "float32")
-    for text, make, place, number in (("x * 2", lambda: x * 2, 1, 2.0), ("1 - x", lambda: 1 - x, 0, 1.0)):
+    made: dict[str, tuple[Callable[[], Tensor], int, float]]
+    made = {"x * 2": (lambda: x * 2, 1, 2.0), "1 - x": (lambda: 1 - x, 0, 1.0)}
+    for text, (make, place, number) in made.items():
         with must_work(f"{text} of a float32 x", "a float32 tensor"):
             y = make()
         expect(y.dtype, "float32", f"dtype of {text}, x float32")

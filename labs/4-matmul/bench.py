@@ -19,7 +19,7 @@ from weft.lab import Difference
 Schedule = Callable[[Problem, Tiling], Code]
 
 
-def shown(machine: Any, m: int, n: int, k: int, pieces: Tiling) -> str:
+def shown(machine: weft.Machine, m: int, n: int, k: int, pieces: Tiling) -> str:
     """A case in words."""
     return f"{m}x{n}x{k} on {machine.name} with tiling {pieces.rows}x{pieces.columns}x{pieces.depth}"
 
@@ -43,7 +43,7 @@ def whole(value: Any, kind: type, call: str) -> Any:
     return value
 
 
-def fitting(value: Any, machine: Any, call: str) -> Tiling:
+def fitting(value: Any, machine: weft.Machine, call: str) -> Tiling:
     """The Tiling that ``call`` returned. Raises Difference if it is none, or does not fit the machine."""
     pieces: Tiling = whole(value, Tiling, call)
     if problem := misfit(machine, pieces):
@@ -64,7 +64,7 @@ def valid(program: Any, code: Code, what: str) -> None:
         raise Difference(what, "a program that the machine accepts", explained(error, code)) from None
 
 
-def made(make: Schedule, machine: Any, m: int, n: int, k: int, pieces: Tiling) -> Code:
+def made(make: Schedule, machine: weft.Machine, m: int, n: int, k: int, pieces: Tiling) -> Code:
     """The instructions of a schedule. Raises Difference if there are none, or not for this machine."""
     what = shown(machine, m, n, k, pieces)
     code: Code = returned(make(Problem(machine, m, n, k), pieces), Code, make.__name__)
@@ -75,7 +75,7 @@ def made(make: Schedule, machine: Any, m: int, n: int, k: int, pieces: Tiling) -
     return code
 
 
-def orderly(code: Code, machine: Any, m: int, n: int, k: int, pieces: Tiling) -> Any:
+def orderly(code: Code, machine: weft.Machine, m: int, n: int, k: int, pieces: Tiling) -> Any:
     """The program. Raises Difference if it is not valid, can deadlock, or if two units race for a byte."""
     what = shown(machine, m, n, k, pieces)
     try:
@@ -95,7 +95,7 @@ def random_int8(seed: int, *shape: int) -> np.ndarray:
     return np.random.default_rng(seed).integers(-128, 128, shape, dtype=np.int8)
 
 
-def multiplied(code: Code, machine: Any, m: int, n: int, k: int, pieces: Tiling) -> Result:
+def multiplied(code: Code, machine: weft.Machine, m: int, n: int, k: int, pieces: Tiling) -> Result:
     """The run of an orderly program. Raises Difference if C is not NumPy's, to the bit, or if it never ends."""
     what = shown(machine, m, n, k, pieces)
     a, b = random_int8(m, m, k), random_int8(n + 100, k, n)
@@ -132,7 +132,7 @@ def padded(values: np.ndarray, pitch: int) -> np.ndarray:
 
 
 def panel_product(
-    multiply: Callable[..., None], machine: Any, pieces: Tiling, step: Step, places: tuple[int, int], what: str
+    multiply: Callable[..., None], machine: weft.Machine, pieces: Tiling, step: Step, places: tuple[int, int], what: str
 ) -> tuple[np.ndarray, ...]:
     """Run the instructions of ``multiply`` alone on panels that lie in their places: the product, C before, C after."""
     layout, (place, c_place) = Layout(machine, pieces), places

@@ -43,7 +43,7 @@ class Code:
         code.post("s0")                 # ... and adds 1 to s0 when it has retired
     """
 
-    def __init__(self, machine: Any) -> None:
+    def __init__(self, machine: weft.Machine) -> None:
         self.machine = machine
         self._lines: list[dict[str, Any]] = []
         self._waits: list[str] = []
@@ -140,7 +140,7 @@ def _end(matrix: Matrix) -> int:
 class Problem:
     """C = A·B on a machine: ``a`` int8 [m, k], ``b`` int8 [k, n], ``c`` int32 [m, n], one after the other in DRAM."""
 
-    machine: Any
+    machine: weft.Machine
     m: int
     n: int
     k: int

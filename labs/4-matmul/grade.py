@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import cache
-from typing import Any
 
 import numpy as np
 import schedule
@@ -57,7 +56,7 @@ warm_up()
 # steps
 
 
-def found_steps(machine: Any, m: int, n: int, k: int, pieces: Tiling) -> list[Step]:
+def found_steps(machine: weft.Machine, m: int, n: int, k: int, pieces: Tiling) -> list[Step]:
     """The student's steps: a list of Step, not an empty one."""
     what = f"steps for {shown(machine, m, n, k, pieces)}"
     found = listed(tiles.steps(Problem(machine, m, n, k), pieces), what)
@@ -233,7 +232,7 @@ def overlapped_exact() -> None:
     all_exact(schedule.overlapped)
 
 
-def bound(machine: Any, m: int, n: int, k: int) -> int:
+def bound(machine: weft.Machine, m: int, n: int, k: int) -> int:
     """Cycles that no program can go below.
 
     The array has DIM² elements and each does one multiply-accumulate a cycle: m·n·k of them take m·n·k / DIM². And
@@ -246,7 +245,7 @@ def bound(machine: Any, m: int, n: int, k: int) -> int:
 
 
 @cache
-def timed(machine: Any, m: int, n: int, k: int, pieces: Tiling) -> int:
+def timed(machine: weft.Machine, m: int, n: int, k: int, pieces: Tiling) -> int:
     """The simulated cycles of the student's overlapped program, which must be orderly and right at this size, too."""
     code = made(schedule.overlapped, machine, m, n, k, pieces)
     fetch, most = len(code) * 64 // machine.bus.bytes, max(4 * bound(machine, m, n, k), 40_000)
@@ -272,7 +271,7 @@ def overlapped_edu() -> int:
 # tiling
 
 
-def chosen(machine: Any, m: int, n: int, k: int) -> Tiling:
+def chosen(machine: weft.Machine, m: int, n: int, k: int) -> Tiling:
     """The student's tiling, which must fit."""
     return fitting(tiling.choose(machine, m, n, k), machine, f"choose for {m}x{n}x{k} on {machine.name}")
 
@@ -287,7 +286,7 @@ def tiling_fits() -> None:
         chosen(machine, m, n, k)
 
 
-def chosen_cycles(machine: Any, m: int, n: int, k: int) -> int:
+def chosen_cycles(machine: weft.Machine, m: int, n: int, k: int) -> int:
     """The cycles with the student's own tiling, and a schedule that overlaps."""
     pieces = chosen(machine, m, n, k)
     most = 5 * bound(NANO, 64, 64, 256) // 4  # beyond it, the hole double-buffering is too slow for certain
@@ -296,7 +295,7 @@ def chosen_cycles(machine: Any, m: int, n: int, k: int) -> int:
     return timed(machine, m, n, k, pieces)
 
 
-def allowed(machine: Any, m: int, n: int, k: int) -> int:
+def allowed(machine: weft.Machine, m: int, n: int, k: int) -> int:
     """Cycles that a sensible tiling stays below: twice what the busier of matrix unit and bus must do at least.
 
     The matrix unit does a row a cycle for every DIM columns and every DIM of the depth, the last ones included; the

@@ -10,9 +10,12 @@ the rows of A and the weights of B, which are read at the same time, come from d
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from emitter import round_up
+
+import weft
+
+Machine = weft.Machine
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,7 @@ class Step:
 class Layout:
     """The addresses of the places for a tiling. Raises ValueError, saying what is too large, if it does not fit."""
 
-    def __init__(self, machine: Any, tiling: Tiling) -> None:
+    def __init__(self, machine: Machine, tiling: Tiling) -> None:
         self.machine, self.tiling = machine, tiling
         problem = misfit(machine, tiling)
         if problem:
@@ -74,7 +77,7 @@ class Layout:
         return (2 * place + bank) * memory.bank_bytes + slot * tile_bytes
 
 
-def misfit(machine: Any, tiling: Tiling) -> str:
+def misfit(machine: Machine, tiling: Tiling) -> str:
     """What is wrong with a tiling on a machine; empty if it fits."""
     dim, bank, row_bytes = machine.dim, machine.scratchpad.bank_bytes, machine.row_bytes
     if tiling.rows < 1:
@@ -94,6 +97,6 @@ def misfit(machine: Any, tiling: Tiling) -> str:
     return ""
 
 
-def local_pitch(machine: Any, columns: int) -> int:
+def local_pitch(machine: Machine, columns: int) -> int:
     """Bytes from one row of a panel to the next in the scratchpad: ``columns`` bytes, rounded up to whole beats."""
     return round_up(columns, machine.bus.bytes)

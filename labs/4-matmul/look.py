@@ -51,7 +51,9 @@ def options() -> tuple[argparse.Namespace, Any, tuple[int, int, int], Tiling]:
     return asked, machine, (m, n, k), tiling
 
 
-def look(make: Schedule, asked: argparse.Namespace, machine: Any, sizes: tuple[int, int, int], tiling: Tiling) -> None:
+def look(
+    make: Schedule, asked: argparse.Namespace, machine: weft.Machine, sizes: tuple[int, int, int], tiling: Tiling
+) -> None:
     """Print what one schedule gives. Raises what it raises, and Difference if the program is wrong."""
     code = made(make, machine, *sizes, tiling)
     if asked.listing:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from layout import Tiling, misfit
+from layout import Machine, Tiling, misfit
 
 
-def choose(machine: Any, m: int, n: int, k: int) -> Tiling:
+def choose(machine: Machine, m: int, n: int, k: int) -> Tiling:
     """A tiling for [m, k] · [k, n] that fits ``machine`` (`misfit` is empty) and is fast with `overlapped`."""
     # hole: tiling
     dim, bus = machine.dim, machine.bus.bytes

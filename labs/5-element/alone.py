@@ -1,9 +1,11 @@
 """A part of your element, alone: each method with ports of its own, simulated, or as a circuit for proofs."""
 
+# Amaranth has no types:
+# mypy: allow-subclassing-any
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from amaranth.hdl import CombinationalCycle, Module
 from amaranth.lib import wiring
@@ -12,6 +14,8 @@ from bench import Values, as_rtlil, record
 from netlist import Netlist, netlist
 
 from weft.lab import Difference
+
+R = TypeVar("R")
 
 
 class Part(wiring.Component):
@@ -84,7 +88,7 @@ def circuit(component: Any) -> Netlist:
     return _without_loop(lambda: netlist(component))
 
 
-def _without_loop(run: Callable[[], Any]) -> Any:
+def _without_loop(run: Callable[[], R]) -> R:
     try:
         return run()
     except CombinationalCycle as loop:

@@ -17,6 +17,8 @@ Everything that leaves comes out of a register: it is seen one cycle after what 
 fields of activations and weights mean.
 """
 
+# Amaranth has no types:
+# mypy: allow-subclassing-any
 from __future__ import annotations
 
 from amaranth.hdl import Module, Mux, Signal, Value

@@ -5,9 +5,11 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from weft.lab.differences import first_difference, short
+
+T = TypeVar("T")
 
 
 class Unwritten(NotImplementedError):
@@ -27,11 +29,11 @@ class Difference(AssertionError):
 
 
 @dataclass(frozen=True)
-class Check:
+class Check(Generic[T]):
     """One check of a hole. ``what`` and ``bound`` are set where it measures cycles."""
 
     hole: str
-    function: Callable[[], object]
+    function: Callable[[], T]
     what: str | None = None
     bound: int | None = None
 
@@ -45,16 +47,16 @@ class Check:
         """The function's name."""
         return self.function.__name__
 
-    def __call__(self) -> object:
+    def __call__(self) -> T:
         return self.function()
 
 
-def check(hole: str) -> Callable[[Callable[[], None]], Check]:
+def check(hole: str) -> Callable[[Callable[[], None]], Check[None]]:
     """The function checks ``hole``: it returns if all is well and calls :func:`expect` or raises otherwise."""
     return lambda function: Check(hole, function)
 
 
-def measure(hole: str, what: str, *, bound: int) -> Callable[[Callable[[], int]], Check]:
+def measure(hole: str, what: str, *, bound: int) -> Callable[[Callable[[], int]], Check[int]]:
     """The function checks ``hole`` and returns its simulated cycles, judged against the reference in ``lock.toml``.
 
     ``what`` names the figure, ``bound`` is a number of cycles that nothing can go below; derive it in the docstring.

@@ -64,7 +64,7 @@ class Channel:
             self._stream.flush()
 
 
-def _load(channel: Channel, number: int, job: dict[str, Any]) -> list[Check]:
+def _load(channel: Channel, number: int, job: dict[str, Any]) -> list[Check[Any]]:
     """The checks of ``grade.py`` in the order of its text; the student's files come first, under a check's limit."""
     folder = Path(job["folder"])
     sys.path.insert(0, str(folder))
@@ -88,7 +88,7 @@ def _unload(folder: Path) -> None:
             del sys.modules[name]
 
 
-def _call(check: Check) -> dict[str, Any]:
+def _call(check: Check[Any]) -> dict[str, Any]:
     value = check()
     if check.what is None:
         return {"kind": "pass"}
