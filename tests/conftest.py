@@ -31,9 +31,9 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
     """Run on all cores, as with ``-n auto --dist worksteal``, unless told otherwise or only files are named.
 
     Not in ``addopts``, where it would hold for one file too, whose workers take longer to start than it to run, and
-    would refuse ``-p no:xdist``.
+    would refuse ``-p no:xdist``. Nor with ``--cov``, which has looked for ``-n`` by now.
     """
-    if not config.pluginmanager.hasplugin("xdist") or hasattr(config, "workerinput"):
+    if not config.pluginmanager.hasplugin("xdist") or hasattr(config, "workerinput") or config.getoption("--cov", None):
         return
     if config.option.numprocesses is None and any(not name.partition("::")[0].endswith(".py") for name in config.args):
         config.option.numprocesses = "auto"

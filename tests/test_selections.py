@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -27,10 +28,11 @@ def test_smoke_goes_over_the_whole_path() -> None:
 
 
 def test_ci_leaves_nothing_out() -> None:
-    """Every run of the tests takes all marks, and what one ignores another names."""
+    """Every run of the tests takes all marks and all cores, and what one ignores another names."""
     lines = re.findall(r"^pytest .*$", (ROOT / ".ci/run").read_text(encoding="utf-8"), re.M)
     assert lines
     assert all("-m '' " in f"{line} " for line in lines), lines
+    assert all("-n auto " in line for line in lines if "--cov" in line), lines
     ignored = {name for line in lines for name in re.findall(r"--ignore=(\S+)", line)}
     named = {word for line in lines if "--ignore" not in line for word in line.split() if word.startswith("tests")}
     assert ignored == named
@@ -49,14 +51,17 @@ RUNS = {
     "-n 0 tests/machines": False,
     "-p no:xdist tests/machines": False,
     "--pdb tests/machines": False,
+    "--cov=weft --cov-report= tests/machines": False,
+    "--cov=weft --cov-report= -n auto tests/machines": True,
 }
 """Words after ``pytest``, and whether it starts workers."""
 
 
 @pytest.mark.parametrize("words", RUNS)
-def test_folders_run_in_parallel(words: str) -> None:
+def test_folders_run_in_parallel(words: str, tmp_path: Path) -> None:
     """On an empty selection, so that workers start and nothing else."""
     command = [sys.executable, "-m", "pytest", "-v", "-k", "a_name_of_no_test", *words.split()]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    environment = {**os.environ, "COVERAGE_FILE": str(tmp_path / "coverage")}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
     assert done.returncode == 5, done.stdout + done.stderr
     assert bool(re.search(r"^\d+ workers? \[", done.stdout, re.M)) == RUNS[words], done.stdout
