@@ -151,8 +151,9 @@ def test_a_verilator_that_is_too_old_is_passed_over(kit: Path, tmp_path: Path) -
     assert result.stderr == "there is no C++ compiler on PATH: install g++ or clang++, or name one in CXX\n"
 
 
-def test_a_verilator_that_is_new_enough_is_left_to_cocotb(kit: Path, tmp_path: Path) -> None:
-    path = tools(tmp_path / "new", make="", verilator="Verilator 5.036 2025-04-27 rev v5.036")
+@pytest.mark.parametrize("told", ["Verilator 5.036 2025-04-27 rev v5.036", "rev vUNKNOWN"])
+def test_a_verilator_that_is_new_enough_is_left_to_cocotb(kit: Path, tmp_path: Path, told: str) -> None:
+    path = tools(tmp_path / "new", make="", verilator=told)
     shown = "import os, run; run.find_simulator('verilator', '-O0'); print(os.environ['PATH'], os.environ['MAKEFLAGS'])"
     result = python(kit, "-c", shown, path=path)
     assert (result.stdout, result.stderr) == (f"{path} OPT_FAST=-O0 OPT_SLOW=-O0 OPT_GLOBAL=-O0\n", "")

@@ -122,14 +122,14 @@ def need(program: str, what: str) -> None:
 
 
 def unfit_verilator() -> str | None:
-    """Why the Verilator on PATH cannot be used; None if it can."""
+    """Why the Verilator on PATH cannot be used; None if it can, or does not tell its version."""
     found = shutil.which("verilator")
     if found is None:
         return "there is no verilator on PATH"
     told = subprocess.run([found, "--version"], capture_output=True, text=True, check=False).stdout
     version = re.search(r"(\d+)\.(\d+)", told)
-    if version is None or (int(version[1]), int(version[2])) < OLDEST_VERILATOR:
-        return f"{found} is {version[0] if version else 'of no known version'}, and cocotb needs 5.036"
+    if version is not None and (int(version[1]), int(version[2])) < OLDEST_VERILATOR:
+        return f"{found} is {version[0]}, and cocotb needs 5.036"
     return None
 
 
