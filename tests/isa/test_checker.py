@@ -87,6 +87,11 @@ def test_queue_depths_can_deadlock() -> None:
             ["loop count=2", f"{LOAD} post=s0", f"{MATMUL} wait=s0", "end"],
             "instruction 2 (matmul, from p.s:5) reads it, instruction 1 (load, from p.s:4) in iteration (1) writes it",
         ),
+        # A loop leads down to it.
+        (
+            ["loop count=2", f"{LOAD.replace('sp[0x0]', 'sp[0x400]')} local_inc0=-0x400", "end", MATMUL],
+            "data race at byte 0x0 of the scratchpad: instruction 1 (load, from p.s:4) in iteration (1) writes it",
+        ),
     ],
 )
 def test_a_race_names_both_instructions(lines: list[str], message: str) -> None:

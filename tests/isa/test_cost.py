@@ -126,6 +126,17 @@ def test_the_search_for_races_has_a_limit(monkeypatch: pytest.MonkeyPatch) -> No
             check(program)
 
 
+def test_each_step_of_the_search_for_races_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One pair, 32 for telling it from others, 1024 and 4 + 4 runs for comparing its bytes: they interleave."""
+    rows = "bytes=4 count0=4 dram_stride0=16 local_stride0=4"
+    program = of(f"load dram=0x2000 local=sp[0x0] {rows}", f"store dram=0x2004 local=acc[0x0] {rows}")
+    monkeypatch.setenv("WEFT_LIMIT_COMPARED", "1065")
+    check(program)
+    monkeypatch.setenv("WEFT_LIMIT_COMPARED", "1064")
+    with pytest.raises(LimitError, match="takes at least 1,065 steps"):
+        check(program)
+
+
 def test_different_rows_are_told_apart() -> None:
     rows = np.random.default_rng(0).integers(-3, 3, (500, 3)) * (1 << 40)
     different, which = _distinct(rows)

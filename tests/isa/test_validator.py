@@ -11,7 +11,7 @@ from weft.isa.assembler import assemble
 from weft.isa.encoding import make
 from weft.isa.errors import ProgramError
 from weft.isa.machine import load
-from weft.isa.program import Program
+from weft.isa.program import Buffer, Program
 from weft.isa.validator import problems, validate
 
 # nano: DIM 4, bus 4 bytes, scratchpad 4 x 0x800, accumulator 4 x 0x400, rows of 16 bytes.
@@ -62,6 +62,7 @@ def test_a_good_program_passes() -> None:
         (VECTOR + "x=acc[0x400] count0=2", "x overlaps d: the pass would read what it writes"),
         (VECTOR + "x=acc[0x410] count0=2 x_stride0=16 d_stride0=16", "x overlaps d: the pass would read"),
         (VECTOR + "x=acc[0x400] reduce=lane_fsum", "the destination of a reduction (lane_fsum) must not overlap an"),
+        ("loop count=2\n" + VECTOR + "x=acc[0x410] x_inc=16 d_inc=32\nend", "x overlaps d: the pass would read"),
         ("loop count=2\n" + VECTOR + "x=acc[0x410] d_inc=16\nend", "x overlaps d: the pass would read what it writes"),
         ("load dram=0x2002 local=sp[0x0] bytes=4", "dram = 0x2002: must be a multiple of 4 (bus.bytes)"),
         ("load dram=0x2000 local=sp[0x2] bytes=4", "local = sp[0x2]: must be a multiple of 4 (bus.bytes)"),
@@ -121,6 +122,7 @@ def test_what_looks_wrong_but_is_right(body: str) -> None:
     [
         (".entry 0x20\nhalt", "program: entry = 0x20: must be a multiple of a fetch line, 64"),
         (".data 0x20 hex 00\nhalt", "program: the data at 0x20 overlaps the code at 0x0 to 0x3f"),
+        (".entry 0x40\n.data 0x3e hex 00000000\nhalt", "program: the data at 0x3e overlaps the code at 0x40 to 0x7f"),
         (".buffer b output int8 4 @0x3c\nhalt", "program: buffer 'b' overlaps the code"),
         (".buffer b output int8 4 @0x1000000\nhalt", "program: the program needs 0x1001000 bytes of DRAM; 'nano' has"),
         (".buffer b output int8 4 @-4\nhalt", "program: buffer 'b' begins at -4: must not be below 0"),
@@ -128,9 +130,42 @@ def test_what_looks_wrong_but_is_right(body: str) -> None:
     ],
 )
 def test_the_program_as_a_whole(lines: str, message: str) -> None:
+    program = assemble(f".machine nano\n{lines}\n")
+    assert [problem.index for problem in problems(program)] == [-1]
     with pytest.raises(ProgramError) as error:
-        validate(assemble(f".machine nano\n{lines}\n"))
+        validate(program)
     assert str(error.value).startswith(message)
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ".entry 0x40\nhalt",
+        ".entry 0x40\n.data 0x3c hex 01020304\n.data 0x80 hex 01\nhalt",  # right before the code and right after it
+        "loop count=1\nend\nloop count=2\n" + "vector d=acc[0x0]\n" * 31 + "end\nhalt",  # the loop buffer
+        ".buffer b output int8 16 @0xfffff0\nhalt",  # the last bytes of the machine's DRAM
+    ],
+)
+def test_a_program_may_fill_its_place(lines: str) -> None:
+    validate(assemble(f".machine nano\n{lines}\n"))
+
+
+def test_the_first_problem_is_told_and_how_many_more_there_are() -> None:
+    one = "vector d=acc[0x0] lanes=8\n"
+    for count, more in [(1, ""), (2, " (and 1 more)"), (3, " (and 2 more)")]:
+        with pytest.raises(ProgramError) as error:
+            validate(assemble(f".machine nano\n{one * count}halt\n", "p.s"))
+        told = "instruction 0 (vector, from p.s:2): lanes = 8: must be at most DIM = 4 on 'nano'"
+        assert str(error.value) == told + more
+
+
+def test_a_buffer_has_elements_and_rows_that_hold_them() -> None:
+    for shape, pitch, text in [
+        ((4, 0), 4, "its sizes [4, 0] must be at least 1"),
+        ((2, 4), 3, "pitch = 3: must be at least the 4 bytes of a row"),
+    ]:
+        program = Program(load("nano"), (make("halt"),), buffers=(Buffer("b", "input", "int8", shape, 0x1000, pitch),))
+        assert [(p.index, p.text) for p in problems(program)] == [(-1, f"buffer 'b': {text}")]
 
 
 def test_types_the_machine_lacks() -> None:
@@ -164,5 +199,5 @@ def test_work_grows_with_the_instructions_and_no_faster() -> None:
 def test_buffers_must_not_overlap() -> None:
     text = ".machine nano\n.entry 0\n.buffer a input int32 4x4 @0x1000\n.buffer b input int32 4x4 @{}\nhalt\n"
     validate(assemble(text.format("0x1040")))
-    with pytest.raises(ProgramError, match=r"buffer 'b' at 0x1008 overlaps buffer 'a', which ends at 0x103f"):
-        validate(assemble(text.format("0x1008")))
+    found = problems(assemble(text.format("0x1008")))
+    assert [p.text for p in found] == ["buffer 'b' at 0x1008 overlaps buffer 'a', which ends at 0x103f"]

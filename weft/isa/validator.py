@@ -76,15 +76,13 @@ def _semaphores(program: Program) -> Iterator[Problem]:
             yield Problem(first, f"wait has s{number}, which no instruction posts")
 
 
-def _layout(program: Program) -> Iterator[Problem]:
+def _layout(program: Program) -> Iterator[str]:
     """Code, data and buffers in DRAM."""
     machine = program.machine
     if program.entry % machine.line_bytes:
-        yield Problem(-1, f"entry = {program.entry:#x}: must be a multiple of a fetch line, {machine.line_bytes}")
+        yield f"entry = {program.entry:#x}: must be a multiple of a fetch line, {machine.line_bytes}"
     if program.dram_bytes > machine.dram.bytes:
-        yield Problem(
-            -1, f"the program needs {program.dram_bytes:#x} bytes of DRAM; '{machine.name}' has {machine.dram.bytes:#x}"
-        )
+        yield f"the program needs {program.dram_bytes:#x} bytes of DRAM; '{machine.name}' has {machine.dram.bytes:#x}"
     pieces = [("the code", program.entry, len(program.code))]
     pieces += [(f"buffer '{b.name}'", b.address, b.bytes) for b in program.buffers]
     pieces += [(f"the data at {address:#x}", address, len(content)) for address, content in program.data.items()]
@@ -92,31 +90,28 @@ def _layout(program: Program) -> Iterator[Problem]:
     for buffer in program.buffers:
         row = buffer.row_elements * np.dtype(DTYPES[buffer.dtype]).itemsize
         if any(size < 1 for size in buffer.shape):
-            yield Problem(-1, f"buffer '{buffer.name}': its sizes {list(buffer.shape)} must be at least 1")
+            yield f"buffer '{buffer.name}': its sizes {list(buffer.shape)} must be at least 1"
         elif buffer.pitch < row:
-            yield Problem(
-                -1, f"buffer '{buffer.name}': pitch = {buffer.pitch}: must be at least the {row} bytes of a row"
-            )
+            yield f"buffer '{buffer.name}': pitch = {buffer.pitch}: must be at least the {row} bytes of a row"
     for what, address, size in pieces:
         if address < 0:
-            yield Problem(-1, f"{what} begins at {address}: must not be below 0")
+            yield f"{what} begins at {address}: must not be below 0"
         if what != "the code" and address < end and address + size > program.entry:
-            yield Problem(-1, f"{what} overlaps the code at {program.entry:#x} to {end - 1:#x}")
+            yield f"{what} overlaps the code at {program.entry:#x} to {end - 1:#x}"
     # An output may share the place of a state that it is the new value of; what is filled before a run may not share.
     named = sorted((b for b in program.buffers if b.kind in ("input", "state", "constant")), key=lambda b: b.address)
     for one, other in itertools.pairwise(named):
         if one.address + one.bytes > other.address:
-            yield Problem(
-                -1,
+            yield (
                 f"buffer '{other.name}' at {other.address:#x} overlaps buffer '{one.name}', which ends at "
-                f"{one.address + one.bytes - 1:#x}",
+                f"{one.address + one.bytes - 1:#x}"
             )
 
 
 def problems(program: Program) -> list[Problem]:
     """Every broken rule, in program order within each group of rules."""
     found, trips = _structure(program)
-    found += _layout(program)
+    found += [Problem(-1, text) for text in _layout(program)]
     found += _semaphores(program)
     for index, instruction in enumerate(program.instructions):
         operands = accesses(program.machine, instruction)
