@@ -24,9 +24,7 @@ _ENTRY = re.compile(rf"    ({_NAME})\[\d+\] = ([^;]*);$")
 _TOKEN = re.compile(rf"\d*'s?[bdh][0-9a-fA-FxzXZ?_]+|\$\w+|{_NAME}")
 _TARGET = re.compile(rf"^\s+({_NAME})(?:\[[^\]]*\])? ? = ", re.MULTILINE)
 _UNSAID = re.compile(r"\(\*.*?\*\)")
-_WAKE = re.compile(
-    r"^  reg \\\$wake ;\n|^  initial \\\$wake  <= 0;\n|^ *if \(\\\$wake \) begin end\n", re.MULTILINE
-)
+_WAKE = re.compile(r"^  reg \\\$wake ;\n|^  initial \\\$wake  <= 0;\n|^ *if \(\\\$wake \) begin end\n", re.MULTILINE)
 """What has simulators with events evaluate every process at time 0 (``rtl.verilog.WAKE``): Verilator does so anyhow."""
 
 
