@@ -18,7 +18,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["
 SUFFIXES = (".py", ".md", ".toml", ".in", ".lock", "")
 FOLDERS = (".ci", "docs", "examples", "labs", "requirements", "tests", "weft")
 TEXTS = {
-    path: path.read_text(encoding="utf-8")
+    path: path.read_text(encoding="utf-8", errors="replace")  # what a coverage run leaves is no text
     for place in (ROOT, *(ROOT / folder for folder in FOLDERS))
     for path in (place.glob("*") if place == ROOT else place.rglob("*"))
     if path.is_file() and path.suffix in SUFFIXES and "venv" not in path.parts

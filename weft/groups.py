@@ -7,7 +7,7 @@ import click
 from weft.isa.text import unknown
 
 
-class Group(click.Group):
+class VerbGroup(click.Group):
     """As click's, but an unknown command is answered with the nearest one and with all there are."""
 
     def resolve_command(

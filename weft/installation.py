@@ -27,7 +27,7 @@ PACKAGE = Path(__file__).resolve().parent
 
 
 @dataclass(frozen=True)
-class Problem:
+class InstallationProblem:
     """What is wrong with an installation, and what to do. One that is not ``fatal`` leaves weft working."""
 
     what: str
@@ -91,7 +91,7 @@ def own(everyone: Iterable[Installed]) -> Installed | None:
     return next((one for one in everyone if one.name == NAME), None)
 
 
-def problems(everyone: list[Installed], package: Path = PACKAGE) -> list[Problem]:
+def problems(everyone: list[Installed], package: Path = PACKAGE) -> list[InstallationProblem]:
     """What is wrong with the installation that ``package`` belongs to."""
     ours = own(everyone)
     former = [one for one in everyone if one.name != NAME and one.holds(package)]
@@ -112,7 +112,7 @@ def problems(everyone: list[Installed], package: Path = PACKAGE) -> list[Problem
     return found
 
 
-def _mixed(ours: Installed, beside: list[Installed]) -> list[Problem]:
+def _mixed(ours: Installed, beside: list[Installed]) -> list[InstallationProblem]:
     """Files of ``weft/`` that are not as its distribution installed them."""
     theirs = {name for one in beside for name in one.files}
     named = {name: digest for name, digest in ours.files.items() if digest}
@@ -123,7 +123,7 @@ def _mixed(ours: Installed, beside: list[Installed]) -> list[Problem]:
         f"not as {ours} installed it": {name for name in there if not _has(ours.site / name, named[name])},
         "of no installed distribution, left by another version": modules - ours.files.keys() - theirs,
     }
-    return [Problem(f"{told}: {_listed(names)}", _anew(ours)) for told, names in kinds.items() if names]
+    return [InstallationProblem(f"{told}: {_listed(names)}", _anew(ours)) for told, names in kinds.items() if names]
 
 
 def _has(path: Path, digest: str) -> bool:
@@ -150,36 +150,42 @@ def _again() -> str:
     return "install the hand-out's wheel again" if is_course() else install()
 
 
-def _foreign(other: Installed, ours: Installed) -> Problem:
+def _foreign(other: Installed, ours: Installed) -> InstallationProblem:
     claims = ["the command weft"] if other.command else []
     if other.files:
         over = len(other.files.keys() & ours.files.keys())
         instead = f", {over} in the place of ours" if over else ""
         claims.append(f"files in weft/, such as {min(other.files)}{instead}")
-    return Problem(f"{other} is another project and has installed {' and '.join(claims)}", _anew(ours, other))
+    return InstallationProblem(
+        f"{other} is another project and has installed {' and '.join(claims)}", _anew(ours, other)
+    )
 
 
-def _elsewhere(other: Installed) -> Problem:
+def _elsewhere(other: Installed) -> InstallationProblem:
     what = f"{other} is another project and has a weft too, in {other.site / 'weft'}; Python takes the first it finds"
-    return Problem(what, f"pip uninstall {other.name}, or keep the two in environments of their own", fatal=False)
+    return InstallationProblem(
+        what, f"pip uninstall {other.name}, or keep the two in environments of their own", fatal=False
+    )
 
 
-def _former(other: Installed) -> Problem:
+def _former(other: Installed) -> InstallationProblem:
     what = f"{other} is this folder too, installed under another name"
-    return Problem(what, f"pip uninstall {other.name}; pip install -e {other.folder}", fatal=False)
+    return InstallationProblem(what, f"pip uninstall {other.name}; pip install -e {other.folder}", fatal=False)
 
 
-def _versions(versions: list[Installed]) -> Problem:
+def _versions(versions: list[Installed]) -> InstallationProblem:
     told = " and ".join(sorted(one.distribution.version for one in versions))
-    return Problem(f"{versions[0].site} holds {len(versions)} records of {NAME}: {told}", _anew(*versions))
+    return InstallationProblem(f"{versions[0].site} holds {len(versions)} records of {NAME}: {told}", _anew(*versions))
 
 
-def _not_ours(ours: Installed, package: Path) -> Problem:
+def _not_ours(ours: Installed, package: Path) -> InstallationProblem:
     what = f"weft is imported from {package}, while {ours} is installed in {ours.folder or ours.site}"
-    return Problem(what, f"to use that, start elsewhere and take {package.parent} off PYTHONPATH", fatal=False)
+    return InstallationProblem(
+        what, f"to use that, start elsewhere and take {package.parent} off PYTHONPATH", fatal=False
+    )
 
 
-def _of_nobody(package: Path) -> Problem:
+def _of_nobody(package: Path) -> InstallationProblem:
     what = f"weft is imported from {package}, which is not installed: no device is found"
     checkout = (package.parent / "pyproject.toml").is_file()
-    return Problem(what, f"pip install -e {package.parent}" if checkout else _again())
+    return InstallationProblem(what, f"pip install -e {package.parent}" if checkout else _again())

@@ -16,28 +16,28 @@ _BAD = (ValueError, RecursionError, TypeError, AttributeError, LookupError)
 
 
 @dataclass(frozen=True)
-class Kind:
+class FileKind:
     """A kind of file: what it is called, and what to do with a file of it, ``{}`` being its name."""
 
     name: str
     use: str
 
 
-PROGRAM = Kind("a program", "`weft sim {}`, `weft verify {}`, `weft report {}` and `weft disasm {}` take it")
-TRAINING = Kind("a checkpoint of a training", "`weft train MODEL --checkpoint {} --resume` and `weft run` take it")
-WEIGHTS = Kind("a checkpoint of weights", "`weft run MODEL --checkpoint {}` takes it")
-RESULT = Kind("a report's result", "`weft compare {} OTHER.json` takes it")
-MACHINE = Kind("a machine's description", "--machine {} takes it")
-LAB = Kind("a lab's description", "`weft lab` takes the folder that it is in")
-ASSEMBLY = Kind("assembly text", "`weft asm {} -o FILE.weft` makes a program of it")
-TORCH = Kind("a file of torch.save", "weft reads safetensors: save it with safetensors.torch.save_file")
-PYTHON = Kind("a Python script", "`python {}` runs it, `weft report {}:step` explains its jitted function step")
-PAGE = Kind("a web page", "a browser shows it")
-WAVEFORM = Kind("a waveform", "GTKWave or Surfer shows it")
-VERILOG = Kind("Verilog", "it is an export, which weft does not read")
-FOLDER = Kind("a report's directory", "give the file result.json in it")
+PROGRAM = FileKind("a program", "`weft sim {}`, `weft verify {}`, `weft report {}` and `weft disasm {}` take it")
+TRAINING = FileKind("a checkpoint of a training", "`weft train MODEL --checkpoint {} --resume` and `weft run` take it")
+WEIGHTS = FileKind("a checkpoint of weights", "`weft run MODEL --checkpoint {}` takes it")
+RESULT = FileKind("a report's result", "`weft compare {} OTHER.json` takes it")
+MACHINE = FileKind("a machine's description", "--machine {} takes it")
+LAB = FileKind("a lab's description", "`weft lab` takes the folder that it is in")
+ASSEMBLY = FileKind("assembly text", "`weft asm {} -o FILE.weft` makes a program of it")
+TORCH = FileKind("a file of torch.save", "weft reads safetensors: save it with safetensors.torch.save_file")
+PYTHON = FileKind("a Python script", "`python {}` runs it, `weft report {}:step` explains its jitted function step")
+PAGE = FileKind("a web page", "a browser shows it")
+WAVEFORM = FileKind("a waveform", "GTKWave or Surfer shows it")
+VERILOG = FileKind("Verilog", "it is an export, which weft does not read")
+FOLDER = FileKind("a report's directory", "give the file result.json in it")
 
-_STARTS: dict[bytes, Kind] = {
+_STARTS: dict[bytes, FileKind] = {
     b"PK\x03\x04": TORCH,
     b"\x80\x02": TORCH,
     b"<!doctype html": PAGE,
@@ -47,7 +47,7 @@ _STARTS: dict[bytes, Kind] = {
     b"$timescale": WAVEFORM,
     b"$comment": WAVEFORM,
 }
-_LINES: tuple[tuple[str, Kind], ...] = (
+_LINES: tuple[tuple[str, FileKind], ...] = (
     (r"\s*\.(machine|entry|buffer|data|meta)\b", ASSEMBLY),
     (r"\s*(import|from) \w+|\s*(def|class) \w+.*:$", PYTHON),
     (r"\s*module \w+", VERILOG),
@@ -56,7 +56,7 @@ _LINES: tuple[tuple[str, Kind], ...] = (
 _FORMATS = {"weft program": PROGRAM, "weft training": TRAINING}
 
 
-def kind_of(path: Path) -> Kind | None:
+def kind_of(path: Path) -> FileKind | None:
     """What the file at ``path`` is; None for what is not there, or not known. A device or a pipe is not read."""
     with suppress(OSError):
         if path.is_dir():
@@ -72,7 +72,7 @@ def kind_of(path: Path) -> Kind | None:
     return None
 
 
-def refusal(path: str | Path, wanted: tuple[Kind, ...]) -> str | None:
+def refusal(path: str | Path, wanted: tuple[FileKind, ...]) -> str | None:
     """Why the file at ``path`` is none of the ``wanted`` kinds, and what takes it; None where nothing is known."""
     found = kind_of(Path(path))
     if found is None or found in wanted:
@@ -81,7 +81,7 @@ def refusal(path: str | Path, wanted: tuple[Kind, ...]) -> str | None:
     return f"{path} is {found.name}, not {names}; {use}"
 
 
-def _safetensors(content: bytes, length: int) -> Kind | None:
+def _safetensors(content: bytes, length: int) -> FileKind | None:
     if content[8:9] != b"{" or len(content) < 8 + length:
         return None
     with suppress(*_BAD):
@@ -91,7 +91,7 @@ def _safetensors(content: bytes, length: int) -> Kind | None:
     return None
 
 
-def _text(content: bytes) -> Kind | None:
+def _text(content: bytes) -> FileKind | None:
     for start, kind in _STARTS.items():
         if content.lstrip()[: len(start)].lower() == start.lower():
             return kind

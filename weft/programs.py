@@ -29,7 +29,7 @@ Image = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
-class Step:
+class BoundStep:
     """A step with a value for each input and state, by name, and the accelerator that it is for."""
 
     name: str
@@ -62,7 +62,7 @@ def named_step(
     inference: bool,
     seed: int,
     int8: Calibration | None = None,
-) -> Step:
+) -> BoundStep:
     """A named model's training step (or inference) on its first batch.
 
     int8: inference of the model (as it starts, untrained) quantised with that calibration.
@@ -76,12 +76,12 @@ def named_step(
         session, inference = quantised(session, int8), True
     function, arguments = session.call(inference)
     kind = "int8 inference" if int8 is not None else "inference" if inference else "training step"
-    return Step(f"{model} {kind}", function.lower(*arguments), function.bind(*arguments), device)
+    return BoundStep(f"{model} {kind}", function.lower(*arguments), function.bind(*arguments), device)
 
 
 def script_step(
     file: Path, name: str, machine: str | None, settings: tuple[tuple[str, int], ...], arguments: Sequence[str] = ()
-) -> Step:
+) -> BoundStep:
     """The step that a script's function is (see ``weft.scripts``), on the script's own accelerator unless a machine is
     asked for. Raises WeftError."""
     found = call(file, name, arguments)
@@ -92,7 +92,7 @@ def script_step(
     how = f"with its {EXAMPLE}" if found.where == EXAMPLE else f"as first called at {found.where}"
     said = f"{file}:{name} {how}"
     said += f": {found.arguments}" if found.arguments else ""
-    return Step(f"{file}:{name}", found.recording.graph, found.values, device, said)
+    return BoundStep(f"{file}:{name}", found.recording.graph, found.values, device, said)
 
 
 def refused(target: str) -> WeftError:

@@ -20,15 +20,15 @@ from weft.framework.primitives.base import Array
 from weft.isa.program import Program
 from weft.isa.text import suggestion
 from weft.models import Recipe, recipe
-from weft.programs import Step
+from weft.programs import BoundStep
 from weft.quantised import Calibration, quantised
 from weft.reports.advice import advice_lines
 from weft.reports.changes import Source
 from weft.reports.made import made
-from weft.reports.result import HostTime, Parts, Training, Workload, build, dumps, workload_of
+from weft.reports.result import HostTime, ResultParts, Training, Workload, build, dumps, workload_of
 from weft.sim.engines import get_engine
 from weft.sim.run import Run
-from weft.training import Outcome, Session
+from weft.training import Session, TrainingOutcome
 
 EPOCHS = 3
 """Passes over the data for the loss curves of a report, where nothing else is asked for."""
@@ -143,7 +143,7 @@ def program_result(
 ) -> dict[str, Any]:
     """The result of one run of a program. source: what it was compiled from, None if that is not known."""
     workload = workload_of(program, model, step)
-    parts = Parts(workload, program=program, run=run, made=made(), source=source, tries=tries, progress=progress)
+    parts = ResultParts(workload, program=program, run=run, made=made(), source=source, tries=tries, progress=progress)
     return build(parts)
 
 
@@ -180,7 +180,7 @@ def model_result(
 
 
 def step_result(
-    step: Step,
+    step: BoundStep,
     devices: Sequence[str] = DEVICES,
     engine: str = "fast",
     tries: int | None = None,
@@ -199,7 +199,7 @@ def step_result(
     if "cpu" in devices:
         hosts["cpu"] = _timed(_device("cpu", "", (), engine), step.graph, step.values)
     workload = Workload(step.name, "step", None, _useful_macs(step.graph), step.graph.digest())
-    return build(Parts(workload, 0, program, run, None, hosts, made(), source, tries, progress))
+    return build(ResultParts(workload, 0, program, run, None, hosts, made(), source, tries, progress))
 
 
 def check_devices(devices: Sequence[str]) -> None:
@@ -217,7 +217,7 @@ def check_engine(engine: str) -> None:
         raise WeftError("engine 'interp' has no time, so there is nothing to report; use fast, rtl or pysim")
 
 
-def trained_result(sessions: Mapping[str, Session], outcomes: Mapping[str, Outcome]) -> dict[str, Any]:
+def trained_result(sessions: Mapping[str, Session], outcomes: Mapping[str, TrainingOutcome]) -> dict[str, Any]:
     """The result of trainings that have been done, one a device."""
     first = next(iter(outcomes.values()))
     training = Training(
@@ -258,7 +258,7 @@ def _measured(
         workload = workload or _workload(session.recipe, graph, step)
     assert workload is not None
     seed = next(iter(sessions.values())).seed
-    return build(Parts(workload, seed, program, run, training, hosts, made(), source, tries, progress))
+    return build(ResultParts(workload, seed, program, run, training, hosts, made(), source, tries, progress))
 
 
 def _device(name: str, machine: str, settings: Settings, engine: str) -> Device:

@@ -37,7 +37,7 @@ class Stopped(Exception):
 
 
 @dataclass
-class Keeper:
+class CheckpointWriter:
     """Writes ``path`` after every ``every`` steps (None: after every pass over the data) and after the last one."""
 
     path: Path

@@ -145,7 +145,7 @@ def _part(state: Mapping[str, Array], part: str) -> dict[str, Array]:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class TrainingOutcome:
     """What a training gave. ``step`` and ``run`` are the last full batch's program and run, on the accelerator only."""
 
     losses: list[float]
@@ -164,7 +164,7 @@ class Outcome:
 
 def train(
     session: Session, epochs: int, progress: Progress | None = None, after: After | None = None
-) -> Outcome:
+) -> TrainingOutcome:
     """Train and test; on the accelerator, also keep one full step for figures."""
     began = time.perf_counter()
     losses = session.train(epochs, progress, after)
@@ -172,12 +172,12 @@ def train(
     seconds = time.perf_counter() - began
     engine = getattr(session.device, "engine", None)
     if engine is None:
-        return Outcome(losses, epochs, accuracy, seconds)
+        return TrainingOutcome(losses, epochs, accuracy, seconds)
     program, image = session.program()
-    return Outcome(losses, epochs, accuracy, seconds, program, engine.run(program, image))
+    return TrainingOutcome(losses, epochs, accuracy, seconds, program, engine.run(program, image))
 
 
-def describe(session: Session, outcome: Outcome) -> dict[str, Any]:
+def describe(session: Session, outcome: TrainingOutcome) -> dict[str, Any]:
     """The outcome as the JSON object of ``weft train``."""
     result: dict[str, Any] = {
         "schema": 1,

@@ -20,7 +20,7 @@ from weft.framework.builder import GraphBuilder
 from weft.framework.errors import FrameworkError
 from weft.framework.graph import Graph
 from weft.framework.jit import jit
-from weft.framework.operators import Operators
+from weft.framework.operators import TensorOperators
 from weft.framework.primitives.base import Array
 from weft.framework.reference import evaluate, run
 from weft.framework.tensor import Tensor
@@ -36,8 +36,8 @@ def lowered(f: Callable[[Any], Any], x: Array) -> Graph:
 def found() -> dict[str, Callable[[Any], Any]]:
     """Every function of one tensor and every method without arguments that keeps shape and computes."""
     candidates: dict[str, Callable[[Any], Any]] = {name: getattr(functional, name) for name in functional.__all__}
-    for name in dir(Operators):
-        if not name.startswith("_") and callable(getattr(Operators, name)):
+    for name in dir(TensorOperators):
+        if not name.startswith("_") and callable(getattr(TensorOperators, name)):
             candidates[f"Tensor.{name}"] = getattr(Tensor, name)
     kept = {}
     for name, f in candidates.items():

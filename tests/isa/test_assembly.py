@@ -12,7 +12,7 @@ from weft.isa.assembler import assemble, assemble_file
 from weft.isa.disassembler import disassemble, instruction_text
 from weft.isa.encoding import Instruction, encode, make
 from weft.isa.errors import AssemblyError
-from weft.isa.fields import Kind
+from weft.isa.fields import FieldKind
 from weft.isa.instructions import ACCUMULATOR_BIT, INSTRUCTIONS
 from weft.isa.machine import load
 from weft.isa.program import Buffer, Program
@@ -91,7 +91,7 @@ def test_defaults_are_left_out() -> None:
 
 
 def test_every_field_kind_has_a_text() -> None:
-    assert {f.kind for s in INSTRUCTIONS for f in s.fields} <= set(Kind)
+    assert {f.kind for s in INSTRUCTIONS for f in s.fields} <= set(FieldKind)
 
 
 @pytest.mark.parametrize(

@@ -243,7 +243,7 @@ def test_errors_show_nothing_that_does_not_print(text: str) -> None:
 @pytest.mark.parametrize("text", HIDDEN)
 def test_results_show_nothing_that_does_not_print(text: str) -> None:
     program = assemble(f"{HEAD}.meta name {json.dumps(text)}\nhalt")
-    built = result.build(result.Parts(result.workload_of(program)))
+    built = result.build(result.ResultParts(result.workload_of(program)))
     assert built["workload"]["model"].isprintable()
     assert len(built["workload"]["model"]) > len(text)
 

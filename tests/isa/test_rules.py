@@ -20,7 +20,7 @@ from weft.isa.fields import LOOP_LEVELS
 from weft.isa.instructions import ACCUMULATOR_BIT
 from weft.isa.machine import load
 from weft.isa.program import Buffer, Program
-from weft.isa.rules import Placed
+from weft.isa.rules import PlacedInstruction
 from weft.isa.validator import problems
 from weft.isa.vector_ops import REDUCTIONS
 
@@ -154,7 +154,7 @@ def test_places_are_refused_exactly_where_a_byte_is_wrong() -> None:
         name = rng.choice([*kinds, "vector"])
         i = make(name, **kinds[name](name, rng))
         trips = tuple(rng.choice([1, 2, 3]) for _ in range(rng.randrange(3)))
-        placed = Placed(STUB, 0, i, trips, accesses(NANO, i))
+        placed = PlacedInstruction(STUB, 0, i, trips, accesses(NANO, i))
         for rule, oracle in ORACLES.items():
             found = list(getattr(rules, rule)(placed))
             assert bool(found) == oracle(i, trips), (rule, i, trips, found)
@@ -170,7 +170,7 @@ def refused(rule: str, name: str, trips: tuple[int, ...], machine: str = "nano",
     """Whether a rule refuses an instruction in loops."""
     program = dataclasses.replace(STUB, machine=load(machine))
     i = make(name, **values)
-    return bool(list(getattr(rules, rule)(Placed(program, 0, i, trips, accesses(program.machine, i)))))
+    return bool(list(getattr(rules, rule)(PlacedInstruction(program, 0, i, trips, accesses(program.machine, i)))))
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 
 from tests.labs.tiny import GRADE, MEAN, TOTAL, graded, statuses
 from weft.lab import Unwritten, check, measure
-from weft.lab.grading import FAIL, PASS, UNWRITTEN, WAITS, Failure, grade
+from weft.lab.grading import FAIL, PASS, UNWRITTEN, WAITS, CheckFailure, grade
 from weft.lab.lock import Measured, load_lock
 from weft.lab.markers import LabError
 from weft.lab.tree import Lab, load_lab
@@ -59,13 +59,13 @@ def test_a_difference_is_shown_at_the_students_function(lab: Lab) -> None:
     outcome = graded(lab, total="return 7.0\n").outcome("total")
     assert outcome.status == FAIL
     assert outcome.check == "The sum of three numbers is right."
-    assert outcome.failure == Failure("difference", "total of 1, 2, 3", "6.0", "7.0", "sums.py", 10)
+    assert outcome.failure == CheckFailure("difference", "total of 1, 2, 3", "6.0", "7.0", "sums.py", 10)
 
 
 def test_an_exception_is_shown_at_the_students_line(lab: Lab) -> None:
     outcome = graded(lab, total="values = []\nreturn values[3]\n").outcome("total")
     what = "IndexError: list index out of range"
-    assert outcome.failure == Failure("error", what, None, None, "sums.py", 13, "return values[3]")
+    assert outcome.failure == CheckFailure("error", what, None, None, "sums.py", 13, "return values[3]")
 
 
 def test_an_exception_past_the_students_code_is_shown_where_that_called(lab: Lab) -> None:
@@ -112,7 +112,7 @@ def test_thresholds(cycles: int, mark: str, status: str, lab: Lab) -> None:
     assert [figure.mark for figure in outcome.measured] == [mark]
     if mark == "slow":
         expected = "at most 120 cycles (1.20 × the reference's 100)"
-        assert outcome.failure == Failure("too slow", "cycles of a mean", expected, "121 cycles", "sums.py", 19)
+        assert outcome.failure == CheckFailure("too slow", "cycles of a mean", expected, "121 cycles", "sums.py", 19)
     if mark == "impossible":
         assert outcome.failure is not None
         assert outcome.failure.expected == "at least 90 cycles: nothing can be faster"

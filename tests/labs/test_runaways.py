@@ -14,7 +14,7 @@ import pytest
 
 from tests.labs.tiny import graded, statuses
 from weft.lab import process
-from weft.lab.grading import FAIL, PASS, UNCHECKED, Failure, grade
+from weft.lab.grading import FAIL, PASS, UNCHECKED, CheckFailure, grade
 from weft.lab.tree import Lab
 from weft.lab.warden import Warden
 from weft.lab.workspace import starters
@@ -41,7 +41,7 @@ def test_a_loop_without_end_is_killed_and_named(lab: Lab) -> None:
     what = "no answer after 1 s: a loop without end, or too slow?"
     assert outcome.failure is not None
     assert outcome.failure in [
-        Failure("no answer", what, None, None, "sums.py", *at) for at in ((12, "while True:"), (13, "pass"))
+        CheckFailure("no answer", what, None, None, "sums.py", *at) for at in ((12, "while True:"), (13, "pass"))
     ]
 
 
@@ -60,7 +60,7 @@ def test_no_thread_is_left_when_lines_come_after_the_end(tmp_path: Path) -> None
     with open(path, "rb") as messages, open(tmp_path / "errors", "w+b") as errors:
         ended: Any = SimpleNamespace(stdout=messages)
         nobody = Warden(1 << 30, "none")
-        process._follow(ended, nobody, errors, [process.Run(tmp_path, [], [], [])], 10, lambda: False)
+        process._follow(ended, nobody, errors, [process.GradingRun(tmp_path, [], [], [])], 10, lambda: False)
         readers = set(threading.enumerate()) - before
         for reader in readers:
             reader.join(5)

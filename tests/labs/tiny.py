@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from weft.lab.grading import Report, grade
+from weft.lab.grading import GradedLab, grade
 from weft.lab.lock import load_lock
 from weft.lab.tree import Lab
 from weft.lab.workspace import starters
@@ -169,7 +169,7 @@ def write_hole(folder: Path, hole: str, body: str) -> None:
     path.write_text(written(path.read_text(encoding="utf-8"), hole, body), encoding="utf-8")
 
 
-def graded(lab: Lab, total: str | None = None, mean: str | None = None, seconds: float | None = None) -> Report:
+def graded(lab: Lab, total: str | None = None, mean: str | None = None, seconds: float | None = None) -> GradedLab:
     """The starter with these holes written, graded."""
     text = starters(lab)["sums.py"]
     for hole, body in (("total", total), ("mean-value", mean)):
@@ -177,5 +177,5 @@ def graded(lab: Lab, total: str | None = None, mean: str | None = None, seconds:
     return grade(lab, {"sums.py": text}, load_lock(lab.folder.parent), seconds)
 
 
-def statuses(report: Report) -> list[str]:
+def statuses(report: GradedLab) -> list[str]:
     return [outcome.status for outcome in report.outcomes]

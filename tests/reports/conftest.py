@@ -11,7 +11,7 @@ from weft.compiler.targets.accel.gemm import gemm_program
 from weft.isa.machine import load
 from weft.isa.program import Program
 from weft.programs import named_step
-from weft.reports.result import HostTime, Parts, Training, build, workload_of
+from weft.reports.result import HostTime, ResultParts, Training, build, workload_of
 from weft.sim.engines import get_engine
 from weft.sim.run import Run
 
@@ -24,7 +24,7 @@ def built() -> dict[str, Any]:
     losses = {"accel": [2.5, 1.5, 1.0, 0.75, 0.5, 0.25], "cpu": [2.5, 1.5, 1.0, 0.75, 0.5, 0.375]}
     training = Training(2, 3, {"accel": "accel (nano)", "cpu": "cpu"}, losses, {"accel": 0.9875, "cpu": 0.975})
     hosts = {"cpu": HostTime("a processor", 2, 0.00025, 7)}
-    return build(Parts(workload_of(program, "gemm", "product", 20), 3, program, run, training, hosts))
+    return build(ResultParts(workload_of(program, "gemm", "product", 20), 3, program, run, training, hosts))
 
 
 @pytest.fixture

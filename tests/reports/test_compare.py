@@ -10,7 +10,7 @@ import pytest
 from weft.compiler.targets.accel.gemm import gemm_program
 from weft.isa.machine import load
 from weft.reports.compare import Figure, compare
-from weft.reports.result import Parts, ResultError, build, workload_of
+from weft.reports.result import ResultError, ResultParts, build, workload_of
 from weft.sim.engines import get_engine
 
 
@@ -81,7 +81,7 @@ def test_machines_may_differ_and_are_named() -> None:
     results = []
     for latency in (20, 200):
         program = gemm_program(load("nano", {"dram.latency": latency}), 20, 9, 13)
-        results.append(build(Parts(workload_of(program), program=program, run=get_engine("fast").run(program))))
+        results.append(build(ResultParts(workload_of(program), program=program, run=get_engine("fast").run(program))))
     found = compare(results[0], results[1])
     assert found.machine_changes == [("dram.latency", 20, 200)]
     assert [figure.name for figure in found.regressions(0.02)] == ["cycles", "utilisation"]

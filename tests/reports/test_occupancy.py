@@ -15,7 +15,7 @@ from weft.isa.errors import ProgramError
 from weft.isa.machine import load
 from weft.isa.operands import OPERANDS
 from weft.isa.program import Program
-from weft.reports.occupancy import Live, live, over_time
+from weft.reports.occupancy import LiveBuffer, live, over_time
 from weft.sim.engines import get_engine
 from weft.sim.fast.stream import expand
 from weft.sim.run import Run
@@ -25,8 +25,8 @@ def test_by_hand() -> None:
     program, run = run_by_hand()
     lives = live(program, run)
     assert lives == [
-        Live("accumulator[0x0:0x40]", "accumulator", 0, 64, LOAD[0], PASS[1]),
-        Live("accumulator[0x100:0x140]", "accumulator", 0x100, 64, PASS[0], STORE[1]),
+        LiveBuffer("accumulator[0x0:0x40]", "accumulator", 0, 64, LOAD[0], PASS[1]),
+        LiveBuffer("accumulator[0x100:0x140]", "accumulator", 0x100, 64, PASS[0], STORE[1]),
     ]
     over = over_time(lives, program.machine)
     steps = [[0, 0], [LOAD[0], 64], [PASS[0], 128], [PASS[1] + 1, 64], [STORE[1] + 1, 0]]
@@ -38,7 +38,7 @@ def test_by_hand() -> None:
     assert over["scratchpad"] == empty
 
 
-def fits(program: Program, run: Run) -> list[Live]:
+def fits(program: Program, run: Run) -> list[LiveBuffer]:
     """No memory holds more than it has, nor one byte twice; the peak is the most of all points."""
     lives = live(program, run)
     for memory, over in over_time(lives, program.machine).items():
@@ -56,7 +56,7 @@ def fits(program: Program, run: Run) -> list[Live]:
     return lives
 
 
-def covers(lives: list[Live], program: Program, run: Run) -> None:
+def covers(lives: list[LiveBuffer], program: Program, run: Run) -> None:
     """Every on-chip access lies in a buffer that is live from its instruction's start to its retirement."""
     assert run.trace is not None
     stream = expand(program)

@@ -16,7 +16,7 @@ from weft.isa.events import EVENTS
 from weft.isa.program import Program
 from weft.reports.metrics import METRICS, SHARE
 from weft.reports.page import render
-from weft.reports.result import HostTime, Parts, ResultError, Training, Workload, build, dumps, load, workload_of
+from weft.reports.result import HostTime, ResultError, ResultParts, Training, Workload, build, dumps, load, workload_of
 from weft.reports.schema import problems
 from weft.reports.summary import compared
 from weft.sim.run import Run
@@ -32,7 +32,7 @@ def test_a_result_has_its_shape_and_survives_its_file(result: dict[str, Any], tm
 def test_the_design_that_ran_is_named(digits: tuple[Program, Run]) -> None:
     program, run = digits
     for design in (None, "0123456789abcdef" * 4):
-        made = build(Parts(workload_of(program), 0, program, dataclasses.replace(run, design=design)))
+        made = build(ResultParts(workload_of(program), 0, program, dataclasses.replace(run, design=design)))
         assert list(problems(made)) == []
         assert made["accelerator"]["design"] == design
         assert (str(design) in render(made)) == (design is not None)
@@ -44,7 +44,7 @@ def test_the_design_that_ran_is_named(digits: tuple[Program, Run]) -> None:
 
 def test_figures_agree_with_each_other(digits: tuple[Program, Run]) -> None:
     program, run = digits
-    made = build(Parts(workload_of(program, "digits-mlp", "training step", 64), 0, program, run))
+    made = build(ResultParts(workload_of(program, "digits-mlp", "training step", 64), 0, program, run))
     assert list(problems(made)) == []
     workload, accelerator = made["workload"], made["accelerator"]
     assert workload["useful_macs"] == sum(op["macs"] for op in accelerator["operators"])
@@ -65,7 +65,7 @@ def test_figures_agree_with_each_other(digits: tuple[Program, Run]) -> None:
 
 def test_a_program_written_by_hand() -> None:
     program, run = run_by_hand()
-    made = build(Parts(workload_of(program), program=program, run=run))
+    made = build(ResultParts(workload_of(program), program=program, run=run))
     assert list(problems(made)) == []
     assert made["workload"] == {
         "model": "program", "step": "program", "batch": None, "useful_macs": 0, "graph": program.digest,
@@ -78,7 +78,7 @@ def test_a_program_written_by_hand() -> None:
 def test_devices_without_the_accelerator() -> None:
     training = Training(2, 2, {"cpu": "cpu"}, {"cpu": [4.0, 3.0, 2.0, 1.0]}, {"cpu": 0.5})
     workload = Workload("m", "training step", 8, 100, "0" * 64)
-    made = build(Parts(workload, 1, training=training, hosts={"cpu": HostTime("chip", 1, 0.5, 3)}))
+    made = build(ResultParts(workload, 1, training=training, hosts={"cpu": HostTime("chip", 1, 0.5, 3)}))
     assert list(problems(made)) == []
     assert made["accelerator"] is None
     assert made["cpu"]["break_even_hz"] is None
@@ -91,7 +91,7 @@ def test_the_clock_that_is_as_fast_as_the_host(result: dict[str, Any]) -> None:
 
 def test_losses_that_are_no_numbers_stay_json() -> None:
     training = Training(1, 2, {"cpu": "cpu"}, {"cpu": [math.inf, math.nan]}, {"cpu": 0.1})
-    made = build(Parts(Workload("m", "training step", 8, 100, "0"), training=training))
+    made = build(ResultParts(Workload("m", "training step", 8, 100, "0"), training=training))
     assert made["training"]["devices"]["cpu"]["losses"] == [None, None]
     assert made["training"]["devices"]["cpu"]["final_loss"] is None
     assert json.loads(dumps(made)) == made

@@ -11,7 +11,7 @@ import pytest
 
 from tests.rtl.simulate import simulate
 from weft.isa.machine import Machine, Pipeline, load
-from weft.rtl.element import Element
+from weft.rtl.element import ProcessingElement
 
 TABLE = Path(__file__).parents[2] / "labs" / "5-element" / "table.csv"
 NANO = load("nano")
@@ -43,7 +43,7 @@ def field(element: Any, name: str) -> Any:
 
 def differences(machine: Machine, cycles: list[dict[str, int]]) -> list[str]:
     """Run one case; every checked output that is not as the table says."""
-    element, found, late = Element(machine), [], machine.pipeline.mac - 1
+    element, found, late = ProcessingElement(machine), [], machine.pipeline.mac - 1
 
     async def bench(context: Any) -> None:
         context.set(element.activation_in.int8, 1)

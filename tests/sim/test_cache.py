@@ -17,7 +17,7 @@ import pytest
 
 from tests.faults import Disk
 from weft.base.cache import place
-from weft.base.cache.keeper import Keeper, digest, keeper
+from weft.base.cache.keeper import Cache, digest, keeper
 from weft.base.errors import WeftError
 
 NAME = f"{digest('one')}.kernel"
@@ -27,14 +27,14 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
-def kept(tmp_path: Path) -> Keeper:
+def kept(tmp_path: Path) -> Cache:
     """An empty cache."""
-    return Keeper(tmp_path / "cache", 1 << 20)
+    return Cache(tmp_path / "cache", 1 << 20)
 
 
-def again(kept: Keeper) -> Keeper:
+def again(kept: Cache) -> Cache:
     """The same cache as the next process finds it."""
-    return Keeper(kept.folder, kept.limit)
+    return Cache(kept.folder, kept.limit)
 
 
 def said(caplog: pytest.LogCaptureFixture) -> list[str]:
@@ -83,7 +83,7 @@ as_root = pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, re
 
 
 @pytest.mark.parametrize("damage", [*DAMAGE, pytest.param("of another user", marks=as_root)])
-def test_what_is_damaged_or_anothers_is_made_again(damage: str, kept: Keeper, caplog: pytest.LogCaptureFixture) -> None:
+def test_what_is_damaged_or_anothers_is_made_again(damage: str, kept: Cache, caplog: pytest.LogCaptureFixture) -> None:
     entry = kept.put(KIND, NAME, CONTENT)
     assert entry is not None
     (DAMAGE | FOREIGN)[damage](entry.path)
@@ -98,7 +98,7 @@ def test_what_is_damaged_or_anothers_is_made_again(damage: str, kept: Keeper, ca
     assert said(caplog) == []
 
 
-def test_it_is_said_once(kept: Keeper, caplog: pytest.LogCaptureFixture) -> None:
+def test_it_is_said_once(kept: Cache, caplog: pytest.LogCaptureFixture) -> None:
     names = [f"{digest(i)}.kernel" for i in range(5)]
     for name in names:
         entry = kept.put(KIND, name, CONTENT)
@@ -126,7 +126,7 @@ PLACES: dict[str, Callable[[Path], object]] = {
 @pytest.mark.parametrize("where", PLACES)
 def test_a_folder_that_cannot_be_used_is_not(where: str, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     PLACES[where](tmp_path / "cache")
-    kept = Keeper(tmp_path / "cache", 1 << 20)
+    kept = Cache(tmp_path / "cache", 1 << 20)
     with kept.alone(KIND, "x"):
         assert kept.put(KIND, NAME, CONTENT) is None
     assert kept.find(KIND, NAME) is None
@@ -138,7 +138,7 @@ def test_a_folder_that_cannot_be_used_is_not(where: str, tmp_path: Path, caplog:
 @pytest.mark.parametrize("folder", [Path("/dev/null/cache"), Path("/proc/weft"), None])
 def test_where_nobody_can_write(folder: Path | None, caplog: pytest.LogCaptureFixture) -> None:
     """Not even root."""
-    kept = Keeper(folder, 1 << 20)
+    kept = Cache(folder, 1 << 20)
     assert kept.put(KIND, NAME, CONTENT) is None
     assert kept.find(KIND, NAME) is None
     assert len(said(caplog)) == 1
@@ -149,7 +149,7 @@ def test_where_nobody_can_write(folder: Path | None, caplog: pytest.LogCaptureFi
 def test_a_folder_shared_by_all_has_one_of_ours_in_it(tmp_path: Path) -> None:
     """As /tmp is: with the sticky bit."""
     tmp_path.chmod(0o1777)
-    kept = Keeper(tmp_path, 1 << 20)
+    kept = Cache(tmp_path, 1 << 20)
     assert kept.put(KIND, NAME, CONTENT) is not None
     assert stat.S_IMODE((tmp_path / KIND).stat().st_mode) == 0o700
     assert stat.S_IMODE((tmp_path / KIND / NAME).stat().st_mode) == 0o600
@@ -158,7 +158,7 @@ def test_a_folder_shared_by_all_has_one_of_ours_in_it(tmp_path: Path) -> None:
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO])
 def test_writing_that_fails_at_any_step(
     number: int,
-    kept: Keeper,
+    kept: Cache,
     disk: Disk,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -203,7 +203,7 @@ def mounted(folder: Path, size: str) -> Iterator[Path]:
 
 def test_a_disk_that_is_really_full(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     with mounted(tmp_path / "small", "64k") as folder:
-        kept = Keeper(folder, 1 << 30)
+        kept = Cache(folder, 1 << 30)
         results = [kept.put(KIND, f"{digest(i)}.kernel", bytes(10_000)) for i in range(20)]
         whole = [entry is not None for entry in results]
         assert whole == sorted(whole, reverse=True)
@@ -215,9 +215,9 @@ def test_a_disk_that_is_really_full(tmp_path: Path, caplog: pytest.LogCaptureFix
 
 def test_a_file_system_that_may_only_be_read(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     with mounted(tmp_path / "image", "1m") as folder:
-        Keeper(folder, 1 << 20).put(KIND, NAME, CONTENT)
+        Cache(folder, 1 << 20).put(KIND, NAME, CONTENT)
         subprocess.run(["mount", "-o", "remount,ro", str(folder)], check=True)
-        kept = Keeper(folder, 1 << 20)
+        kept = Cache(folder, 1 << 20)
         found = kept.find(KIND, NAME)
         assert found is not None
         assert found.content == CONTENT
@@ -228,7 +228,7 @@ def test_a_file_system_that_may_only_be_read(tmp_path: Path, caplog: pytest.LogC
         assert all("Read-only file system" in text for text in said(caplog))
 
 
-def test_what_was_used_least_recently_makes_room(kept: Keeper) -> None:
+def test_what_was_used_least_recently_makes_room(kept: Cache) -> None:
     names = [f"{digest(i)}.kernel" for i in range(5)]
     kept.limit = 3 * 132
     now = time.time()
@@ -243,7 +243,7 @@ def test_what_was_used_least_recently_makes_room(kept: Keeper) -> None:
     assert sum(status.st_size for _, _, status in kept.entries()) == kept.limit
 
 
-def test_the_limit_is_kept_whatever_is_put(kept: Keeper, caplog: pytest.LogCaptureFixture) -> None:
+def test_the_limit_is_kept_whatever_is_put(kept: Cache, caplog: pytest.LogCaptureFixture) -> None:
     kept.limit = 1000
     chance = random.Random(3)
     for i in range(200):
@@ -255,7 +255,7 @@ def test_the_limit_is_kept_whatever_is_put(kept: Keeper, caplog: pytest.LogCaptu
 
 
 def test_a_limit_of_nothing_keeps_nothing_and_says_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    kept = Keeper(tmp_path / "cache", 0)
+    kept = Cache(tmp_path / "cache", 0)
     with kept.alone(KIND, "x"):
         assert kept.put(KIND, NAME, CONTENT) is None
     assert kept.find(KIND, NAME) is None
@@ -263,7 +263,7 @@ def test_a_limit_of_nothing_keeps_nothing_and_says_nothing(tmp_path: Path, caplo
     assert said(caplog) == []
 
 
-def test_only_what_is_ours_is_removed(kept: Keeper) -> None:
+def test_only_what_is_ours_is_removed(kept: Cache) -> None:
     assert kept.folder is not None
     kept.put(KIND, NAME, CONTENT)
     room = kept.folder / KIND
@@ -281,7 +281,7 @@ def test_only_what_is_ours_is_removed(kept: Keeper) -> None:
     assert all(path.exists() for path in mine)
 
 
-def test_nothing_behind_a_link_is_removed(kept: Keeper, tmp_path: Path) -> None:
+def test_nothing_behind_a_link_is_removed(kept: Cache, tmp_path: Path) -> None:
     assert kept.folder is not None
     kept.put(KIND, NAME, CONTENT)
     (kept.folder / KIND).rename(tmp_path / "others")
@@ -291,7 +291,7 @@ def test_nothing_behind_a_link_is_removed(kept: Keeper, tmp_path: Path) -> None:
     assert (tmp_path / "others" / NAME).exists()
 
 
-def test_no_name_leaves_the_folder(kept: Keeper) -> None:
+def test_no_name_leaves_the_folder(kept: Cache) -> None:
     for name in ("../x.kernel", "x", f"../{NAME}", f"{NAME}/..", f"/{NAME}", f"{NAME}\n"):
         with pytest.raises(AssertionError):
             kept.find(KIND, name)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from weft.base.cache.keeper import Keeper
+from weft.base.cache.keeper import Cache
 
 ROOT = Path(__file__).parents[2]
 
@@ -51,7 +51,7 @@ def test_a_lock_that_cannot_say_whose_it_is_is_one(tmp_path: Path, monkeypatch: 
 
     monkeypatch.setattr(os, "pwrite", full)
     for _ in range(2):
-        with Keeper(tmp_path, 1 << 20).alone("models", "a" * 24):
+        with Cache(tmp_path, 1 << 20).alone("models", "a" * 24):
             process = holder(tmp_path, 0)
             assert process.stdout is not None
             with pytest.raises(subprocess.TimeoutExpired):
@@ -76,7 +76,7 @@ def test_who_is_killed_holds_nothing(tmp_path: Path, caplog: pytest.LogCaptureFi
     log, handler = logging.getLogger("weft.cache"), Waiting()
     log.addHandler(handler)
     try:
-        with Keeper(tmp_path, 1 << 20).alone("models", "a" * 24):
+        with Cache(tmp_path, 1 << 20).alone("models", "a" * 24):
             assert killed == [f"weft: waiting for process {process.pid} to make the same"]
     finally:
         log.removeHandler(handler)

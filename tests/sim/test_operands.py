@@ -17,7 +17,7 @@ from weft.isa import operands
 from weft.isa.access import accesses
 from weft.isa.elements import ACCUMULATOR, ELEMENT, ELEMENTS, SCRATCHPAD
 from weft.isa.encoding import Instruction, make
-from weft.isa.fields import Field, Kind
+from weft.isa.fields import Field, FieldKind
 from weft.isa.instructions import ACCUMULATOR_BIT, BY_NAME
 from weft.isa.machine import load
 from weft.isa.operands import OPERANDS, Condition, Operand, When
@@ -27,7 +27,7 @@ from weft.isa.vector_ops import BINARY, PLACES, REDUCTIONS, UNARY
 from weft.sim.fast import scalar
 from weft.sim.fast.calls import calls_of
 from weft.sim.fast.numerics import execute
-from weft.sim.fast.places import Memory, places_in, room_of
+from weft.sim.fast.places import MemoryContents, places_in, room_of
 from weft.sim.fast.stream import expand
 from weft.sim.interp import numbers
 from weft.sim.interp.meaning import MEANING, Memories
@@ -58,11 +58,11 @@ def value(of: Field, rng: random.Random) -> int:
     """Small numbers, any address from which no stride leads below 0, any choice that is built."""
     if of.name in PLACES:
         return rng.choice([code for code, op in enumerate(PLACES[of.name]) if op.built])
-    if of.kind is Kind.CHOICE:
+    if of.kind is FieldKind.CHOICE:
         return rng.randrange(len(of.choices))
-    if of.kind is Kind.LOCAL:
+    if of.kind is FieldKind.LOCAL:
         return rng.randrange(1 << 10, 1 << 12) | rng.choice([0, ACCUMULATOR_BIT])
-    if of.kind is Kind.STRIDE:
+    if of.kind is FieldKind.STRIDE:
         return rng.randint(-40, 40)
     return rng.randint(of.minimum, min(of.maximum, of.minimum + 3))
 
@@ -209,7 +209,7 @@ def _results(i: Instruction) -> list[tuple[bytes, ...]]:
     MEANING[i.name](slow, i, (0, 0, 0))
     program = Program(machine, (i, make("halt")))
     stream = expand(program)
-    memory = Memory(*(content.copy() for content in contents))
+    memory = MemoryContents(*(content.copy() for content in contents))
     room, buffers = room_of(machine)
     execute(
         calls_of(stream.table), places_in(memory, room), machine.dim, stream.table, stream.pc, stream.address,

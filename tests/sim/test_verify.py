@@ -14,7 +14,7 @@ from weft.isa.program import Program
 from weft.sim.fast.engine import FastEngine
 from weft.sim.interp import InterpEngine
 from weft.sim.run import Run
-from weft.sim.verify import Comparison, compare, report, verify
+from weft.sim.verify import Verification, compare, report, verify
 
 TEXT = """
 .machine nano
@@ -36,7 +36,7 @@ def run(program: Program) -> Run:
     return FastEngine().run(program)
 
 
-def against(program: Program, run: Run, **changes: Any) -> Comparison:
+def against(program: Program, run: Run, **changes: Any) -> Verification:
     """``run`` compared with itself as another engine that differs in ``changes``."""
     return compare(program, [run, dataclasses.replace(run, engine="rtl", **changes)])
 

@@ -15,7 +15,7 @@ import pytest
 
 from tests.faults import Disk
 from tests.weft.conftest import COPY, Weft
-from weft.base.cache.keeper import Keeper, digest
+from weft.base.cache.keeper import Cache, digest
 from weft.base.files import PARTIAL, replacing
 from weft.files import filling, write_text
 from weft.framework import checkpoint
@@ -126,7 +126,7 @@ def test_writers_that_are_killed_at_random(tmp_path: Path) -> None:
         child = os.fork()
         if child == 0:
             try:
-                kept, round_ = Keeper(cache, 1 << 30), 0
+                kept, round_ = Cache(cache, 1 << 30), 0
                 while True:
                     for name in names:
                         kept.put("kernels", name, values[name])
@@ -139,7 +139,7 @@ def test_writers_that_are_killed_at_random(tmp_path: Path) -> None:
         time.sleep(chance.uniform(0.0, 0.06))
         os.kill(child, signal.SIGKILL)
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
-        kept = Keeper(cache, 1 << 30)
+        kept = Cache(cache, 1 << 30)
         for name in names:
             found = kept.find("kernels", name)
             assert found is None or found.content == values[name]

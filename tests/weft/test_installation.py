@@ -13,7 +13,7 @@ import pytest
 
 from weft.base.distribution import NAME, install
 from weft.cli import doctor
-from weft.installation import PACKAGE, Problem, claimants, problems
+from weft.installation import PACKAGE, InstallationProblem, claimants, problems
 
 OURS = {"weft/__init__.py": "a = 1\n", "weft/isa/machine.py": "b = 2\n", "weft/isa/machines/nano.toml": "dim = 4\n"}
 THEIRS = {"weft/__init__.py": "loom = 1\n", "weft/loom.py": "loom = 2\n"}
@@ -55,7 +55,7 @@ def site(tmp_path: Path) -> Path:
     return folder.resolve()
 
 
-def found(*sites: Path, package: Path | None = None) -> list[Problem]:
+def found(*sites: Path, package: Path | None = None) -> list[InstallationProblem]:
     """What is wrong with the weft in the first of these folders."""
     return problems(claimants([str(site) for site in sites]), package or sites[0] / "weft")
 
@@ -206,7 +206,7 @@ def test_another_weft_runs_than_the_installed_one(site: Path, tmp_path: Path, ch
 
 def test_a_weft_that_nobody_installed(tmp_path: Path, checkout: Path) -> None:
     (problem,) = found(tmp_path, package=checkout / "weft")
-    assert problem == Problem(
+    assert problem == InstallationProblem(
         f"weft is imported from {checkout}/weft, which is not installed: no device is found",
         f"pip install -e {checkout}",
     )

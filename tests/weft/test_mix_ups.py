@@ -100,7 +100,7 @@ def test_a_file_is_called_what_it_is(kind: str, weft: Weft, tmp_path: Path) -> N
     path, program = tmp_path / "file", tmp_path / "program"
     MAKE[kind](path)
     _program(program)
-    made: kinds.Kind = getattr(kinds, kind)
+    made: kinds.FileKind = getattr(kinds, kind)
     assert kinds.kind_of(path) is made
     for words, taken in TAKES.items():
         if kind in taken or (kind == "FOLDER" and "train" in words and "--checkpoint" in words):

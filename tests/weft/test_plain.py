@@ -36,7 +36,7 @@ def results(step: Any) -> dict[str, Any]:
         "Run without a time": engines[1].run(program, step.image),
         "Profile": weft.profile(program, run=run),
         "Report": weft.report(program, run=run, tries=1),
-        "Comparison": weft.verify(program, engines, step.image),
+        "Verification": weft.verify(program, engines, step.image),
         "Result": step.device.compile(step.graph)(step.values),
         "Machine": program.machine,
     }
@@ -60,7 +60,7 @@ def test_every_repr_fits_a_screen(results: dict[str, Any], step: Any) -> None:
     for value in (*(one for name, one in results.items() if name != "Machine"), data, rows, loader, step.graph):
         lines = repr(value).splitlines()
         assert len(lines) <= SHOWN[0], value
-        if type(value).__name__ not in ("Report", "Comparison"):  # words, which a terminal wraps
+        if type(value).__name__ not in ("Report", "Verification"):  # words, which a terminal wraps
             assert max(map(len, lines)) <= SHOWN[1], value
 
 

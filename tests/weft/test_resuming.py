@@ -18,7 +18,7 @@ from tests.weft.killing import ROOT, VOLATILE, kill_and_compare
 from weft.devices import device_of
 from weft.framework.errors import CheckpointError
 from weft.models import recipe
-from weft.resuming import Keeper, read, resume, save, weights
+from weft.resuming import CheckpointWriter, read, resume, save, weights
 from weft.training import Session
 
 TRAIN = ("train", "digits-logistic", "--device", "numpy")
@@ -41,7 +41,7 @@ def test_every_step_can_be_gone_on_from(device: str, tmp_path: Path) -> None:
     kept: dict[int, bytes] = {}
     path, steps = tmp_path / "training", (1, 12, 22, 23, 24, 45, 46)
     whole = session(device=device)
-    keeper = Keeper(path, whole, 1)
+    keeper = CheckpointWriter(path, whole, 1)
 
     def after(step: int, total: int) -> None:
         keeper.after(step, total)
@@ -53,7 +53,7 @@ def test_every_step_can_be_gone_on_from(device: str, tmp_path: Path) -> None:
         path.write_bytes(kept[step])
         again = session(device=device)
         assert resume(path, again, 2) == step
-        again.train(2, after=Keeper(path, again, 5).after)
+        again.train(2, after=CheckpointWriter(path, again, 5).after)
         assert path.read_bytes() == kept[46], step
         assert again.losses == whole.losses
 
@@ -121,7 +121,7 @@ def test_another_model_machine_batch_or_type_is_refused(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match=r'weights.weight is "float32" there, "bfloat16" here'):
         resume(path, half, 1)
     long = session(device="accel")
-    long.train(1, after=Keeper(path, long, None).after)
+    long.train(1, after=CheckpointWriter(path, long, None).after)
     with pytest.raises(CheckpointError, match="training: 23 steps are done, and 0 epochs are 0; give more --epochs"):
         resume(path, session(device="accel"), 0)
 

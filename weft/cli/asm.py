@@ -6,12 +6,12 @@ from pathlib import Path
 
 import click
 
-from weft.cli.options import OUTPUT, Reads, keep_apart
+from weft.cli.options import OUTPUT, InputFile, keep_apart
 from weft.cli.printing import say
 
 
 @click.command("asm")
-@click.argument("source", type=Reads("ASSEMBLY"))
+@click.argument("source", type=InputFile("ASSEMBLY"))
 @click.option("-o", "--output", type=OUTPUT, required=True, help="The program file to write.")
 def command(source: Path, output: Path) -> None:
     """Assemble SOURCE into a program file, after checking it as the simulators would."""

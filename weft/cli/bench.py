@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from weft.cli.options import Choice, json_option, machine_of, machine_options, print_json
+from weft.cli.options import ChoiceOption, json_option, machine_of, machine_options, print_json
 from weft.cli.printing import say
 
 PARTS = ("gemm", "engines", "rtl-build", "cpu")
@@ -15,7 +15,7 @@ PARTS = ("gemm", "engines", "rtl-build", "cpu")
 
 @click.command("bench")
 @machine_options()
-@click.option("--only", type=Choice(PARTS), multiple=True, help="Measure only this (may be given again).")
+@click.option("--only", type=ChoiceOption(PARTS), multiple=True, help="Measure only this (may be given again).")
 @json_option
 def command(machine: str, settings: tuple[tuple[str, int], ...], only: tuple[str, ...], as_json: bool) -> None:
     """Measure utilisation (simulated cycles, exact) and speed (ratios of medians, taken side by side)."""

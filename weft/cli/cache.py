@@ -8,12 +8,12 @@ import click
 
 from weft.cli.options import json_option, print_json
 from weft.cli.printing import say
-from weft.groups import Group
+from weft.groups import VerbGroup
 
 SCHEMA = 1
 
 
-@click.group("cache", cls=Group)
+@click.group("cache", cls=VerbGroup)
 def command() -> None:
     """Show or clear what is kept from run to run: compiled kernels, built models of the hardware.
 

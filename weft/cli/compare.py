@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from weft.cli.options import Reads, json_option, print_json
+from weft.cli.options import InputFile, json_option, print_json
 from weft.cli.printing import say
 
 if TYPE_CHECKING:
-    from weft.reports.compare import Comparison, Figure
+    from weft.reports.compare import Figure, ReportComparison
 
     _Base = click.ParamType[float]
 else:
@@ -39,8 +39,8 @@ class _Share(_Base):
 
 
 @click.command("compare")
-@click.argument("before", type=Reads("RESULT"), metavar="A.json")
-@click.argument("after", type=Reads("RESULT"), metavar="B.json")
+@click.argument("before", type=InputFile("RESULT"), metavar="A.json")
+@click.argument("after", type=InputFile("RESULT"), metavar="B.json")
 @click.option(
     "--max-regress", "limit", type=_Share(), default=None, metavar="2%",
     help="Exit 1 if cycles, utilisation or DRAM bytes got worse by more than that.",
@@ -67,7 +67,7 @@ def command(before: Path, after: Path, limit: float | None, as_json: bool) -> No
         raise click.exceptions.Exit(1)
 
 
-def _plain(found: Comparison, limit: float | None, worse: Sequence[Figure]) -> dict[str, Any]:
+def _plain(found: ReportComparison, limit: float | None, worse: Sequence[Figure]) -> dict[str, Any]:
     return {
         "schema": 1,
         "workload": dict(found.workload),
@@ -85,7 +85,7 @@ def _plain(found: Comparison, limit: float | None, worse: Sequence[Figure]) -> d
     }
 
 
-def _lines(found: Comparison) -> Iterator[str]:
+def _lines(found: ReportComparison) -> Iterator[str]:
     workload = found.workload
     batch = f", batch {workload['batch']}" if workload["batch"] else ""
     yield f"{workload['model']}, {workload['step']}{batch}, on {' and '.join(dict.fromkeys(found.machines))}"

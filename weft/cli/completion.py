@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 from click.shell_completion import get_completion_class
 
-from weft.cli.options import Choice
+from weft.cli.options import ChoiceOption
 
 WHERE = {
     "bash": "~/.bashrc: eval \"$(weft completion bash)\"",
@@ -16,7 +16,7 @@ WHERE = {
 
 
 @click.command("completion", epilog="\b\n" + "\n".join(f"In {line}" for line in WHERE.values()))
-@click.argument("shell", type=Choice([*WHERE]))
+@click.argument("shell", type=ChoiceOption([*WHERE]))
 def command(shell: str) -> None:
     """Print the completion script of SHELL; put one line into the shell's start-up file to have it always."""
     from weft.cli import root

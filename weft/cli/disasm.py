@@ -6,11 +6,11 @@ from pathlib import Path
 
 import click
 
-from weft.cli.options import Reads
+from weft.cli.options import InputFile
 
 
 @click.command("disasm")
-@click.argument("program", type=Reads("PROGRAM"))
+@click.argument("program", type=InputFile("PROGRAM"))
 def command(program: Path) -> None:
     """Print PROGRAM as assembly text that `weft asm` accepts."""
     from weft.isa.container import load

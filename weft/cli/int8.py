@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from weft.cli.options import Choice
+from weft.cli.options import ChoiceOption
 
 if TYPE_CHECKING:
     from weft.quantised import Calibration
@@ -24,7 +24,7 @@ def int8_options(what: str) -> Callable[[F], F]:
             help="Share of magnitudes that must not saturate, in per cent [default: 99.9].",
         )(function)
         function = click.option(
-            "--calibration", type=Choice(["minmax", "percentile"]), default=None,
+            "--calibration", type=ChoiceOption(["minmax", "percentile"]), default=None,
             help="How int8 ranges are chosen from the training data [default: minmax].",
         )(function)
         return click.option("--int8", "int8", is_flag=True, help=what)(function)

@@ -13,8 +13,8 @@ from weft.base.reading import read_text
 from weft.cli.options import COUNT, json_option, print_json
 from weft.cli.printing import say
 from weft.edition import MARK, is_course, refusal
-from weft.groups import Group
-from weft.lab.grading import Report
+from weft.groups import VerbGroup
+from weft.lab.grading import GradedLab
 from weft.lab.markers import LabError, unwritten
 from weft.lab.tree import Hole, Lab, find_lab, find_tree, load_labs
 from weft.lab.workspace import Workspace, find_workspace
@@ -23,7 +23,7 @@ FOR_TEACHERS = ("export", "lock")
 """Commands that need the solutions, which the course edition has not."""
 
 
-class _InOrder(Group):
+class _InOrder(VerbGroup):
     """Lists its commands in the order in which a student meets them."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -218,9 +218,9 @@ def check(words: tuple[str, ...], watch: bool, solution: bool, tree: Path | None
     raise click.exceptions.Exit(0 if report.passed else 1)
 
 
-def _graded(lab: Lab, folder: Path, hole: str | None, unwanted: Callable[[], bool] | None = None) -> Report:
+def _graded(lab: Lab, folder: Path, hole: str | None, unwanted: Callable[[], bool] | None = None) -> GradedLab:
     """The files in ``folder``, graded. Raises Abandoned once ``unwanted()`` is true."""
-    from weft.lab.grading import UNCHECKED, Outcome, grade
+    from weft.lab.grading import UNCHECKED, HoleOutcome, grade
     from weft.lab.lock import load_lock
     from weft.lab.manifest import changed
     from weft.lab.needs import require
@@ -231,14 +231,14 @@ def _graded(lab: Lab, folder: Path, hole: str | None, unwanted: Callable[[], boo
     sources, problems = read_sources(lab, folder)
     if problems:
         holes = lab.tasks if hole is None else (hole,)
-        report = Report(lab.name, tuple(Outcome(name, UNCHECKED) for name in holes), problems)
+        report = GradedLab(lab.name, tuple(HoleOutcome(name, UNCHECKED) for name in holes), problems)
     else:
         with working(f"checking {lab.name}"):
             report = grade(lab, sources, load_lock(lab.folder.parent), hole=hole, unwanted=unwanted)
     return dataclasses.replace(report, warnings=changed(lab))
 
 
-def _show(lab: Lab, report: Report, as_json: bool = False) -> None:
+def _show(lab: Lab, report: GradedLab, as_json: bool = False) -> None:
     from weft.lab.views import console, report_data, show_report
 
     if as_json:

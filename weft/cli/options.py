@@ -46,7 +46,7 @@ class _Setting(_SettingType):
             self.fail(f"'{_short(value)}' is not key=integer, such as dram.latency=37", param, ctx)
 
 
-class Whole(click.IntRange):
+class WholeNumber(click.IntRange):
     """The type of an option that is an integer from ``least`` to ``most``, both of at most 64 bits."""
 
     def __init__(self, least: int, most: int) -> None:
@@ -58,13 +58,13 @@ class Whole(click.IntRange):
         return super().convert(value, param, ctx)
 
 
-CYCLES = Whole(1, (1 << 62) - 1)
+CYCLES = WholeNumber(1, (1 << 62) - 1)
 """The type of ``--max-cycles``: engines count cycles in 64 bits."""
 
-COUNT = Whole(1, (1 << 31) - 1)
+COUNT = WholeNumber(1, (1 << 31) - 1)
 """The type of an option that says how many."""
 
-SEED = Whole(0, (1 << 63) - 1)
+SEED = WholeNumber(0, (1 << 63) - 1)
 """The type of ``--seed``."""
 
 
@@ -73,7 +73,7 @@ def _short(value: Any) -> str:
     return text if len(text) <= _MOST_DIGITS else f"{text[:_MOST_DIGITS]}…"
 
 
-class Choice(_ChoiceType):
+class ChoiceOption(_ChoiceType):
     """The type of an option that is one of a few words; of a misspelt one it says which was meant."""
 
     def get_invalid_choice_message(self, value: Any, ctx: click.Context | None) -> str:
@@ -81,7 +81,7 @@ class Choice(_ChoiceType):
         return f"'{_short(value)}' is not one of {', '.join(map(repr, words))}{suggestion(_short(value), words)}"
 
 
-class Reads(_PathType):
+class InputFile(_PathType):
     """The type of an argument or option that names a file of one of these kinds (attributes of ``weft.kinds``).
 
     A file that is known to be of another kind is refused, with what takes it; all else is left to its reader.
@@ -123,7 +123,7 @@ class _Output(_PathType):
         return [CompletionItem(incomplete, type="file")]
 
 
-class Folder(_PathType):
+class OutputFolder(_PathType):
     """The type of an option that names a directory to write ``files`` into: refused before any work is done for it."""
 
     name = "directory"
@@ -150,7 +150,7 @@ class _Named(_NameType):
     """A name, or a file of these ``kinds``; ``names`` are those that a shell offers, asked for only when needed."""
 
     def __init__(self, name: str, names: Callable[[], Iterable[str]], *kinds: str) -> None:
-        self.name, self._names, self._files = name, names, Reads(*kinds) if kinds else None
+        self.name, self._names, self._files = name, names, InputFile(*kinds) if kinds else None
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         if self._files is not None and value not in self._names():
@@ -178,7 +178,7 @@ MACHINE = _Named("machine", _presets, "MACHINE")
 MODEL = _Named("model", _models)
 MODEL_OR_SCRIPT = _Named("model or script", _models)
 MODEL_OR_FILE = _Named("model or file", _models, "PROGRAM")
-DEVICE = Choice(["accel", "cpu", "numpy"])
+DEVICE = ChoiceOption(["accel", "cpu", "numpy"])
 
 
 def machine_options(default: str | None = "edu") -> Callable[[F], F]:
@@ -207,7 +207,7 @@ def machine_of(name: str, settings: tuple[tuple[str, int], ...]) -> Machine:
 def engine_option(default: str = "fast") -> Callable[[F], F]:
     """``--engine``."""
     return click.option(
-        "--engine", type=Choice(ENGINES), default=default, show_default=True, help="What runs programs."
+        "--engine", type=ChoiceOption(ENGINES), default=default, show_default=True, help="What runs programs."
     )
 
 

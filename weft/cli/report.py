@@ -14,8 +14,8 @@ from weft.cli.int8 import calibration_of, int8_options
 from weft.cli.options import (
     COUNT,
     MODEL_OR_FILE,
-    Folder,
-    Whole,
+    OutputFolder,
+    WholeNumber,
     engine_option,
     json_option,
     keep_apart,
@@ -32,7 +32,7 @@ FOLDER_NAME = "weft-report"
 FIGURES = ("attribution", "bandwidth", "loss", "occupancy", "roofline", "timeline")
 WRITTEN = ("index.html", "result.json", *(f"figures/{name}.{kind}" for name in FIGURES for kind in ("svg", "png")))
 """The files of a report, known before matplotlib is imported."""
-FOLDER = Folder(WRITTEN)
+FOLDER = OutputFolder(WRITTEN)
 
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class _Devices(_Base):
 _ALL = (1 << 31) - 1
 
 
-class _Tries(Whole):
+class _Tries(WholeNumber):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         text = str(value).strip()
         if text != "all" and not text.removeprefix("-").isdecimal():

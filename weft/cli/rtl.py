@@ -6,13 +6,22 @@ from pathlib import Path
 
 import click
 
-from weft.cli.options import OUTPUT, SEED, Choice, Folder, Reads, keep_apart, machine_of, machine_options
+from weft.cli.options import (
+    OUTPUT,
+    SEED,
+    ChoiceOption,
+    InputFile,
+    OutputFolder,
+    keep_apart,
+    machine_of,
+    machine_options,
+)
 from weft.cli.printing import say
-from weft.groups import Group
+from weft.groups import VerbGroup
 from weft.testbench import FILES, SIMULATORS, occupied
 
 
-@click.group("rtl", cls=Group)
+@click.group("rtl", cls=VerbGroup)
 def command() -> None:
     """Export the hardware, or a test bench of it."""
 
@@ -44,12 +53,18 @@ def verilog(machine: str, settings: tuple[tuple[str, int], ...], output: Path, l
 
 
 @command.command("bench")
-@click.argument("folder", metavar="DIR", type=Folder(FILES))
+@click.argument("folder", metavar="DIR", type=OutputFolder(FILES))
 @machine_options(None)
-@click.option("--program", type=Reads("PROGRAM"), metavar="FILE.weft", help="What it runs [default: a random program].")
+@click.option(
+    "--program", type=InputFile("PROGRAM"), metavar="FILE.weft", help="What it runs [default: a random program]."
+)
 @click.option("--seed", type=SEED, default=None, help="Of the random program [default: 0].")
 @click.option(
-    "--simulator", type=Choice(SIMULATORS), default="verilator", show_default=True, help="What run.py uses by itself."
+    "--simulator",
+    type=ChoiceOption(SIMULATORS),
+    default="verilator",
+    show_default=True,
+    help="What run.py uses by itself.",
 )
 @click.option("--force", is_flag=True, help="Write into a directory that holds files; those of the bench are replaced.")
 def bench(

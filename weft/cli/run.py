@@ -11,7 +11,7 @@ from weft.cli.int8 import calibration_of, int8_options
 from weft.cli.options import (
     DEVICE,
     MODEL,
-    Reads,
+    InputFile,
     engine_option,
     json_option,
     machine_options,
@@ -24,7 +24,7 @@ from weft.cli.printing import say
 @click.command("run")
 @click.argument("model", type=MODEL)
 @click.option(
-    "--checkpoint", type=Reads("WEIGHTS", "TRAINING"), required=True,
+    "--checkpoint", type=InputFile("WEIGHTS", "TRAINING"), required=True,
     help="What `weft train` wrote, with -o or --checkpoint.",
 )  # fmt: skip
 @click.option("--device", type=DEVICE, default="accel", show_default=True)

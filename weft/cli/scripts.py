@@ -11,7 +11,7 @@ import click
 from weft.cli.printing import say
 
 if TYPE_CHECKING:
-    from weft.programs import Step
+    from weft.programs import BoundStep
 
 script_words = click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="[-- WORDS FOR THE SCRIPT]")
 """What follows ``--``: the script's own arguments."""
@@ -31,7 +31,7 @@ def step_of_script(
     machine: str | None,
     settings: tuple[tuple[str, int], ...],
     unused: Mapping[str, bool],
-) -> Step | None:
+) -> BoundStep | None:
     """The step that ``target`` is if it names a script's function; None for anything else.
 
     It is said on stderr which call was taken. unused: option → whether it is given, of those that a script has no use

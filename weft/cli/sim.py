@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from weft.cli.options import CYCLES, MACHINE, OUTPUT, Reads, engine_option, json_option, keep_apart, print_json
+from weft.cli.options import CYCLES, MACHINE, OUTPUT, InputFile, engine_option, json_option, keep_apart, print_json
 from weft.cli.printing import say
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @click.command("sim")
-@click.argument("program", type=Reads("PROGRAM"))
+@click.argument("program", type=InputFile("PROGRAM"))
 @engine_option()
 @click.option(
     "--machine", type=MACHINE, default=None, metavar="NAME|FILE.toml", help="Refuse a program for another one."

@@ -83,7 +83,7 @@ def command(
             say(f"{checkpoint}: going on after step {steps}", err=True)
         elif resume:
             say(f"{checkpoint}: not there, so the training begins afresh", err=True)
-        keeper = resuming.Keeper(checkpoint, session, every)
+        keeper = resuming.CheckpointWriter(checkpoint, session, every)
     try:
         with Bar(f"training on {session.device}") as bar, keeper.listening() if keeper else nullcontext():
             outcome = train(session, passes, bar.step, keeper.after if keeper else None)

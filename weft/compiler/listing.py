@@ -16,7 +16,7 @@ from weft.framework.names import node_name, place_of
 from weft.isa.disassembler import instruction_lines
 from weft.isa.program import Program
 from weft.isa.text import unknown
-from weft.sim.operators import Operator, operator_names, read_operators
+from weft.sim.operators import OperatorRecord, operator_names, read_operators
 
 FORMS = ("graph", "passes", "asm")
 """In the order in which the compiler makes them."""
@@ -65,7 +65,7 @@ class Part:
         """Its nodes in a graph."""
         return {i for i in range(len(graph.nodes)) if self._named(graph, i)}
 
-    def operators(self, operators: Sequence[Operator], prepared: Graph) -> set[str]:
+    def operators(self, operators: Sequence[OperatorRecord], prepared: Graph) -> set[str]:
         """The operator of just that name, else all that compute some of its nodes, whatever they are called after."""
         mine = self.nodes(prepared)
         exact = {operator.name for operator in operators if operator.name == self.given}

@@ -13,7 +13,7 @@ from weft.framework.errors import DTypeError, GraphError, ShapeError
 from weft.framework.graph import Attributes, Graph, Node, check_attributes
 from weft.framework.origin import Origin
 from weft.framework.primitives import PRIMITIVES
-from weft.framework.primitives.base import Array, Operand, Shape
+from weft.framework.primitives.base import Array, OperandType, Shape
 
 
 def _plain(value: Any) -> Any:
@@ -146,7 +146,9 @@ class _Origin:
         self.builder._origin = self.before
 
 
-def infer(op: str, operands: Sequence[Operand], attrs: Attributes, origin: Origin | None = None) -> tuple[Shape, DType]:
+def infer(
+    op: str, operands: Sequence[OperandType], attrs: Attributes, origin: Origin | None = None
+) -> tuple[Shape, DType]:
     """Shape and dtype that ``op`` has on these operands. Raises ShapeError or DTypeError naming the origin and op."""
     rule, named = PRIMITIVES[op], dict(attrs)
     try:

@@ -77,7 +77,7 @@ class DataLoader:
         batch_size = count(batch_size, "batch_size", least=1)
         self.dataset, self.batch_size, self.shuffle, self.drop_last = dataset, batch_size, shuffle, drop_last
         self.generator = generator if seed is None else Generator(seed)
-        self._pass = _Pass(None, 0)
+        self._pass = _Epoch(None, 0)
         self._resumed = False
 
     def __len__(self) -> int:
@@ -87,7 +87,7 @@ class DataLoader:
     def __iter__(self) -> Iterator[tuple[Tensor, ...]]:
         examples = len(self.dataset)
         if not self._resumed:
-            self._pass = _Pass(self._source().get_state() if self.shuffle else None, 0)
+            self._pass = _Epoch(self._source().get_state() if self.shuffle else None, 0)
         this, fresh, self._resumed = self._pass, not self._resumed, False
         order = np.arange(examples)
         if self.shuffle:
@@ -97,7 +97,7 @@ class DataLoader:
             this.given += 1
             yield tuple(Tensor(f) for f in self.dataset.take(chosen))
         if self._pass is this:
-            self._pass = _Pass(None, 0)
+            self._pass = _Epoch(None, 0)
 
     def __repr__(self) -> str:
         given = f"batch_size={self.batch_size}, shuffle={self.shuffle}, drop_last={self.drop_last}"
@@ -132,7 +132,7 @@ class DataLoader:
         order = Generator().set_state(state["order"]).get_state()
         self._source().set_state(state["generator"])
         self._resumed = given > 0
-        self._pass = _Pass(order if self._resumed and self.shuffle else None, given)
+        self._pass = _Epoch(order if self._resumed and self.shuffle else None, given)
 
     def _settings(self) -> dict[str, int]:
         """What must be the same for a state to mean the same."""
@@ -145,7 +145,7 @@ class DataLoader:
 
 
 @dataclass
-class _Pass:
+class _Epoch:
     """A pass over the data: the generator's state when its order was drawn, and how many batches have been given."""
 
     order: Any

@@ -111,7 +111,7 @@ class _Noted:
         return Guard(self.shown, lambda: map(table.get, names, repeat(MISSING)), names, self.values.values())
 
 
-class Reads:
+class TracedReads:
     """The notes of one trace, and in the end its guards."""
 
     def __init__(self) -> None:

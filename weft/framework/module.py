@@ -13,7 +13,7 @@ from weft.framework.origin import inside, part_of, user_line
 from weft.framework.primitives.base import Array
 from weft.framework.refusals import FrameworkObject
 from weft.framework.tensor import Tensor
-from weft.framework.tracing import Trace, current_trace
+from weft.framework.tracing import GraphTrace, current_trace
 from weft.framework.tree import leaves
 
 P = ParamSpec("P")
@@ -201,7 +201,7 @@ class Module(FrameworkObject):
         return ""
 
 
-def _check_stays(trace: Trace, module: Module, name: str, value: Any) -> None:
+def _check_stays(trace: GraphTrace, module: Module, name: str, value: Any) -> None:
     """Raise TraceError if ``value`` holds a tensor that is gone when the trace is over."""
     if any(isinstance(part, Tensor) and trace.is_passing(part) for _, part in leaves(value)):
         raise TraceError(

@@ -62,7 +62,7 @@ def cast(e: Expr, dtype: DType) -> Expr:
 
 
 def elementwise(
-    op: str, first: Operators, *operands: Any, floats: bool = False, leading: Sequence[Tensor] = ()
+    op: str, first: TensorOperators, *operands: Any, floats: bool = False, leading: Sequence[Tensor] = ()
 ) -> Tensor:
     """``op`` on tensors and numbers, promoted and broadcast together.
 
@@ -130,7 +130,7 @@ def _one(e: Expr) -> Expr:
     return apply("select", always, one, e)
 
 
-class Operators(Movement, Writing):
+class TensorOperators(Movement, Writing):
     """Everything a tensor can do that is one primitive or a few."""
 
     shape: Any
@@ -161,7 +161,7 @@ class Operators(Movement, Writing):
 
     def _like(self, other: Any) -> Any:
         """An operand as a number or a tensor. Raises DTypeError for anything else."""
-        if isinstance(other, Operators | bool | int | float):
+        if isinstance(other, TensorOperators | bool | int | float):
             return other
         if isinstance(other, np.ndarray | np.generic | list | tuple):
             return type(self)._tensor(other)
@@ -179,7 +179,7 @@ class Operators(Movement, Writing):
     def __pow__(self, power: float | np.number[Any]) -> Tensor:
         """Powers by whole numbers (products) and by 0.5 (square root)."""
         exponent: Any = power.item() if isinstance(power, np.number) else power
-        if isinstance(exponent, Operators):
+        if isinstance(exponent, TensorOperators):
             raise DTypeError(
                 f"{user_line()}: ** takes a number as exponent, not a tensor; in a jitted function a float argument, a "
                 "default one too, is a tensor: give an int, or write .sqrt() for 0.5"
@@ -239,7 +239,7 @@ class Operators(Movement, Writing):
 
     def amin(self, dim: Dims = None, keepdim: bool = False) -> Tensor:
         """Smallest element over axes; equal minima share the gradient."""
-        def turned(x: Operators) -> Tensor:
+        def turned(x: TensorOperators) -> Tensor:
             """The order reversed without leaving the type: -x, of integers -1 - x, of bools not x."""
             return -x if x.dtype.is_float else ~x if x.dtype is bool_ else -1 - x
 
@@ -276,7 +276,7 @@ class Operators(Movement, Writing):
         return matmul(self._as_operand(self._like(other)), self)
 
 
-def matmul(a: Operators, b: Operators) -> Tensor:
+def matmul(a: TensorOperators, b: TensorOperators) -> Tensor:
     """a @ b as torch has it; bfloat16 and int8 products are summed in float32 and int32.
 
     float32 and bfloat16 results have the operands' type; int8 products stay int32. Transposed views become flags of

@@ -19,7 +19,7 @@ from weft.framework.origin import user_line
 from weft.framework.primitives.base import Shape
 from weft.framework.state_names import Names, reachable, state_names
 from weft.framework.tensor import Tensor
-from weft.framework.tracing import Trace, name_input, tracing
+from weft.framework.tracing import GraphTrace, name_input, tracing
 from weft.framework.tree import leaves, map_leaves
 
 TensorType = tuple[Shape, DType, Device | None, bool]
@@ -152,7 +152,7 @@ def record(
     )
 
 
-def _placeholder(trace: Trace, numbers: Set[str], path: str, part: Any) -> Any:
+def _placeholder(trace: GraphTrace, numbers: Set[str], path: str, part: Any) -> Any:
     if not isinstance(part, Tensor):
         return part
     made = Tensor._of(trace.argument(path, part._expr))

@@ -28,7 +28,7 @@ from weft.framework.lazy import (
     leaf,
     no_grad,
 )
-from weft.framework.operators import Operators
+from weft.framework.operators import TensorOperators
 from weft.framework.origin import user_line
 from weft.framework.pending import realize_all, realize_pending, relieve, wait
 from weft.framework.primitives.base import Array, Shape
@@ -39,7 +39,7 @@ from weft.framework.views import Storage, View, stepped
 Number = bool | int | float
 
 
-class Tensor(Operators, FrameworkObject):
+class Tensor(TensorOperators, FrameworkObject):
     """An n-dimensional array of one element type, with an optional gradient.
 
     data: a number, nested sequence, NumPy array or tensor. dtype: element type, else the data's (float64 → float32,

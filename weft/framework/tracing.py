@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from weft.framework.builder import plain_attributes
 from weft.framework.errors import TraceError
-from weft.framework.guards import Reads
+from weft.framework.guards import TracedReads
 from weft.framework.lazy import ACTIVE, Expr
 from weft.framework.origin import origin, user_line
 from weft.framework.state_names import NAMELESS, Names
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from weft.framework.views import Storage
 
 
-class Trace:
+class GraphTrace:
     """One run of a Python function that records instead of computing.
 
     function: its name, for messages. arguments: (name, expression) of traced inputs. states: the tensors from outside
@@ -36,7 +36,7 @@ class Trace:
         self.states: list[tuple[Tensor, Expr]] = []
         self.gradients: list[Tensor] = []
         self.labels: list[tuple[Expr, int, str]] = []
-        self.reads = Reads()
+        self.reads = TracedReads()
         self._before: list[Expr] = []
         self._arguments: dict[int, Storage] = {}
 
@@ -90,17 +90,17 @@ def name_input(expression: Expr, name: str, kind: str) -> None:
     )
 
 
-def current_trace() -> Trace | None:
+def current_trace() -> GraphTrace | None:
     """The trace in progress, if any."""
     trace = ACTIVE.get()
-    assert trace is None or isinstance(trace, Trace)
+    assert trace is None or isinstance(trace, GraphTrace)
     return trace
 
 
 @contextmanager
-def tracing(function: str, names: Names = NAMELESS) -> Iterator[Trace]:
+def tracing(function: str, names: Names = NAMELESS) -> Iterator[GraphTrace]:
     """Inside, operations on tensors are recorded in the trace that is yielded; it must be finished inside."""
-    trace = Trace(function, names)
+    trace = GraphTrace(function, names)
     token = ACTIVE.set(trace)
     try:
         yield trace

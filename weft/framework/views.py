@@ -32,13 +32,13 @@ class Storage:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class ViewStep:
     """One movement of a view, after those ``before`` it. grad: whether a gradient flows back through it.
 
     owner: of a cut (ALIAS), the tensor that collects the gradients of what follows.
     """
 
-    before: Step | None
+    before: ViewStep | None
     op: str
     attrs: Mapping[str, Any]
     grad: bool
@@ -60,7 +60,7 @@ class View:
 
     __slots__ = ("_of", "_seen", "last")
 
-    def __init__(self, last: Step, of: Expr, seen: Expr) -> None:
+    def __init__(self, last: ViewStep, of: Expr, seen: Expr) -> None:
         self.last, self._of, self._seen = last, of, seen
 
     def of(self, value: Expr) -> Expr:
@@ -74,13 +74,13 @@ class View:
 
     def collect_gradients(self, owner: weakref.ref[Tensor] | None) -> None:
         """Become a leaf that requires a gradient (or none, for None)."""
-        self.last = Step(self.last, ALIAS, {}, False, owner)
+        self.last = ViewStep(self.last, ALIAS, {}, False, owner)
         self._seen = self.last.applied(self._seen)
 
-    def steps(self) -> list[Step]:
+    def steps(self) -> list[ViewStep]:
         """The movements, first one first."""
-        found: list[Step] = []
-        step: Step | None = self.last
+        found: list[ViewStep] = []
+        step: ViewStep | None = self.last
         while step is not None:
             found.append(step)
             step = step.before
@@ -113,12 +113,12 @@ class View:
 
 def stepped(view: View | None, storage: Storage, op: str, attrs: Mapping[str, Any]) -> View:
     """The view that sees what ``view`` (None: the storage itself) sees, moved by ``op``."""
-    step = Step(view.last if view else None, op, attrs, op != ALIAS and grad_enabled())
+    step = ViewStep(view.last if view else None, op, attrs, op != ALIAS and grad_enabled())
     source = view.of(storage.expr) if view else storage.expr
     return View(step, storage.expr, step.applied(source))
 
 
-def _put_back(step: Step, before: Expr, part: Expr) -> Expr:
+def _put_back(step: ViewStep, before: Expr, part: Expr) -> Expr:
     """The inverse of a movement: ``before``, what it moved, with ``part`` in place of the result."""
     if step.op == "permute":
         order = step.attrs["order"]

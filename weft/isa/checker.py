@@ -14,7 +14,7 @@ from weft.isa.fields import SEMAPHORE_MAX, SEMAPHORES
 from weft.isa.instructions import UNITS
 from weft.isa.program import Program
 from weft.isa.races import first_race
-from weft.isa.stream import Stream, expand
+from weft.isa.stream import InstructionStream, expand
 from weft.isa.validator import place
 
 
@@ -26,7 +26,7 @@ class _Execution:
     """The state of queues and semaphores. ``clock[i][u]`` is how many instructions of unit ``u`` are known to have
     retired when executed instruction ``i`` starts."""
 
-    def __init__(self, program: Program, stream: Stream) -> None:
+    def __init__(self, program: Program, stream: InstructionStream) -> None:
         self.program, self.stream = program, stream
         table = [(UNITS.index(i.spec.unit), _members(i["wait"]), _members(i["post"])) if i.spec.unit in UNITS else None
                  for i in program.instructions]  # fmt: skip

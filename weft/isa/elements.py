@@ -8,7 +8,7 @@ SCRATCHPAD, ACCUMULATOR, DRAM = "scratchpad", "accumulator", "dram"
 
 
 @dataclass(frozen=True)
-class Element:
+class ElementFormat:
     """How a number lies in memory: in ``bytes`` bytes, and on chip in ``memory`` alone. ``doc`` says how a pass takes
     it to a 32-bit word and back."""
 
@@ -19,9 +19,9 @@ class Element:
 
 
 _ELEMENTS = (
-    Element("word", 4, ACCUMULATOR, "32 bits as they are"),
-    Element("bf16", 2, SCRATCHPAD, "widened to fp32 when read, rounded to nearest even when written"),
-    Element("int8", 1, SCRATCHPAD, "sign-extended to int32 when read, saturated when written"),
+    ElementFormat("word", 4, ACCUMULATOR, "32 bits as they are"),
+    ElementFormat("bf16", 2, SCRATCHPAD, "widened to fp32 when read, rounded to nearest even when written"),
+    ElementFormat("int8", 1, SCRATCHPAD, "sign-extended to int32 when read, saturated when written"),
 )
 
 ELEMENTS = tuple(element.name for element in _ELEMENTS)

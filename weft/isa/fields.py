@@ -14,7 +14,7 @@ INSTRUCTION_BYTES = 64
 INSTRUCTION_BITS = 8 * INSTRUCTION_BYTES
 
 
-class Kind(Enum):
+class FieldKind(Enum):
     """What a field means; assembler, validator and manual treat fields by their kind."""
 
     NUMBER = "number"  # a plain integer
@@ -37,7 +37,7 @@ class Field:
     name: str
     width: int
     doc: str
-    kind: Kind = Kind.NUMBER
+    kind: FieldKind = FieldKind.NUMBER
     signed: bool = False
     low: int | None = None
     high: int | None = None
@@ -61,7 +61,7 @@ class Field:
 
 
 @dataclass(frozen=True)
-class Placed:
+class PlacedField:
     """A field with its place: bit ``offset`` from the least significant bit, and its ``column`` in
     decoded tables."""
 
@@ -88,14 +88,14 @@ class Spec:
     built: bool = True
 
     @cached_property
-    def layout(self) -> dict[str, Placed]:
+    def layout(self) -> dict[str, PlacedField]:
         """Every field of the instruction, shared ones first, with its place."""
-        placed: dict[str, Placed] = {}
+        placed: dict[str, PlacedField] = {}
         offset = 0
         for column, field in enumerate((*SHARED, *self.fields)):
             if field.name in placed:
                 raise AssertionError(f"{self.name} has two fields '{field.name}'")
-            placed[field.name] = Placed(field, offset, column)
+            placed[field.name] = PlacedField(field, offset, column)
             offset += field.width
         if offset > INSTRUCTION_BITS:
             raise AssertionError(f"{self.name} needs {offset} bits of {INSTRUCTION_BITS}")
@@ -108,6 +108,6 @@ LOOP_LEVELS = 3
 
 SHARED = (
     Field("opcode", 6, "which instruction"),
-    Field("wait", SEMAPHORES, "semaphores decremented before the start", Kind.MASK, default=0),
-    Field("post", SEMAPHORES, "semaphores incremented at retirement", Kind.MASK, default=0),
+    Field("wait", SEMAPHORES, "semaphores decremented before the start", FieldKind.MASK, default=0),
+    Field("post", SEMAPHORES, "semaphores incremented at retirement", FieldKind.MASK, default=0),
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from weft.isa.elements import ELEMENTS
-from weft.isa.fields import LOOP_LEVELS, Field, Kind, Spec
+from weft.isa.fields import LOOP_LEVELS, Field, FieldKind, Spec
 from weft.isa.vector_ops import PLACES, SOURCES
 
 UNITS = ("load", "matrix", "vector", "store")
@@ -16,11 +16,11 @@ ACCUMULATOR_BIT = 1 << (LOCAL_BITS - 1)
 
 
 def _local(name: str, doc: str) -> Field:
-    return Field(name, LOCAL_BITS, doc, Kind.LOCAL)
+    return Field(name, LOCAL_BITS, doc, FieldKind.LOCAL)
 
 
 def _stride(name: str, width: int, doc: str) -> Field:
-    return Field(name, width, doc, Kind.STRIDE, signed=True, default=0)
+    return Field(name, width, doc, FieldKind.STRIDE, signed=True, default=0)
 
 
 def _count(name: str, width: int, doc: str, high: int | None = None) -> Field:
@@ -35,7 +35,7 @@ def _increments(name: str, width: int) -> tuple[Field, ...]:
 
 
 def _choice(name: str, width: int, choices: tuple[str, ...], doc: str, default: int | None = 0) -> Field:
-    return Field(name, width, doc, Kind.CHOICE, default=default, choices=choices)
+    return Field(name, width, doc, FieldKind.CHOICE, default=default, choices=choices)
 
 
 def _operation(name: str, width: int, doc: str) -> Field:
@@ -43,7 +43,7 @@ def _operation(name: str, width: int, doc: str) -> Field:
 
 
 _TRANSFER = (
-    Field("dram", 32, "first DRAM byte; a multiple of the bus width", Kind.DRAM),
+    Field("dram", 32, "first DRAM byte; a multiple of the bus width", FieldKind.DRAM),
     _local("local", "first on-chip byte; a multiple of the bus width"),
     Field("bytes", 16, "contiguous bytes of a row", low=1, bias=1),
     *(_count(f"count{i}", 16, f"iterations of level {i}; level 0 is innermost") for i in range(3)),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from weft.isa.elements import ELEMENT
 from weft.isa.events import EVENTS
-from weft.isa.fields import INSTRUCTION_BYTES, LOOP_LEVELS, SEMAPHORE_MAX, SEMAPHORES, SHARED, Field, Kind, Spec
+from weft.isa.fields import INSTRUCTION_BYTES, LOOP_LEVELS, SEMAPHORE_MAX, SEMAPHORES, SHARED, Field, FieldKind, Spec
 from weft.isa.instructions import ACCUMULATOR_BIT, INSTRUCTIONS, UNITS
 from weft.isa.limits import LIMITS
 from weft.isa.machine import load, presets
@@ -30,11 +30,11 @@ def _values(field: Field) -> str:
     if field.choices:
         long = len(field.choices) > 8
         return "an operation, see below" if long else ", ".join(f"`{choice}`" for choice in field.choices)
-    if field.kind is Kind.MASK:
+    if field.kind is FieldKind.MASK:
         return f"s0 to s{SEMAPHORES - 1}"
-    if field.kind is Kind.LOCAL:
+    if field.kind is FieldKind.LOCAL:
         return "`sp[…]` or `acc[…]`"
-    if field.kind is Kind.DRAM:
+    if field.kind is FieldKind.DRAM:
         return f"0 to {field.maximum:#x}"
     return f"{field.minimum} to {field.maximum}"
 

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache, reduce
 from typing import Any
 
-from weft.isa.elements import ELEMENT, Element
+from weft.isa.elements import ELEMENT, ElementFormat
 from weft.isa.encoding import Instruction
-from weft.isa.fields import Field, Kind
+from weft.isa.fields import Field, FieldKind
 from weft.isa.instructions import BY_NAME
 from weft.isa.vector_ops import BINARY, IN_MEMORY, REDUCTIONS
 
@@ -149,11 +149,11 @@ class Touched:
     read: bool
     write: bool
     form: Form
-    element: Element | None
+    element: ElementFormat | None
 
 
 _CHOICES = {
-    name: tuple(key for key, placed in BY_NAME[name].layout.items() if placed.field.kind is Kind.CHOICE)
+    name: tuple(key for key, placed in BY_NAME[name].layout.items() if placed.field.kind is FieldKind.CHOICE)
     for name in OPERANDS
 }
 

@@ -16,7 +16,7 @@ from weft.isa.access import Access, accesses, overlap
 from weft.isa.instructions import UNITS
 from weft.isa.limits import COMPARED
 from weft.isa.program import Program
-from weft.isa.stream import Stream
+from weft.isa.stream import InstructionStream
 
 _PAIRS = 1 << 21  # pairs of accesses looked at together
 _DISTINCT, _OVERLAP = 32, 1024  # steps, of one pair each, that telling pairs apart and comparing their bytes is worth
@@ -61,7 +61,7 @@ def _distinct(rows: Ints) -> tuple[Ints, Ints]:
 
 
 class _Search:
-    def __init__(self, program: Program, stream: Stream, units: Ints, clock: Ints) -> None:
+    def __init__(self, program: Program, stream: InstructionStream, units: Ints, clock: Ints) -> None:
         self.position = [np.flatnonzero(units == unit) for unit in range(len(UNITS))]
         order = np.zeros(len(stream), np.int64)
         for positions in self.position:
@@ -147,7 +147,7 @@ class _Search:
             yield Race(first, second, memory, byte + int(ours.shift[i]), (writes_first, writes_second))
 
 
-def first_race(program: Program, stream: Stream, units: Ints, clock: Ints) -> Race | None:
+def first_race(program: Program, stream: InstructionStream, units: Ints, clock: Ints) -> Race | None:
     """The race whose later instruction is dispatched first, or None.
 
     ``units`` [n]: the unit of each executed instruction, as an index into ``UNITS``. ``clock`` [n, units]: how many

@@ -23,7 +23,7 @@ _MOST_WORK = 1 << 22  # runs of bytes, over all placements, that are compared on
 
 
 @dataclass(frozen=True)
-class Placed:
+class PlacedInstruction:
     """An instruction where it stands: ``trips`` are the counts of the loops around it, by depth."""
 
     program: Program
@@ -66,7 +66,7 @@ def _memory_size(program: Program, memory: str) -> tuple[int, int]:
     return on_chip.bytes, on_chip.bank_bytes
 
 
-def _sizes(at: Placed) -> Iterator[str]:
+def _sizes(at: PlacedInstruction) -> Iterator[str]:
     """`k`, `n` and `lanes` are at most DIM."""
     instruction, machine = at.instruction, at.machine
     for field in ("k", "n", "lanes"):
@@ -74,7 +74,7 @@ def _sizes(at: Placed) -> Iterator[str]:
             yield f"{field} = {instruction[field]}: must be at most DIM = {machine.dim} on '{machine.name}'"
 
 
-def _operations(at: Placed) -> Iterator[str]:
+def _operations(at: PlacedInstruction) -> Iterator[str]:
     """Operations are built."""
     for place, table in PLACES.items() if at.instruction.name == "vector" else ():
         op = table[at.instruction[place]]
@@ -82,7 +82,7 @@ def _operations(at: Placed) -> Iterator[str]:
             yield f"{place} = {op.name}: specified but not built yet; no engine runs it"
 
 
-def _elements(at: Placed) -> Iterator[str]:
+def _elements(at: PlacedInstruction) -> Iterator[str]:
     """Elements lie in the memory that is theirs. A tile's type is one the machine multiplies; what a pass reads and
     writes is of a type that the machine has room for."""
     instruction, machine = at.instruction, at.machine
@@ -101,7 +101,7 @@ def _elements(at: Placed) -> Iterator[str]:
     yield from wrong.values()
 
 
-def _forms(at: Placed) -> Iterator[str]:
+def _forms(at: PlacedInstruction) -> Iterator[str]:
     """A transposed `a` has count1 = count2 = 1; rows of a tile's destination do not overlap each other."""
     i = at.instruction
     for touch, access in zip(touched(i), at.operands, strict=True):
@@ -116,7 +116,7 @@ def _forms(at: Placed) -> Iterator[str]:
             yield f"{steps} with {counts}: rows of the destination must not overlap each other"
 
 
-def _alignment(at: Placed) -> Iterator[str]:
+def _alignment(at: PlacedInstruction) -> Iterator[str]:
     """Addresses, used strides and used increments are multiples of bus.bytes in transfers, of a row where accumulator
     rows are touched, of 4 for scalars there, of the element in the scratchpad. Loads fill whole words of
     the accumulator."""
@@ -140,7 +140,7 @@ def _alignment(at: Placed) -> Iterator[str]:
         yield f"bytes = {instruction['bytes']}: must be a multiple of 4 into the accumulator"
 
 
-def _extents(at: Placed) -> Iterator[str]:
+def _extents(at: PlacedInstruction) -> Iterator[str]:
     """Every byte touched, over all strides and loops, is inside its memory; an operand lies in one bank at a time."""
     for access in at.operands:
         low, high = access.reach(at.trips)
@@ -157,7 +157,7 @@ def _extents(at: Placed) -> Iterator[str]:
                 )
 
 
-def _code(at: Placed) -> Iterator[str]:
+def _code(at: PlacedInstruction) -> Iterator[str]:
     """Stores leave the program's code alone."""
     if at.instruction.name != "store":
         return
@@ -172,7 +172,7 @@ def _code(at: Placed) -> Iterator[str]:
         yield f"dram: the store overwrites the program's code at {begin:#x} to {end - 1:#x}"
 
 
-def _reads_what_it_writes(at: Placed) -> Iterator[str]:
+def _reads_what_it_writes(at: PlacedInstruction) -> Iterator[str]:
     """A pass reads ahead of its writes, so an operand may overlap `d` only with the same address, strides, increments
     and type, and rows apart; not at all with a reduction."""
     if at.instruction.name != "vector":
@@ -202,7 +202,7 @@ def _reads_what_it_writes(at: Placed) -> Iterator[str]:
             )
 
 
-RULES: tuple[Callable[[Placed], Iterator[str]], ...] = (
+RULES: tuple[Callable[[PlacedInstruction], Iterator[str]], ...] = (
     _sizes, _operations, _elements, _forms, _alignment, _extents, _code, _reads_what_it_writes,
 )  # fmt: skip
 """Every rule, as a function from a placed instruction to what is wrong with it."""

@@ -13,7 +13,7 @@ from weft.isa.program import Program
 
 
 @dataclass(frozen=True)
-class Stream:
+class InstructionStream:
     """Executed instructions for units, in dispatch order (control instructions left out).
 
     ``pc`` [n]: index into the program's instructions. ``index`` [n, depths]: loop indices, 0 where none is open.
@@ -33,7 +33,7 @@ class Stream:
         return f" in iteration ({', '.join(map(str, index))})" if index else ""
 
 
-def expand(program: Program) -> Stream:
+def expand(program: Program) -> InstructionStream:
     """Unroll a valid program. Raises LimitError if it executes more instructions than allowed."""
     hold_executed(program)
     units = [instruction.spec.unit != "dispatch" for instruction in program.instructions]
@@ -72,4 +72,4 @@ def expand(program: Program) -> Stream:
             return np.zeros(0, np.int64), np.zeros((0, LOOP_LEVELS), np.int64)
         return np.concatenate(parts), np.concatenate(indices)
 
-    return Stream(*body(0))
+    return InstructionStream(*body(0))

@@ -8,7 +8,7 @@ import struct
 from collections.abc import Iterable
 
 from weft.isa.errors import AssemblyError
-from weft.isa.fields import SEMAPHORES, Field, Kind
+from weft.isa.fields import SEMAPHORES, Field, FieldKind
 from weft.isa.instructions import ACCUMULATOR_BIT
 
 _MOST_NAME = 100  # characters of a name that may be a misspelt one
@@ -31,13 +31,13 @@ def mask_text(mask: int) -> str:
 
 def field_text(field: Field, value: int) -> str:
     """A field's value as the assembler reads it."""
-    if field.kind is Kind.CHOICE:
+    if field.kind is FieldKind.CHOICE:
         return field.choices[value]
-    if field.kind is Kind.MASK:
+    if field.kind is FieldKind.MASK:
         return mask_text(value) or "none"
-    if field.kind is Kind.LOCAL:
+    if field.kind is FieldKind.LOCAL:
         return local_text(value)
-    if field.kind is Kind.DRAM or field.name == "imm":
+    if field.kind is FieldKind.DRAM or field.name == "imm":
         return f"{value:#x}"
     return str(value)
 
@@ -96,14 +96,14 @@ def parse_field(field: Field, text: str, what: str) -> int:
 
     The immediate may also be written as a float, which means its fp32 bits. Raises AssemblyError.
     """
-    if field.kind is Kind.CHOICE:
+    if field.kind is FieldKind.CHOICE:
         if text not in field.choices:
             known = ", ".join(field.choices)
             raise AssemblyError(f"{what} = {text}: must be one of {known}{suggestion(text, field.choices)}")
         return field.choices.index(text)
-    if field.kind is Kind.MASK:
+    if field.kind is FieldKind.MASK:
         return parse_mask(text, what)
-    if field.kind is Kind.LOCAL:
+    if field.kind is FieldKind.LOCAL:
         return parse_local(text, what)
     if field.name == "imm" and _FLOAT.fullmatch(text):
         try:

@@ -13,20 +13,20 @@ from weft.isa.cost import afford
 from weft.isa.errors import ProgramError
 from weft.isa.fields import LOOP_LEVELS, SEMAPHORES
 from weft.isa.program import DTYPES, Program
-from weft.isa.rules import RULES, Placed
+from weft.isa.rules import RULES, PlacedInstruction
 
 
 @dataclass(frozen=True)
-class Problem:
+class RuleViolation:
     """A broken rule: ``index`` of the instruction (-1: the program as a whole) and what is wrong."""
 
     index: int
     text: str
 
 
-def _structure(program: Program) -> tuple[list[Problem], list[tuple[int, ...]]]:
+def _structure(program: Program) -> tuple[list[RuleViolation], list[tuple[int, ...]]]:
     """Problems of loops and halt, and the trip counts around every instruction."""
-    problems: list[Problem] = []
+    problems: list[RuleViolation] = []
     trips: list[tuple[int, ...]] = []
     opened: list[tuple[int, int]] = []
     capacity = program.machine.queues.loop
@@ -35,23 +35,23 @@ def _structure(program: Program) -> tuple[list[Problem], list[tuple[int, ...]]]:
             start, _ = opened.pop()
             if not opened and index - start > capacity:
                 text = f"the loop's body of {index - start} instructions is over the loop buffer's {capacity}"
-                problems.append(Problem(start, f"{text} (queues.loop)"))
+                problems.append(RuleViolation(start, f"{text} (queues.loop)"))
         elif instruction.name == "end":
-            problems.append(Problem(index, "no loop is open here"))
+            problems.append(RuleViolation(index, "no loop is open here"))
         trips.append(tuple(count for _, count in opened))
         if instruction.name == "loop":
             if len(opened) == LOOP_LEVELS:
-                problems.append(Problem(index, f"loops nest to depth {LOOP_LEVELS} at most"))
+                problems.append(RuleViolation(index, f"loops nest to depth {LOOP_LEVELS} at most"))
             opened.append((index, instruction["count"]))
         elif instruction.name == "halt" and index + 1 < len(program.instructions):
-            problems.append(Problem(index, "halt must be the last instruction, and the only halt"))
-    problems += [Problem(start, "this loop has no end") for start, _ in opened]
+            problems.append(RuleViolation(index, "halt must be the last instruction, and the only halt"))
+    problems += [RuleViolation(start, "this loop has no end") for start, _ in opened]
     if not program.instructions or program.instructions[-1].name != "halt":
-        problems.append(Problem(-1, "the last instruction must be halt"))
+        problems.append(RuleViolation(-1, "the last instruction must be halt"))
     return problems, trips
 
 
-def _semaphores(program: Program) -> Iterator[Problem]:
+def _semaphores(program: Program) -> Iterator[RuleViolation]:
     """One posting and one waiting unit each."""
     users: dict[tuple[str, int], tuple[str, int]] = {}
     for index, instruction in enumerate(program.instructions):
@@ -59,21 +59,21 @@ def _semaphores(program: Program) -> Iterator[Problem]:
         for role in ("wait", "post"):
             mask = instruction[role]
             if mask and unit == "dispatch":
-                yield Problem(index, f"{role}: control instructions neither wait nor post")
+                yield RuleViolation(index, f"{role}: control instructions neither wait nor post")
                 continue
             for number in range(SEMAPHORES) if mask else ():
                 if mask >> number & 1:
                     other, first = users.setdefault((role, number), (unit, index))
                     if other != unit:
                         doing = {"wait": "waiting for", "post": "posting"}[role]
-                        yield Problem(
+                        yield RuleViolation(
                             index,
                             f"{role} has s{number}, but instruction {first} ({other}) does too: "
                             f"only one unit may be {doing} a semaphore",
                         )
     for (role, number), (_, first) in users.items():
         if role == "wait" and ("post", number) not in users:
-            yield Problem(first, f"wait has s{number}, which no instruction posts")
+            yield RuleViolation(first, f"wait has s{number}, which no instruction posts")
 
 
 def _layout(program: Program) -> Iterator[str]:
@@ -108,16 +108,16 @@ def _layout(program: Program) -> Iterator[str]:
             )
 
 
-def problems(program: Program) -> list[Problem]:
+def problems(program: Program) -> list[RuleViolation]:
     """Every broken rule, in program order within each group of rules."""
     found, trips = _structure(program)
-    found += [Problem(-1, text) for text in _layout(program)]
+    found += [RuleViolation(-1, text) for text in _layout(program)]
     found += _semaphores(program)
     for index, instruction in enumerate(program.instructions):
         operands = accesses(program.machine, instruction)
-        placed = Placed(program, index, instruction, trips[index], operands)
+        placed = PlacedInstruction(program, index, instruction, trips[index], operands)
         for rule in RULES:
-            found += [Problem(index, text) for text in rule(placed)]
+            found += [RuleViolation(index, text) for text in rule(placed)]
     return found
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from weft.lab.grading import FAIL, PASS, UNUSABLE, UNWRITTEN, WAITS, Attempt, Report, grade_all
+from weft.lab.grading import FAIL, PASS, UNUSABLE, UNWRITTEN, WAITS, Attempt, GradedLab, grade_all
 from weft.lab.lock import Lock
 from weft.lab.markers import replace, strip
 from weft.lab.mistakes import Mistake, mistakes, path_of
@@ -43,7 +43,7 @@ def gate(lab: Lab, hole: str, lock: Lock | None) -> list[str]:
     return found
 
 
-def gate_solution(report: Report) -> list[str]:
+def gate_solution(report: GradedLab) -> list[str]:
     """What is wrong with the graded solution; empty if every hole passes."""
     return [f"the solution: {problem}" for problem in report.problems] + [
         f"the solution does not pass at {outcome.hole}: {outcome.status}: {outcome.failure}"
@@ -52,7 +52,7 @@ def gate_solution(report: Report) -> list[str]:
     ]
 
 
-def _starter_problems(hole: str, report: Report) -> list[str]:
+def _starter_problems(hole: str, report: GradedLab) -> list[str]:
     found = [f"the starter without {hole}: {problem}" for problem in report.problems]
     for outcome in report.outcomes:
         unharmed = outcome.status == PASS or (outcome.status == WAITS and outcome.waits_for == hole)
@@ -62,7 +62,7 @@ def _starter_problems(hole: str, report: Report) -> list[str]:
     return found
 
 
-def _mistake_problems(mistake: Mistake, report: Report) -> list[str]:
+def _mistake_problems(mistake: Mistake, report: GradedLab) -> list[str]:
     if report.problems:
         return [f"{mistake}: {report.problems[0]}"]
     outcome = report.outcome(mistake.hole)

@@ -12,8 +12,8 @@ from typing import Any
 
 from weft.lab.lock import FACTOR, Lock, Measured, reference
 from weft.lab.markers import LabError, definitions, owner
-from weft.lab.process import Result, Run, execute
-from weft.lab.sources import Problem, judge, line_of
+from weft.lab.process import CheckResult, GradingRun, execute
+from weft.lab.sources import SourceProblem, judge, line_of
 from weft.lab.tree import GRADER, Lab
 
 PASS, FAIL, UNWRITTEN, WAITS, UNCHECKED = "pass", "fail", "not written", "waits", "not checked"
@@ -22,7 +22,7 @@ UNUSABLE = "the check could not use what your code gave: "
 
 
 @dataclass(frozen=True)
-class Failure:
+class CheckFailure:
     """Why a hole fails. ``kind`` is difference, error, no answer, over a limit, crash or too slow; the place is the
     student's."""
 
@@ -36,7 +36,7 @@ class Failure:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class HoleOutcome:
     """What grading found out about one hole; ``check`` is the title of the check it failed at.
 
     ``waits_since`` says why the hole that it waits for is in the way: that one is ``not written``, or it ``fails``.
@@ -45,7 +45,7 @@ class Outcome:
     hole: str
     status: str
     check: str | None = None
-    failure: Failure | None = None
+    failure: CheckFailure | None = None
     waits_for: str | None = None
     printed: str = ""
     measured: tuple[Measured, ...] = ()
@@ -53,12 +53,12 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class Report:
+class GradedLab:
     """A graded lab. ``problems`` kept the files from being run at all; ``warnings`` are about the lab itself."""
 
     lab: str
-    outcomes: tuple[Outcome, ...]
-    problems: tuple[Problem, ...] = ()
+    outcomes: tuple[HoleOutcome, ...]
+    problems: tuple[SourceProblem, ...] = ()
     printed: str = ""
     warnings: tuple[str, ...] = ()
 
@@ -67,7 +67,7 @@ class Report:
         """True if every hole passes."""
         return not self.problems and all(outcome.status == PASS for outcome in self.outcomes)
 
-    def outcome(self, hole: str) -> Outcome:
+    def outcome(self, hole: str) -> HoleOutcome:
         """The outcome of a hole."""
         return next(outcome for outcome in self.outcomes if outcome.hole == hole)
 
@@ -88,7 +88,7 @@ def grade(
     *,
     hole: str | None = None,
     unwanted: Callable[[], bool] | None = None,
-) -> Report:
+) -> GradedLab:
     """Grade one set of files, or one ``hole`` of them (and, unseen, what it builds on).
 
     Raises LabError if the lab itself is at fault, Abandoned once ``unwanted()`` is true.
@@ -104,25 +104,25 @@ def grade_all(
     lock: Lock | None,
     seconds: float | None = None,
     unwanted: Callable[[], bool] | None = None,
-) -> list[Report]:
+) -> list[GradedLab]:
     """Grade several sets of files in one process, each in a folder of its own."""
     runs = run_all(lab, attempts, seconds, unwanted)
     return [
-        _report(lab, attempt, run, lock) if isinstance(run, Run) else _refused(lab, run)
+        _report(lab, attempt, run, lock) if isinstance(run, GradingRun) else _refused(lab, run)
         for attempt, run in zip(attempts, runs, strict=True)
     ]
 
 
 def run_all(
     lab: Lab, attempts: Sequence[Attempt], seconds: float | None, unwanted: Callable[[], bool] | None = None
-) -> list[Run | tuple[Problem, ...]]:
+) -> list[GradingRun | tuple[SourceProblem, ...]]:
     """Run the checks on each set of files; the problems instead where files cannot be run."""
     with tempfile.TemporaryDirectory(prefix=f"weft-{lab.name}-") as scratch:
         names = [hole.name for hole in lab.holes]
         foundations = {name: lab.foundations(name) for name in names}
         owners = {hole.name: owner(lab.text(hole.file), hole.name, hole.file) for hole in lab.holes}
         functions = {file: _functions(lab.text(file)) for file in lab.files}
-        runs: list[Run | tuple[Problem, ...]] = []
+        runs: list[GradingRun | tuple[SourceProblem, ...]] = []
         for number, attempt in enumerate(attempts):
             if problems := judge(lab, attempt.sources):
                 runs.append(problems)
@@ -130,8 +130,8 @@ def run_all(
             folder = Path(scratch).resolve() / str(number)
             assemble(lab, attempt.sources, folder)
             only = names if attempt.only is None else attempt.only
-            runs.append(Run(folder, lab.files, names, only, foundations, owners, functions))
-        execute([run for run in runs if isinstance(run, Run)], seconds or lab.seconds, unwanted)
+            runs.append(GradingRun(folder, lab.files, names, only, foundations, owners, functions))
+        execute([run for run in runs if isinstance(run, GradingRun)], seconds or lab.seconds, unwanted)
         return runs
 
 
@@ -148,11 +148,11 @@ def assemble(lab: Lab, sources: Mapping[str, str], folder: Path) -> None:
         (folder / file).write_text(text, encoding="utf-8")
 
 
-def _refused(lab: Lab, problems: tuple[Problem, ...]) -> Report:
-    return Report(lab.name, tuple(Outcome(hole.name, UNCHECKED) for hole in lab.holes), problems)
+def _refused(lab: Lab, problems: tuple[SourceProblem, ...]) -> GradedLab:
+    return GradedLab(lab.name, tuple(HoleOutcome(hole.name, UNCHECKED) for hole in lab.holes), problems)
 
 
-def _report(lab: Lab, attempt: Attempt, run: Run, lock: Lock | None) -> Report:
+def _report(lab: Lab, attempt: Attempt, run: GradingRun, lock: Lock | None) -> GradedLab:
     holes = [hole.name for hole in lab.holes if attempt.only is None or hole.name in attempt.only]
     if run.broken is not None:
         return _broken(lab, run, holes)
@@ -162,40 +162,42 @@ def _report(lab: Lab, attempt: Attempt, run: Run, lock: Lock | None) -> Report:
     for name in lab.tasks:
         if name not in (run.checks or ()):
             raise LabError(f"{lab.folder / GRADER}: no check grades the hole '{name}'")
-    results: dict[str, list[Result]] = {hole: [] for hole in holes}
+    results: dict[str, list[CheckResult]] = {hole: [] for hole in holes}
     for result in run.results:
         results[result.hole].append(result)
-    outcomes: dict[str, Outcome] = {}
+    outcomes: dict[str, HoleOutcome] = {}
     for hole in holes:
         found = _outcome(lab, attempt.sources, hole, results[hole], lock)
         cause = next((name for name in holes if name in lab.foundations(hole) and outcomes[name].status == FAIL), None)
         if cause is not None and (found.status == FAIL or run.hopeless(hole)):
-            found = Outcome(hole, WAITS, None, None, cause, found.printed, waits_since="fails")
+            found = HoleOutcome(hole, WAITS, None, None, cause, found.printed, waits_since="fails")
         outcomes[hole] = found
-    return Report(lab.name, tuple(outcomes.values()), printed=run.printed)
+    return GradedLab(lab.name, tuple(outcomes.values()), printed=run.printed)
 
 
-def _broken(lab: Lab, run: Run, holes: Sequence[str]) -> Report:
+def _broken(lab: Lab, run: GradingRun, holes: Sequence[str]) -> GradedLab:
     """The grader could not even be loaded: something at the top of the student's files failed, or of the grader."""
     value = run.broken or {}
     if value["kind"] == "unwritten":
-        return Report(lab.name, tuple(_blocked(hole, value["hole"], None) for hole in holes), printed=run.printed)
+        return GradedLab(lab.name, tuple(_blocked(hole, value["hole"], None) for hole in holes), printed=run.printed)
     failure = _failure(value)
     if value["kind"] in ("error", "difference") and not value["student"]:
         raise LabError(f"{lab.folder / GRADER}: cannot be loaded: {failure.what.removeprefix(UNUSABLE)}")
     file = failure.file or ", ".join(lab.files)
-    problem = Problem(file, failure.line, f"while loading: {failure.what}", failure.code)
-    outcomes = tuple(Outcome(hole, UNCHECKED) for hole in holes)
-    return Report(lab.name, outcomes, (problem,), run.printed)
+    problem = SourceProblem(file, failure.line, f"while loading: {failure.what}", failure.code)
+    outcomes = tuple(HoleOutcome(hole, UNCHECKED) for hole in holes)
+    return GradedLab(lab.name, outcomes, (problem,), run.printed)
 
 
-def _blocked(hole: str, unwritten: str, check: str | None, printed: str = "") -> Outcome:
+def _blocked(hole: str, unwritten: str, check: str | None, printed: str = "") -> HoleOutcome:
     if unwritten == hole:
-        return Outcome(hole, UNWRITTEN, check, printed=printed)
-    return Outcome(hole, WAITS, check, None, unwritten, printed, waits_since="not written")
+        return HoleOutcome(hole, UNWRITTEN, check, printed=printed)
+    return HoleOutcome(hole, WAITS, check, None, unwritten, printed, waits_since="not written")
 
 
-def _outcome(lab: Lab, sources: Mapping[str, str], hole: str, results: Sequence[Result], lock: Lock | None) -> Outcome:
+def _outcome(
+    lab: Lab, sources: Mapping[str, str], hole: str, results: Sequence[CheckResult], lock: Lock | None
+) -> HoleOutcome:
     measured: list[Measured] = []
     printed = "".join(result.printed for result in results)
     for result in results:
@@ -214,37 +216,37 @@ def _outcome(lab: Lab, sources: Mapping[str, str], hole: str, results: Sequence[
         if failure is not None:
             if not value.get("student"):
                 file, line = line_of(lab, sources, hole)
-                failure = Failure(failure.kind, failure.what, failure.expected, failure.actual, file, line)
-            return Outcome(hole, FAIL, result.title, failure, None, printed, tuple(measured))
-    return Outcome(hole, PASS, None, None, None, printed, tuple(measured))
+                failure = CheckFailure(failure.kind, failure.what, failure.expected, failure.actual, file, line)
+            return HoleOutcome(hole, FAIL, result.title, failure, None, printed, tuple(measured))
+    return HoleOutcome(hole, PASS, None, None, None, printed, tuple(measured))
 
 
-def _too_slow(figure: Measured) -> Failure | None:
+def _too_slow(figure: Measured) -> CheckFailure | None:
     if figure.mark == "impossible":
         least = f"at least {figure.bound:,} cycles: nothing can be faster"
-        return Failure("difference", figure.what, least, f"{figure.cycles:,} cycles")
+        return CheckFailure("difference", figure.what, least, f"{figure.cycles:,} cycles")
     if figure.mark == "slow":
         most = f"at most {figure.limit:,} cycles ({FACTOR} × the reference's {figure.reference:,})"
-        return Failure("too slow", figure.what, most, f"{figure.cycles:,} cycles")
+        return CheckFailure("too slow", figure.what, most, f"{figure.cycles:,} cycles")
     return None
 
 
-def _failure(value: Mapping[str, Any]) -> Failure:
+def _failure(value: Mapping[str, Any]) -> CheckFailure:
     place = {key: value.get(key) for key in ("file", "line", "code")}
     if value["kind"] == "difference":
-        return Failure("difference", value["what"], value["expected"], value["actual"], **place)
+        return CheckFailure("difference", value["what"], value["expected"], value["actual"], **place)
     if value["kind"] == "no answer":
         what = f"no answer after {value['seconds']:g} s: a loop without end, or too slow?"
-        return Failure("no answer", what, **place)
+        return CheckFailure("no answer", what, **place)
     if value["kind"] == "over":
-        return Failure("over a limit", value["text"], **place)
+        return CheckFailure("over a limit", value["text"], **place)
     if value["kind"] == "crash":
         what = f"Python itself died (exit code {value['exit']}) {value['text']}".strip()
-        return Failure("crash", what, **place)
+        return CheckFailure("crash", what, **place)
     text = f"{value['type']}: {value['text']}".removesuffix(": ")
     if not value["student"] and value["file"] is not None:
         text = f"{UNUSABLE}{text} (in {value['file']}:{value['line']})"
-    return Failure("error", text, **place)
+    return CheckFailure("error", text, **place)
 
 
 def told(value: Mapping[str, Any]) -> str:

@@ -41,7 +41,7 @@ class Abandoned(Exception):
 
 
 @dataclass
-class Result:
+class CheckResult:
     """One check's result as the runner reports it, and what was printed meanwhile."""
 
     hole: str
@@ -52,7 +52,7 @@ class Result:
 
 
 @dataclass
-class Run:
+class GradingRun:
     """A folder to grade in; ``only`` are the holes whose checks run.
 
     ``foundations`` are the holes that each builds on, ``owners`` the function around each, and ``functions`` those of
@@ -67,7 +67,7 @@ class Run:
     owners: Mapping[str, str | None] = field(default_factory=dict)
     functions: Mapping[str, Sequence[str]] = field(default_factory=dict)
     checks: list[str] | None = None
-    results: list[Result] = field(default_factory=list)
+    results: list[CheckResult] = field(default_factory=list)
     broken: dict[str, Any] | None = None
     printed: str = ""
     complete: bool = False
@@ -97,7 +97,7 @@ class Run:
         }
 
 
-def execute(runs: Sequence[Run], seconds: float, unwanted: Callable[[], bool] | None = None) -> None:
+def execute(runs: Sequence[GradingRun], seconds: float, unwanted: Callable[[], bool] | None = None) -> None:
     """Fill in every run. Nothing is left running, whatever happens. Raises Abandoned once ``unwanted()`` is true."""
     with tempfile.TemporaryDirectory(prefix="weft-lab-") as scratch:
         while not all(run.complete for run in runs):
@@ -139,15 +139,15 @@ def _follow(
     process: subprocess.Popen[bytes],
     warden: Warden,
     errors: IO[bytes],
-    runs: Sequence[Run],
+    runs: Sequence[GradingRun],
     seconds: float,
     unwanted: Callable[[], bool],
 ) -> None:
     """Take messages until the process is through, dies, or gives no answer in time."""
     lines: queue.Queue[bytes | Limit | None] = queue.Queue()  # no limit: a reader that waits for room never ends
     threading.Thread(target=_read, args=(process, lines), daemon=True).start()
-    run: Run | None = None
-    waiting: Result | None = None
+    run: GradingRun | None = None
+    waiting: CheckResult | None = None
     limit = max(seconds, LOADING)
     deadline = time.monotonic() + limit
     look = time.monotonic() + LOOKING
@@ -199,9 +199,11 @@ def _follow(
         if kind == "checks":
             run.checks = message["holes"]
         elif kind == "start":
-            waiting = Result(message["hole"], message["name"], message["title"], {})
+            waiting = CheckResult(message["hole"], message["name"], message["title"], {})
         elif kind == "result" and waiting is not None:
-            run.results.append(Result(waiting.hole, waiting.name, waiting.title, message["result"], waiting.printed))
+            run.results.append(
+                CheckResult(waiting.hole, waiting.name, waiting.title, message["result"], waiting.printed)
+            )
             waiting = None
         elif kind == "broken":
             run.broken, run.complete = message["result"], True
@@ -213,7 +215,7 @@ def _follow(
         deadline = time.monotonic() + limit
 
 
-def _over(limit: Limit, process: subprocess.Popen[bytes], errors: IO[bytes], run: Run | None) -> dict[str, Any]:
+def _over(limit: Limit, process: subprocess.Popen[bytes], errors: IO[bytes], run: GradingRun | None) -> dict[str, Any]:
     """What is recorded where a limit is met that the system does not hold."""
     at = {} if run is None else dump.place(_stacks(process, errors), run.folder, run.files)
     return {"kind": "over", "text": f"stopped: {told(limit)}"} | at
@@ -243,12 +245,12 @@ def _stacks(process: subprocess.Popen[bytes], errors: IO[bytes]) -> str:
     return errors.read().decode("utf-8", "replace")
 
 
-def _stop(run: Run | None, waiting: Result | None, value: dict[str, Any]) -> None:
+def _stop(run: GradingRun | None, waiting: CheckResult | None, value: dict[str, Any]) -> None:
     """Record that the process was lost in this check, or while loading."""
     if run is None:
         raise RuntimeError("the grading process did not start")
     if waiting is not None:
-        run.results.append(Result(waiting.hole, waiting.name, waiting.title, value, waiting.printed))
+        run.results.append(CheckResult(waiting.hole, waiting.name, waiting.title, value, waiting.printed))
     elif not run.complete:
         run.broken, run.complete = value, True
 

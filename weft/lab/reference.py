@@ -8,7 +8,7 @@ from weft.lab.gates import SECONDS
 from weft.lab.grading import Attempt, run_all, told
 from weft.lab.lock import Reference
 from weft.lab.markers import LabError
-from weft.lab.process import Run
+from weft.lab.process import GradingRun
 from weft.lab.tree import Lab
 
 
@@ -20,7 +20,7 @@ def measure_tree(labs: Sequence[Lab]) -> list[Reference]:
 def measure_lab(lab: Lab) -> list[Reference]:
     """The reference figures of one lab."""
     (run,) = run_all(lab, [Attempt({file: lab.text(file) for file in lab.files})], SECONDS)
-    if not isinstance(run, Run):
+    if not isinstance(run, GradingRun):
         raise LabError(f"lab {lab.name}: {run[0]}")
     if run.broken is not None:
         raise LabError(f"lab {lab.name}: the solution cannot be loaded: {told(run.broken)}")

@@ -21,7 +21,7 @@ MOST_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
-class Problem:
+class SourceProblem:
     """What keeps a file from being run: ``line`` and ``code`` are None where there is no line to show."""
 
     file: str
@@ -34,18 +34,18 @@ class Problem:
         return f"{place}: {self.text}"
 
 
-def read_sources(lab: Lab, folder: Path) -> tuple[dict[str, str], tuple[Problem, ...]]:
+def read_sources(lab: Lab, folder: Path) -> tuple[dict[str, str], tuple[SourceProblem, ...]]:
     """The files with holes as they stand in ``folder``, and what speaks against running them."""
     sources: dict[str, str] = {}
-    problems: list[Problem] = []
+    problems: list[SourceProblem] = []
     for file in lab.files:
         if (reason := _unfit(folder, file)) is not None:
-            problems.append(Problem(file, None, reason))
+            problems.append(SourceProblem(file, None, reason))
             continue
         try:
             sources[file] = read_text(folder / file, LabError)
         except LabError:
-            problems.append(Problem(file, None, "not UTF-8 text"))
+            problems.append(SourceProblem(file, None, "not UTF-8 text"))
     return sources, (*problems, *judge(lab, sources))
 
 
@@ -66,23 +66,23 @@ def _unfit(folder: Path, file: str) -> str | None:
     return None if size <= MOST_BYTES else f"of {size:,} bytes; {MOST_BYTES:,} are the most that is checked"
 
 
-def judge(lab: Lab, sources: Mapping[str, str]) -> tuple[Problem, ...]:
+def judge(lab: Lab, sources: Mapping[str, str]) -> tuple[SourceProblem, ...]:
     """Syntax errors and forbidden imports, by name and line."""
     return tuple(problem for file, text in sources.items() for problem in _judge_file(lab, file, text))
 
 
-def _judge_file(lab: Lab, file: str, text: str) -> Iterator[Problem]:
+def _judge_file(lab: Lab, file: str, text: str) -> Iterator[SourceProblem]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             tree = ast.parse(text)
             compile(text, file, "exec", dont_inherit=True)
     except SyntaxError as problem:
-        yield Problem(file, problem.lineno, f"not Python: {problem.msg}", (problem.text or "").strip() or None)
+        yield SourceProblem(file, problem.lineno, f"not Python: {problem.msg}", (problem.text or "").strip() or None)
         return
     except (ValueError, RecursionError, MemoryError) as problem:
         deep = isinstance(problem, RecursionError | MemoryError)
-        yield Problem(file, None, f"not Python: {'nested too deeply' if deep else problem}")
+        yield SourceProblem(file, None, f"not Python: {'nested too deeply' if deep else problem}")
         return
     own = {Path(name).stem for name in lab.files} | {path.stem for path in lab.given}
     allowed = own.union(lab.imports, ALWAYS)
@@ -90,10 +90,10 @@ def _judge_file(lab: Lab, file: str, text: str) -> Iterator[Problem]:
         code = text.splitlines()[line - 1].strip()
         if module == RUNNER and name != "Unwritten":
             what = f"imports {name} from {RUNNER}" if name else f"imports {RUNNER}"
-            yield Problem(file, line, f"{what}; of it a lab's files may import one name: `{IMPORT}`", code)
+            yield SourceProblem(file, line, f"{what}; of it a lab's files may import one name: `{IMPORT}`", code)
         elif module != RUNNER and module.partition(".")[0] not in allowed:
             told = ", ".join(sorted(allowed))
-            yield Problem(file, line, f"imports {module}, which this lab does not allow; it allows {told}", code)
+            yield SourceProblem(file, line, f"imports {module}, which this lab does not allow; it allows {told}", code)
 
 
 def _imports(tree: ast.Module) -> Iterator[tuple[int, str, str | None]]:

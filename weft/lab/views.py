@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from weft.lab.grading import FAIL, PASS, UNCHECKED, UNWRITTEN, WAITS, Outcome, Report
+from weft.lab.grading import FAIL, PASS, UNCHECKED, UNWRITTEN, WAITS, GradedLab, HoleOutcome
 from weft.lab.lock import Measured
 from weft.lab.tree import Lab
 
@@ -60,7 +60,7 @@ def labs_data(labs: Sequence[Lab]) -> dict[str, Any]:
     return {"schema": SCHEMA, "labs": rows}
 
 
-def show_report(out: Console, lab: Lab, report: Report) -> None:
+def show_report(out: Console, lab: Lab, report: GradedLab) -> None:
     """A graded lab, hole by hole."""
     out.print(Text.assemble((f"{lab.name}: {lab.title}", "bold")))
     for warning in report.warnings:
@@ -84,7 +84,7 @@ def show_report(out: Console, lab: Lab, report: Report) -> None:
     out.print(Text(told, "bold green" if report.passed else "bold"))
 
 
-def _headline(lab: Lab, outcome: Outcome, width: int) -> Text:
+def _headline(lab: Lab, outcome: HoleOutcome, width: int) -> Text:
     status = outcome.status
     if status == WAITS:
         status = f"waits for {outcome.waits_for}" + (" (which fails)" if outcome.waits_since == "fails" else "")
@@ -95,7 +95,7 @@ def _headline(lab: Lab, outcome: Outcome, width: int) -> Text:
     return line
 
 
-def _details(outcome: Outcome) -> list[Text]:
+def _details(outcome: HoleOutcome) -> list[Text]:
     lines: list[Text] = []
     failure = outcome.failure
     if failure is not None:
@@ -125,7 +125,7 @@ def _show_printed(out: Console, when: str, printed: str) -> None:
         out.print(Text.assemble((f"  printed {when}  ", "cyan"), line))
 
 
-def report_data(report: Report) -> dict[str, Any]:
+def report_data(report: GradedLab) -> dict[str, Any]:
     """A graded lab as plain data."""
     return {
         "schema": SCHEMA,
@@ -138,7 +138,7 @@ def report_data(report: Report) -> dict[str, Any]:
     }
 
 
-def _outcome_data(outcome: Outcome) -> dict[str, Any]:
+def _outcome_data(outcome: HoleOutcome) -> dict[str, Any]:
     data = dataclasses.asdict(outcome)
     data["measured"] = [dataclasses.asdict(figure) | {"mark": figure.mark} for figure in outcome.measured]
     return {"name": data.pop("hole")} | data

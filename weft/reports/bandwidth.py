@@ -18,8 +18,8 @@ from weft.isa.instructions import UNITS
 from weft.isa.machine import Machine
 from weft.isa.program import Program
 from weft.isa.timing import landing_latency
-from weft.sim.fast.stream import Stream, expand
-from weft.sim.run import Run, Trace
+from weft.sim.fast.stream import ResolvedStream, expand
+from weft.sim.run import InstructionTrace, Run
 
 Ints = npt.NDArray[np.int64]
 
@@ -74,7 +74,7 @@ def bursts(program: Program, run: Run) -> Bursts:
     return Bursts(kind, owner, address, beats, begin)
 
 
-def _fetch_picks(program: Program, trace: Trace, stream: Stream) -> Ints:
+def _fetch_picks(program: Program, trace: InstructionTrace, stream: ResolvedStream) -> Ints:
     """The cycle in which each line is asked for: once enough instructions have left the fetch queue."""
     size = program.machine.line_bytes // 64
     taken = trace.dispatch[stream.fresh]
@@ -87,7 +87,7 @@ def _fetch_picks(program: Program, trace: Trace, stream: Stream) -> Ints:
     return picks
 
 
-def _transfer_bursts(program: Program, stream: Stream, name: str, kind: int) -> Ints:
+def _transfer_bursts(program: Program, stream: ResolvedStream, name: str, kind: int) -> Ints:
     """Rows (kind, owner, address, beats, 0) of the bursts of every executed ``load`` or ``store``, in their order."""
     positions = np.flatnonzero(stream.unit[stream.pc] == UNITS.index(name))
     parts: list[Ints] = [np.zeros((4, 0), np.int64)]

@@ -49,7 +49,7 @@ class Figure:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class ReportComparison:
     """``figures`` of the whole run, those judged first; ``operators``: for each found in both, its figures; the names
     of those found in one alone; what differs between the ``machines`` (dotted key, before, after)."""
 
@@ -72,7 +72,7 @@ class Comparison:
         return [figure for figure in self.figures if figure.worse_by_more_than(limit)]
 
 
-def compare(before: Result, after: Result, names: tuple[str, str] = ("the first", "the second")) -> Comparison:
+def compare(before: Result, after: Result, names: tuple[str, str] = ("the first", "the second")) -> ReportComparison:
     """Compare two valid results. Raises ResultError if they are of different workloads (naming what differs), or if
     one has no accelerator; what was measured on the host in seconds is left out."""
     differing = [key for key in WORKLOAD if before["workload"][key] != after["workload"][key]]
@@ -90,7 +90,7 @@ def compare(before: Result, after: Result, names: tuple[str, str] = ("the first"
             )
     a, b = before["accelerator"], after["accelerator"]
     matched, only_before, only_after = _matched(a["operators"], b["operators"])
-    return Comparison(
+    return ReportComparison(
         before["workload"],
         (a["machine"]["name"], b["machine"]["name"]),
         list(_machine_changes(a["machine"], b["machine"])),

@@ -134,13 +134,13 @@ class Facts:
         return self.running - covered(others[:, 0], others[:, 1])
 
     @cached_property
-    def tiles(self) -> Tiles:
+    def tiles(self) -> TileOccupancy:
         """How well the tiles of all products fill the array."""
         return _tiles(self.program, self.trace.pc)
 
 
 @dataclass(frozen=True)
-class Tiles:
+class TileOccupancy:
     """Cycles the array was occupied by tiles, by what filled them (they add up to ``occupied``).
 
     ``short``: row slots of tiles with fewer rows than DIM. ``narrow``: the part of rows that k or n below DIM leave
@@ -152,7 +152,7 @@ class Tiles:
     narrow: int
 
 
-def _tiles(program: Program, pcs: Ints) -> Tiles:
+def _tiles(program: Program, pcs: Ints) -> TileOccupancy:
     dim = program.machine.dim
     times = np.bincount(pcs, minlength=len(program.instructions)).tolist()
     occupied, short, narrow = 0, 0, 0.0
@@ -163,7 +163,7 @@ def _tiles(program: Program, pcs: Ints) -> Tiles:
             occupied += count * slots
             short += count * (slots - rows)
             narrow += count * rows * (1 - i["k"] * i["n"] / dim**2)
-    return Tiles(occupied, short, int(narrow))
+    return TileOccupancy(occupied, short, int(narrow))
 
 
 def _converts(i: Instruction) -> bool:

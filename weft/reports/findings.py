@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from weft.reports.facts import Facts
-from weft.reports.profile import Operator
+from weft.reports.profile import OperatorProfile
 
 LEAST = 0.005
 """What concerns less than this share of all cycles is not worth a line."""
@@ -75,7 +75,7 @@ def _matrix_waits(facts: Facts) -> Iterator[Finding]:
         yield from _finding(facts, title, evidence, lost, spared)
 
 
-def _short(operator: Operator) -> str:
+def _short(operator: OperatorProfile) -> str:
     """The operator's name where other words follow it."""
     return f"'{operator.name}'"
 

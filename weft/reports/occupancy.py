@@ -20,13 +20,13 @@ from weft.isa.errors import ProgramError
 from weft.isa.machine import Machine
 from weft.isa.program import Program
 from weft.reports.names import shortened
-from weft.sim.run import Run, Trace
+from weft.sim.run import InstructionTrace, Run
 
 MEMORIES = ("scratchpad", "accumulator")
 
 
 @dataclass(frozen=True)
-class Live:
+class LiveBuffer:
     """``bytes`` from ``address`` (counted from the memory's start) hold ``name`` in the cycles from ``start`` up to and
     with ``end``."""
 
@@ -42,15 +42,15 @@ class Live:
         return {"name": self.name, "address": self.address, "bytes": self.bytes, "from": self.start, "to": self.end}
 
 
-def live(program: Program, run: Run) -> list[Live]:
+def live(program: Program, run: Run) -> list[LiveBuffer]:
     """Every buffer of every on-chip memory, by start. Raises ProgramError if what the program says is not valid."""
     assert run.trace is not None
     found = list(_compiled(program, run.trace) if "lives" in program.meta else _touched(program, run.trace))
     return sorted(found, key=lambda one: (one.memory, one.start, one.address, one.end, one.name))
 
 
-def _compiled(program: Program, trace: Trace) -> Iterator[Live]:
-    """What the compiler placed (``compiler.targets.accel.lives``)."""
+def _compiled(program: Program, trace: InstructionTrace) -> Iterator[LiveBuffer]:
+    """What the compiler placed (``compiler.targets.accel.live_ranges``)."""
     count = len(program.instructions)
     starts, ends = np.full(count, -1, np.int64), np.full(count, -1, np.int64)
     starts[trace.pc[::-1]] = trace.start[::-1]  # of the first execution
@@ -63,12 +63,12 @@ def _compiled(program: Program, trace: Trace) -> Iterator[Live]:
                 raise ValueError(f"{memory} bytes {address} to {address + size} do not exist")
             start = min(int(starts[pc]) for pc in entry["first"])
             end = max(int(ends[pc]) for pc in entry["last"])
-            yield Live(shortened(str(entry["name"])), memory, address, size, start, end)
+            yield LiveBuffer(shortened(str(entry["name"])), memory, address, size, start, end)
     except (IndexError, KeyError, TypeError, ValueError) as error:
         raise ProgramError(f"the program's list of on-chip buffers is not valid ({error}); compile it again") from error
 
 
-def _touched(program: Program, trace: Trace) -> Iterator[Live]:
+def _touched(program: Program, trace: InstructionTrace) -> Iterator[LiveBuffer]:
     """Extents that instructions touch, over all turns of their loops; those that overlap are one."""
     extents: dict[str, list[tuple[int, int, int]]] = defaultdict(list)  # memory → low, high, instruction
     turns: list[int] = []
@@ -85,7 +85,7 @@ def _touched(program: Program, trace: Trace) -> Iterator[Live]:
             mine = np.isin(trace.pc, pcs)
             if mine.any():
                 first, last = int(trace.start[mine].min()), int(trace.retire[mine].max())
-                yield Live(f"{memory}[{low:#x}:{high:#x}]", memory, low, high - low, first, last)
+                yield LiveBuffer(f"{memory}[{low:#x}:{high:#x}]", memory, low, high - low, first, last)
 
 
 def _merged(extents: Sequence[tuple[int, int, int]]) -> Iterator[tuple[int, int, list[int]]]:
@@ -106,7 +106,7 @@ def _bytes(machine: Machine, memory: str) -> int:
     return machine.scratchpad.bytes if memory == "scratchpad" else machine.accumulator.bytes
 
 
-def over_time(lives: Sequence[Live], machine: Machine) -> dict[str, Any]:
+def over_time(lives: Sequence[LiveBuffer], machine: Machine) -> dict[str, Any]:
     """For each memory its ``capacity`` (bytes), ``points`` [cycle, live bytes from then on], all ``buffers``, and the
     ``peak``: its first cycle, the bytes and the buffers live then."""
     result: dict[str, Any] = {}
@@ -126,7 +126,7 @@ def over_time(lives: Sequence[Live], machine: Machine) -> dict[str, Any]:
     return result
 
 
-def _steps(lives: Sequence[Live]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+def _steps(lives: Sequence[LiveBuffer]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """The cycles in which the live bytes change, 0 before them, and the bytes from each on."""
     at = np.array([0, *(one.start for one in lives), *(one.end + 1 for one in lives)], np.int64)
     change = np.array([0, *(one.bytes for one in lives), *(-one.bytes for one in lives)], np.int64)

@@ -26,7 +26,7 @@ _SHOWN = 10
 
 
 @dataclass(frozen=True)
-class Operator:
+class OperatorProfile:
     """One compiled operator (figures: reports.metrics). ``busy``: cycles it needs of each resource. ``origin``: the
     user's line, the module and the role that it is named after."""
 
@@ -82,7 +82,7 @@ class Profile:
     macs: int
     utilisation: float
     events: Mapping[str, Mapping[str, int]]
-    operators: Sequence[Operator]
+    operators: Sequence[OperatorProfile]
     intervals: Mapping[str, Ints]
     bursts: Bursts
 
@@ -147,7 +147,7 @@ def profile(program: Program, run: Run) -> Profile:
         mine = (owners == index) & (units >= 0)
         active = covered(start[mine], retire[mine])
         operators.append(
-            Operator(
+            OperatorProfile(
                 shortened(entry.name),
                 entry.nodes,
                 entry.macs,

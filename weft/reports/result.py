@@ -104,7 +104,7 @@ class HostTime:
 
 
 @dataclass(frozen=True)
-class Parts:
+class ResultParts:
     """What a result is built from; ``program`` and ``run`` are None without the accelerator. ``made``: see
     ``reports.made``; None where that is not to be told. ``source``: what the program was compiled from, None if only
     the program is known. ``tries``: see ``reports.trials.try_changes``. ``progress``: called with a line when these
@@ -122,7 +122,7 @@ class Parts:
     progress: Callable[[str], Any] | None = None
 
 
-def build(parts: Parts) -> dict[str, Any]:
+def build(parts: ResultParts) -> dict[str, Any]:
     """The result (see reports/schema.py). Raises ProgramError for a run without times or a program ill described."""
     accelerator = None
     if parts.program is not None and parts.run is not None:
@@ -152,7 +152,7 @@ def build(parts: Parts) -> dict[str, Any]:
     return result
 
 
-def _accelerator(program: Program, run: Run, parts: Parts) -> dict[str, Any]:
+def _accelerator(program: Program, run: Run, parts: ResultParts) -> dict[str, Any]:
     machine, found = program.machine, profile(program, run)
     facts = Facts(program, run, found)
     with parts.progress("trying changes for advice") if parts.progress is not None else nullcontext() as bar:

@@ -12,12 +12,12 @@ from weft.reports.occupancy import MEMORIES
 
 KIND, SCHEMA = "weft.report", 2
 
-Spec: TypeAlias = "type | Number | dict[str, Any] | list[Any] | Optional | Table"
+Spec: TypeAlias = "type | NumberField | dict[str, Any] | list[Any] | Optional | Table"
 """A type; a dict: an object with these keys (more are fine); a list of one: an array of such."""
 
 
 @dataclass(frozen=True)
-class Number:
+class NumberField:
     """A number from ``least`` to ``most``, neither of them infinite; ``whole``: without a fraction."""
 
     least: float = -1e300
@@ -55,9 +55,9 @@ class Table:
     spec: Any
 
 
-NUMBER, WHOLE = Number(), Number(-(2**63), 2**63, whole=True)
-AMOUNT, SHARE = Number(0), Number(0, 1)
-COUNT, SOME = Number(0, 2**63, whole=True), Number(1, 2**63, whole=True)
+NUMBER, WHOLE = NumberField(), NumberField(-(2**63), 2**63, whole=True)
+AMOUNT, SHARE = NumberField(0), NumberField(0, 1)
+COUNT, SOME = NumberField(0, 2**63, whole=True), NumberField(1, 2**63, whole=True)
 BUFFER = {"name": str, "address": COUNT, "bytes": COUNT, "from": COUNT, "to": COUNT}
 MEMORY = {
     "capacity": COUNT,
@@ -157,7 +157,7 @@ def problems(value: Any, spec: Any = RESULT, place: str = "") -> Iterator[str]:
             return
         for index, element in enumerate(value):
             yield from problems(element, spec[0], f"{place}[{index}]")
-    elif isinstance(spec, Number):
+    elif isinstance(spec, NumberField):
         if not spec.admits(value):
             yield f"{place} must be {spec}, not {_shown(value)}"
     elif not isinstance(value, spec) or isinstance(value, bool):

@@ -14,7 +14,7 @@ NAMES = {"accel": "accelerator", "cpu": "CPU", "gpu": "GPU"}
 
 
 @dataclass(frozen=True)
-class Tile:
+class SummaryTile:
     """One figure: the ``metric`` that explains it, what it is of, its ``value`` and a ``note`` below."""
 
     metric: str
@@ -24,7 +24,7 @@ class Tile:
 
 
 @dataclass(frozen=True)
-class Device:
+class DeviceColumn:
     """A column of the table: ``cells`` holds a text for each metric that the device has."""
 
     name: str
@@ -32,24 +32,28 @@ class Device:
     cells: Mapping[str, str]
 
 
-def tiles(result: Result) -> list[Tile]:
+def tiles(result: Result) -> list[SummaryTile]:
     """The summary, most telling first; what the result does not know is left out."""
-    found: list[Tile] = []
+    found: list[SummaryTile] = []
     if result["accelerator"]:
         found += _accelerator_tiles(result["accelerator"], result["workload"])
     for key, trained in (result["training"] or {}).get("devices", {}).items():
         if trained["test_accuracy"] is not None:
             note = f"final loss {_loss(trained['final_loss'])}"
             found.append(
-                Tile("test_accuracy", f"accuracy, {NAMES.get(key, key)}", percent(trained["test_accuracy"], 2), note)
+                SummaryTile(
+                    "test_accuracy", f"accuracy, {NAMES.get(key, key)}", percent(trained["test_accuracy"], 2), note
+                )
             )
     for key in ("cpu", "gpu"):
         if result[key]:
             seconds, note = scaled(result[key]["seconds_per_step"], "s"), f"median of {result[key]['repeats']}"
-            found.append(Tile("seconds_per_step", f"{NAMES[key]} step", seconds, note))
+            found.append(SummaryTile("seconds_per_step", f"{NAMES[key]} step", seconds, note))
             if result[key].get("break_even_hz"):
                 clock = scaled(result[key]["break_even_hz"], "Hz")
-                found.append(Tile("break_even_hz", f"break-even, {NAMES[key]}", clock, "the accelerator as fast"))
+                found.append(
+                    SummaryTile("break_even_hz", f"break-even, {NAMES[key]}", clock, "the accelerator as fast")
+                )
     return found
 
 
@@ -57,26 +61,28 @@ def _loss(value: float | None) -> str:
     return "diverged" if value is None else decimal(value, 4)
 
 
-def _accelerator_tiles(accelerator: Result, workload: Result) -> Iterator[Tile]:
+def _accelerator_tiles(accelerator: Result, workload: Result) -> Iterator[SummaryTile]:
     cycles = accelerator["cycles"]
     batch = f", batch {workload['batch']}" if workload["batch"] else ""
-    yield Tile("cycles", "cycles", count(cycles), f"{workload['step']}{batch}")
+    yield SummaryTile("cycles", "cycles", count(cycles), f"{workload['step']}{batch}")
     peak = accelerator["machine"]["dim"] ** 2
-    yield Tile("utilisation", "utilisation", percent(accelerator["utilisation"]), f"of {peak:,} MACs/cycle")
-    yield Tile("useful_macs", "useful work", count(workload["useful_macs"]), "useful MACs")
+    yield SummaryTile("utilisation", "utilisation", percent(accelerator["utilisation"]), f"of {peak:,} MACs/cycle")
+    yield SummaryTile("useful_macs", "useful work", count(workload["useful_macs"]), "useful MACs")
     stall = largest_stall(
         {f"{unit}.{cause}": lost for unit, events in accelerator["events"].items() for cause, lost in events.items()}
     )
     if stall is not None:
         name, lost = stall
-        yield Tile("events", "largest stall", percent(lost / cycles), f"{name}, {lost:,} cycles")
+        yield SummaryTile("events", "largest stall", percent(lost / cycles), f"{name}, {lost:,} cycles")
     dram = accelerator["dram"]
     moved = sum(sum(dram[stream]) for stream in ("read", "write", "fetch"))
     mean = moved / cycles if cycles else 0
-    yield Tile("dram_traffic", "DRAM traffic", size(moved), f"{mean:.2f} of {plain(dram['capacity'])}{THIN}B/cycle")
+    yield SummaryTile(
+        "dram_traffic", "DRAM traffic", size(moved), f"{mean:.2f} of {plain(dram['capacity'])}{THIN}B/cycle"
+    )
     for name, memory in accelerator["memories"].items():
         share = memory["peak"]["bytes"] / memory["capacity"]
-        yield Tile(
+        yield SummaryTile(
             "live_bytes",
             f"{name} peak",
             percent(share, 0),
@@ -84,7 +90,7 @@ def _accelerator_tiles(accelerator: Result, workload: Result) -> Iterator[Tile]:
         )
 
 
-def compared(result: Result) -> list[Device]:
+def compared(result: Result) -> list[DeviceColumn]:
     """The devices that the result knows, side by side."""
     trained = (result["training"] or {}).get("devices", {})
     columns = []
@@ -111,7 +117,7 @@ def compared(result: Result) -> list[Device]:
             cells["final_loss"] = _loss(trained[key]["final_loss"])
             title = title or trained[key]["label"]
         if cells:
-            columns.append(Device(name, title, cells))
+            columns.append(DeviceColumn(name, title, cells))
     return columns
 
 

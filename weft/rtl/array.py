@@ -8,7 +8,7 @@ from amaranth.lib.wiring import In, Out
 
 from weft.isa.machine import Machine
 from weft.rtl.cells import place
-from weft.rtl.element import Element, activation_layout, weight_layout
+from weft.rtl.element import ProcessingElement, activation_layout, weight_layout
 from weft.rtl.pipe import delayed
 
 
@@ -29,7 +29,7 @@ def _delayed_struct(m: Module, value: data.View, cycles: int, name: str, control
     return data.View(layout, Cat(*(bits[n] for n in names)))
 
 
-class Array(wiring.Component):
+class SystolicArray(wiring.Component):
     """DIM × DIM elements.
 
     ``activations``: one row of a tile, element ``k`` for row ``k`` of the array. ``weights``: column ``hops`` of the
@@ -58,7 +58,7 @@ class Array(wiring.Component):
             activation = _delayed_struct(m, self.activations[k], k * mac, f"activation{k}", ("active", "first"))
             weight = _delayed_struct(m, self.weights[k], k * mac, f"weight{k}", ("valid",))
             for n in range(dim):
-                element = place(m, Element, self.machine, f"element_{k}_{n}", self.instances)
+                element = place(m, ProcessingElement, self.machine, f"element_{k}_{n}", self.instances)
                 m.d.comb += [
                     element.activation_in.eq(activation),
                     element.weight_in.eq(weight),

@@ -36,7 +36,7 @@ def weight_layout(machine: Machine) -> data.StructLayout:
     return data.StructLayout({"value": element_bits(machine), "valid": 1, "hops": log2(machine.dim)})
 
 
-class Element(wiring.Component):
+class ProcessingElement(wiring.Component):
     """One element of the array.
 
     Activations and weights move to the right-hand neighbour in one cycle; the sum comes from above and is ready
@@ -131,4 +131,4 @@ class Element(wiring.Component):
 
 def element_verilog(machine: Machine) -> str:
     """The Verilog of module ``weft_element``."""
-    return cell_verilog(Element, machine)
+    return cell_verilog(ProcessingElement, machine)

@@ -13,7 +13,7 @@ from amaranth import Cat, Const, Mux, Value, signed, unsigned
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Member, Out
 
-from weft.isa.fields import INSTRUCTION_BITS, SEMAPHORES, Field, Kind, Spec
+from weft.isa.fields import INSTRUCTION_BITS, SEMAPHORES, Field, FieldKind, Spec
 from weft.isa.instructions import ACCUMULATOR_BIT
 from weft.isa.machine import Machine
 
@@ -80,7 +80,7 @@ def field_value(view: data.View, spec: Spec, name: str) -> Value:
 
 def address_fields(spec: Spec) -> tuple[str, ...]:
     """Names of the address operands of an instruction, to which dispatch adds loop increments."""
-    return tuple(n for n, placed in spec.layout.items() if placed.field.kind in (Kind.LOCAL, Kind.DRAM))
+    return tuple(n for n, placed in spec.layout.items() if placed.field.kind in (FieldKind.LOCAL, FieldKind.DRAM))
 
 
 def scratchpad_bits(machine: Machine) -> int:

@@ -7,7 +7,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import connect, flipped
 
 from weft.isa.machine import Machine
-from weft.rtl.array import Array
+from weft.rtl.array import SystolicArray
 from weft.rtl.destination import Destination
 from weft.rtl.interfaces import bank_ports, unit_members
 from weft.rtl.streams import RowStream, WeightStream
@@ -32,7 +32,7 @@ class MatrixUnit(wiring.Component):
         m.submodules.slots = slots = TileSlots(self.machine)
         m.submodules.weights = weights = WeightStream(self.machine)
         m.submodules.rows = rows = RowStream(self.machine)
-        m.submodules.array = array = Array(self.machine, self.instances)
+        m.submodules.array = array = SystolicArray(self.machine, self.instances)
         m.submodules.destination = destination = Destination(self.machine, self.instances)
         for part in (slots, weights, rows, destination):
             m.d.comb += [part.record.eq(self.instr), part.start.eq(self.start)]

@@ -67,7 +67,7 @@ def reading(machine: Machine, fields: data.View) -> Reading:
     return Reading(reads, turn, Mux(turn["z"] > turn["y"], turn["z"], turn["y"]))
 
 
-class Operand(wiring.Component):
+class OperandReader(wiring.Component):
     """One operand of a pass.
 
     ``start`` takes the operand's fields; from then on, a row's word is read in the cycle with ``read``, and its address
@@ -203,7 +203,7 @@ class Operands(wiring.Component):
             m.d.sync += turn.eq(turn + 1)
         block_used = delayed(m, block, 1, "block_used")
         for o in READ:
-            m.submodules[o] = operand = Operand(self.machine)
+            m.submodules[o] = operand = OperandReader(self.machine)
             reads, my_turn = Signal(name=f"{o}_reads"), Signal(2, name=f"{o}_turn")
             with m.If(self.start):
                 m.d.sync += [reads.eq(plan.reads[o]), my_turn.eq(plan.turn[o])]

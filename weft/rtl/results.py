@@ -22,7 +22,7 @@ from weft.rtl.operands import local_address_bits, pass_view
 from weft.rtl.walker import AddressWalker
 
 
-class Results(wiring.Component):
+class ResultWriter(wiring.Component):
     """The destination of the pass that started last (``start``, with its ``record``).
 
     In a cycle with ``write`` the words are written at the destination's address, which then goes on (``ends`` as for a

@@ -16,7 +16,7 @@ from weft.rtl.lane import Lane
 from weft.rtl.operands import COUNT_BITS, READ, Operands, pass_view, reading
 from weft.rtl.pipe import delayed
 from weft.rtl.reduce import PARTIAL_BITS, LaneTree
-from weft.rtl.results import Results
+from weft.rtl.results import ResultWriter
 
 _PASS = data.StructLayout(
     {
@@ -50,7 +50,7 @@ class VectorUnit(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         m.submodules.operands = operands = Operands(self.machine)
-        m.submodules.results = results = Results(self.machine)
+        m.submodules.results = results = ResultWriter(self.machine)
         for part in (operands, results):
             m.d.comb += [part.record.eq(self.instr), part.start.eq(self.start)]
         for o in READ:
@@ -105,7 +105,7 @@ class VectorUnit(wiring.Component):
             self.post.eq(Mux(self.retire, current.post, 0)),
         ]
 
-    def _compute(self, m: Module, operands: Operands, results: Results, current: data.View) -> None:
+    def _compute(self, m: Module, operands: Operands, results: ResultWriter, current: data.View) -> None:
         """Rows go down the lanes in step with their events: the row, the last of its block, the last of the pass."""
         machine, pipeline = self.machine, self.machine.pipeline
         m.submodules.tree = tree = LaneTree(machine)

@@ -13,7 +13,7 @@ from weft.isa.machine import Machine
 from weft.rtl.cells import cell_verilog
 from weft.rtl.core import Core
 from weft.rtl.destination import AccumulateLane
-from weft.rtl.element import Element
+from weft.rtl.element import ProcessingElement
 from weft.rtl.lane import Lane
 from weft.rtl.memory import HALVES
 
@@ -38,7 +38,7 @@ WAKE = "\\$wake "
 ever changes, and would never be evaluated. It becomes 0 by a non-blocking assignment, when all processes wait; Yosys
 has some processes read a signal that *begins* as 0, which is no change to SystemVerilog."""
 
-CELLS = (Element, AccumulateLane, Lane)
+CELLS = (ProcessingElement, AccumulateLane, Lane)
 """What the core places as instances (see ``rtl.cells``)."""
 
 

@@ -10,7 +10,7 @@ from weft.isa.program import Program
 
 
 @dataclass(frozen=True)
-class Operator:
+class OperatorRecord:
     """An operator as the compiler describes it: ``nodes`` of the graph, useful ``macs``, the ``instructions`` that it
     owns, as (first, end) without the end, and its ``origin`` (the user's line, the module, the role)."""
 
@@ -21,12 +21,12 @@ class Operator:
     origin: str = ""
 
 
-def read_operators(program: Program) -> list[Operator]:
+def read_operators(program: Program) -> list[OperatorRecord]:
     """The operators in the compiler's order; none of a program that names none. Raises ProgramError if they are not
     what the compiler writes, or own instructions that are not there."""
     with reading("the program's list of operators is not valid", ProgramError, "compile it again"):
         found = [
-            Operator(
+            OperatorRecord(
                 shown(str(entry["name"]), 1 << 16),
                 tuple(int(n) for n in entry.get("nodes", ())),
                 int(entry.get("macs", 0)),

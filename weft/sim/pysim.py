@@ -22,7 +22,7 @@ from weft.isa.machine import Machine
 from weft.isa.program import Program
 from weft.isa.registers import BY_NAME, FAULTS
 from weft.sim.dram import DramModel
-from weft.sim.run import DEFAULT_MAX_CYCLES, Run, Trace
+from weft.sim.run import DEFAULT_MAX_CYCLES, InstructionTrace, Run
 
 try:
     from amaranth.sim import Simulator
@@ -159,14 +159,14 @@ class _Bench:
                 content = ctx.get(rows[entry]).to_bytes(place.entry_bytes, "little")
                 self.memories[place.memory][at : at + place.entry_bytes] = np.frombuffer(content, np.uint8)
 
-    def trace(self) -> Trace:
+    def trace(self) -> InstructionTrace:
         """Starts and retirements, given to the instructions of their unit in order."""
         dispatch, pc = (np.array([each[i] for each in self.dispatched], np.int64) for i in (0, 1))
         start, retire = dispatch.copy(), dispatch.copy()
         units = np.array([self.program.instructions[i].spec.unit for i in pc])
         for unit in UNITS:
             start[units == unit], retire[units == unit] = self.starts[unit], self.retires[unit]
-        return Trace(pc, dispatch, start, retire)
+        return InstructionTrace(pc, dispatch, start, retire)
 
 
 class _Model:

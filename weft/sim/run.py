@@ -16,7 +16,7 @@ DEFAULT_MAX_CYCLES = 200_000_000
 
 
 @dataclass(frozen=True, repr=False)
-class Trace:
+class InstructionTrace:
     """Every executed instruction, in dispatch order; times are cycles, -1 where an engine has none.
 
     ``pc``: index into the program's instructions. ``dispatch``: cycle it left dispatch. ``start``: cycle it left its
@@ -53,7 +53,7 @@ class Run:
     events: npt.NDArray[np.int64]
     read_beats: int
     write_beats: int
-    trace: Trace | None
+    trace: InstructionTrace | None
     wall_seconds: float
     design: str | None = None
 

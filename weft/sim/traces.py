@@ -18,7 +18,7 @@ from weft.isa.errors import ProgramError
 from weft.isa.instructions import UNITS
 from weft.isa.program import Program
 from weft.sim.operators import operator_names
-from weft.sim.run import Run, Trace
+from weft.sim.run import InstructionTrace, Run
 from weft.sim.waits import Wait, signals, waits
 
 try:
@@ -158,7 +158,7 @@ def perfetto(program: Program, run: Run) -> bytes:
     return bytes(writer.builder.serialize())
 
 
-def _instructions(writer: _Writer, tracks: Mapping[str, _Lanes], program: Program, trace: Trace) -> None:
+def _instructions(writer: _Writer, tracks: Mapping[str, _Lanes], program: Program, trace: InstructionTrace) -> None:
     flows: dict[int, list[int]] = {}
     for number, signal in enumerate(signals(program, trace), 1):
         flows.setdefault(signal.producer, []).append(number)
@@ -178,13 +178,13 @@ def _instructions(writer: _Writer, tracks: Mapping[str, _Lanes], program: Progra
         writer.slice(track, start, retire + 1, name, arguments, flows.get(position, []))
 
 
-def _waiting(writer: _Writer, trace: Trace, unit: str, held: Sequence[Wait], top: int) -> None:
+def _waiting(writer: _Writer, trace: InstructionTrace, unit: str, held: Sequence[Wait], top: int) -> None:
     track = writer.track(f"{unit} waits", top, "what keeps the instruction at the head of the queue from starting")
     for wait in held:
         writer.slice(track, wait.begin, wait.end, wait.cause, {"pc": int(trace.pc[wait.position])}, [])
 
 
-def _queue(writer: _Writer, trace: Trace, unit: str, mine: Sequence[int], top: int) -> None:
+def _queue(writer: _Writer, trace: InstructionTrace, unit: str, mine: Sequence[int], top: int) -> None:
     """How full the queue of a unit is, whose executed instructions are ``mine``."""
     steps: dict[int, int] = {0: 0}
     for position in mine:
@@ -197,7 +197,7 @@ def _queue(writer: _Writer, trace: Trace, unit: str, mine: Sequence[int], top: i
         writer.count(counter, cycle, waiting)
 
 
-def _moved(program: Program, trace: Trace, name: str) -> Iterator[tuple[int, int]]:
+def _moved(program: Program, trace: InstructionTrace, name: str) -> Iterator[tuple[int, int]]:
     """(cycle, bytes so far) at the beginning and whenever a load or a store has retired."""
     total = 0
     yield 0, 0

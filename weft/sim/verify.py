@@ -18,7 +18,7 @@ SCHEMA = 1
 
 
 @dataclass(frozen=True)
-class Comparison:
+class Verification:
     """What a program's runs had in common. ``differences`` is empty exactly when all agree.
 
     ``cycles`` maps engine names to total cycles (engines without time are left out). ``design``: the hardware that ran,
@@ -114,7 +114,7 @@ def _memories(a: Run, b: Run) -> list[str]:
     return found
 
 
-def compare(program: Program, runs: Sequence[Run], name: str = "program") -> Comparison:
+def compare(program: Program, runs: Sequence[Run], name: str = "program") -> Verification:
     """Compare every run with the first. Times are compared between engines that have them."""
     reference = runs[0]
     timing: list[str] = []
@@ -126,7 +126,7 @@ def compare(program: Program, runs: Sequence[Run], name: str = "program") -> Com
             retire_equal &= not any(text.startswith(("retire", reference.engine)) for text in found)
             timing += found
         memory += _memories(reference, other)
-    return Comparison(
+    return Verification(
         name,
         {run.engine: run.cycles for run in runs if run.cycles},
         retire_equal,
@@ -142,12 +142,12 @@ def verify(
     dram: npt.NDArray[np.uint8] | None = None,
     name: str = "program",
     max_cycles: int = DEFAULT_MAX_CYCLES,
-) -> Comparison:
+) -> Verification:
     """Run ``program`` on every engine from the same DRAM image and compare (see :func:`compare`)."""
     return compare(program, [engine.run(program, dram, max_cycles=max_cycles) for engine in engines], name)
 
 
-def report(comparisons: Sequence[Comparison]) -> dict[str, Any]:
+def report(comparisons: Sequence[Verification]) -> dict[str, Any]:
     """The JSON object of a whole verification."""
     return {
         "schema": SCHEMA,

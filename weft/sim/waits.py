@@ -12,7 +12,7 @@ from weft.isa.fields import SEMAPHORES
 from weft.isa.instructions import UNITS
 from weft.isa.program import Program
 from weft.isa.timing import matmul_occupancy
-from weft.sim.run import Trace
+from weft.sim.run import InstructionTrace
 
 OTHERWISE = {
     "load": "bursts of the load before, port, or loads in flight",
@@ -44,7 +44,7 @@ class Signal:
     semaphore: int
 
 
-def signals(program: Program, trace: Trace) -> tuple[Signal, ...]:
+def signals(program: Program, trace: InstructionTrace) -> tuple[Signal, ...]:
     """Every post with the wait that took it: the n-th of a semaphore is taken by its n-th wait (docs/timing.md: each
     semaphore has one posting and one waiting unit, both in order)."""
     found = []
@@ -61,7 +61,7 @@ def signals(program: Program, trace: Trace) -> tuple[Signal, ...]:
     return tuple(found)
 
 
-def waits(program: Program, trace: Trace) -> tuple[Wait, ...]:
+def waits(program: Program, trace: InstructionTrace) -> tuple[Wait, ...]:
     """The waits of every unit, in the order of ``UNITS``, then of execution; a unit's waits do not overlap.
 
     The cycles of vector, store and matrix add up to the stall events of the run. Of a load the trace does not say when
@@ -78,7 +78,11 @@ def waits(program: Program, trace: Trace) -> tuple[Wait, ...]:
 
 
 def _of_unit(
-    program: Program, trace: Trace, unit: str, positions: npt.NDArray[np.int64], ready: dict[int, tuple[int, int]]
+    program: Program,
+    trace: InstructionTrace,
+    unit: str,
+    positions: npt.NDArray[np.int64],
+    ready: dict[int, tuple[int, int]],
 ) -> Iterator[Wait]:
     free = 0  # first cycle in which the unit could take another instruction
     for position in positions.tolist():
@@ -93,7 +97,7 @@ def _of_unit(
         free = _free(program, trace, unit, position)
 
 
-def _free(program: Program, trace: Trace, unit: str, position: int) -> int:
+def _free(program: Program, trace: InstructionTrace, unit: str, position: int) -> int:
     """The cycle from which an instruction no longer keeps its unit from the next one (a load: from its queue)."""
     start = int(trace.start[position])
     if unit == "load":

@@ -9,24 +9,24 @@ import pytest
 from weft.compiler.contents import Bytes, Contents
 from weft.compiler.errors import CompileError, InternalError
 from weft.compiler.targets.accel import groups, placement
-from weft.compiler.targets.accel.arrays import Array
+from weft.compiler.targets.accel.arrays import StoredValue
 from weft.compiler.targets.accel.compile import compile
 from weft.compiler.targets.accel.contents import check_contents
-from weft.compiler.targets.accel.kernel import Kernel
-from weft.compiler.targets.accel.micro import FULL, ROW, Micro
+from weft.compiler.targets.accel.kernel import TileKernel
+from weft.compiler.targets.accel.micro import FULL, ROW, MicroOp
 from weft.compiler.targets.accel.product import Product
 from weft.framework.builder import GraphBuilder
 from weft.framework.graph import Graph
 from weft.isa.machine import load
 
 
-def place(address: int) -> Array:
-    return Array("float32", 2, 4, 16, address)
+def place(address: int) -> StoredValue:
+    return StoredValue("float32", 2, 4, 16, address)
 
 
-def kernel(name: str, reads: int, makes: int, role: str = FULL) -> Kernel:
-    leaf = Micro("leaf", "", (), role, "float32", value=reads)
-    return Kernel(name, 2, 4, (leaf, Micro("un", "fneg", (0,), FULL, "float32")), {1: makes})
+def kernel(name: str, reads: int, makes: int, role: str = FULL) -> TileKernel:
+    leaf = MicroOp("leaf", "", (), role, "float32", value=reads)
+    return TileKernel(name, 2, 4, (leaf, MicroOp("un", "fneg", (0,), FULL, "float32")), {1: makes})
 
 
 def test_what_was_written_over_is_gone() -> None:
@@ -56,7 +56,7 @@ def test_a_value_over_its_last_reader_is_accepted() -> None:
         ([replace(kernel("a", 4, 1), outputs={1: 1, 0: 5})], 1, r"^a: .*lies where it writes another result"),
     ],
 )  # fmt: skip
-def test_a_misplaced_value_is_found(kernels: list[Kernel], wanted: int, text: str) -> None:
+def test_a_misplaced_value_is_found(kernels: list[TileKernel], wanted: int, text: str) -> None:
     arrays = {0: place(0), 1: place(0), 2: place(64), 3: place(128), 4: place(192), 5: place(16)}
     with pytest.raises(InternalError, match=text) as caught:
         check_contents(kernels, arrays, [0, 4], [("state s", place(0), wanted)], {})
@@ -73,7 +73,7 @@ def _read_later() -> Graph:
 
 def test_a_placer_that_overwrites_too_early_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     compile(_read_later(), load("nano"))
-    monkeypatch.setattr(placement.Placer, "_in_place", lambda self, state, value: value in self.made_in)
+    monkeypatch.setattr(placement.MemoryPlanner, "_in_place", lambda self, state, value: value in self.made_in)
     with pytest.raises(InternalError, match=r"it reads %|it still reads %"):
         compile(_read_later(), load("nano"))
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from weft.compiler.targets.accel.assemble import assemble
-from weft.compiler.targets.accel.emit import Builder
-from weft.compiler.targets.accel.lives import touching
+from weft.compiler.targets.accel.emit import TaskBuilder
+from weft.compiler.targets.accel.live_ranges import touching
 from weft.isa.machine import load
 
 MACHINE = load("nano")
 
 
 def test_what_a_plan_that_did_not_fit_began_is_forgotten() -> None:
-    b = Builder(MACHINE)
+    b = TaskBuilder(MACHINE)
     kept = b.allocate("accumulator", 64, name="kept")
     tried = b.allocate("accumulator", 64, name="tried")
     b.lives.forget(1)
@@ -26,7 +26,7 @@ def test_what_a_plan_that_did_not_fit_began_is_forgotten() -> None:
 
 def test_space_that_is_used_again_is_another_life() -> None:
     """Two values one after the other in the same bytes: each is touched by its own load and store."""
-    b = Builder(MACHINE)
+    b = TaskBuilder(MACHINE)
     for dram, name in ((0, "first"), (64, "second")):
         space = b.reserve(0, 0, 64, name)
         b.transfer("load", space.local, 16, dram, 16, 4, 16)

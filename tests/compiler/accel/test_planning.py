@@ -8,12 +8,12 @@ import pytest
 
 from tests.compiler.models import mlp_step
 from weft.compiler.targets.accel.compile import compile
-from weft.compiler.targets.accel.kernel import Kernel
-from weft.compiler.targets.accel.layout import Layout
-from weft.compiler.targets.accel.memory import Arena, NoSpace, Space
-from weft.compiler.targets.accel.micro import FULL, ONE, Micro, passes
+from weft.compiler.targets.accel.kernel import TileKernel
+from weft.compiler.targets.accel.layout import DramAllocator
+from weft.compiler.targets.accel.memory import Allocation, AllocationFailure, Arena
+from weft.compiler.targets.accel.micro import FULL, ONE, MicroOp, passes
 from weft.compiler.targets.accel.order import ordered
-from weft.compiler.targets.accel.residency import Tenant, leases
+from weft.compiler.targets.accel.residency import ResidentCandidate, leases
 from weft.framework.builder import GraphBuilder
 from weft.isa.machine import load
 from weft.sim.fast.plan import timing
@@ -21,19 +21,19 @@ from weft.sim.fast.plan import timing
 EDU = load("edu")
 
 
-def _leaf(value: int) -> Micro:
-    return Micro("leaf", "", (), FULL, "float32", value=value)
+def _leaf(value: int) -> MicroOp:
+    return MicroOp("leaf", "", (), FULL, "float32", value=value)
 
 
-def _do(kind: str, op: str, *args: int, dtype: str = "float32") -> Micro:
-    return Micro(kind, op, args, FULL, dtype)
+def _do(kind: str, op: str, *args: int, dtype: str = "float32") -> MicroOp:
+    return MicroOp(kind, op, args, FULL, dtype)
 
 
-def _imm(bits: int) -> Micro:
-    return Micro("imm", "", (), ONE, "int32", imm=bits)
+def _imm(bits: int) -> MicroOp:
+    return MicroOp("imm", "", (), ONE, "int32", imm=bits)
 
 
-def _packed(*micros: Micro) -> list[tuple[str, str, str, tuple[int, ...]]]:
+def _packed(*micros: MicroOp) -> list[tuple[str, str, str, tuple[int, ...]]]:
     return [(p.pre, p.f, p.then, p.operands) for p in passes(micros, {len(micros) - 1})]
 
 
@@ -74,14 +74,14 @@ def test_a_conversion_is_part_of_the_pass_before_it() -> None:
 def test_spaces_in_use_never_overlap(seed: int) -> None:
     rng = random.Random(seed)
     arena = Arena("accumulator", EDU)
-    held: list[Space] = []
+    held: list[Allocation] = []
     for when in range(300):
         if held and rng.random() < 0.5:
             arena.release(held.pop(rng.randrange(len(held))), when)
         else:
             try:
                 space = arena.allocate(rng.choice((4, 32, 500, 4096)), [rng.randrange(4)], rng.random() < 0.5)
-            except NoSpace:
+            except AllocationFailure:
                 continue
             assert space.base // arena.bank_bytes == (space.base + space.size - 1) // arena.bank_bytes == space.bank
             assert all(s.base + s.size <= space.base or space.base + space.size <= s.base for s in held)
@@ -93,7 +93,9 @@ def test_spaces_in_use_never_overlap(seed: int) -> None:
 
 
 def test_more_than_a_bank_is_refused_with_both_sizes() -> None:
-    with pytest.raises(NoSpace, match="8224 bytes of one accumulator bank are needed at once; a bank has 8192"):
+    with pytest.raises(
+        AllocationFailure, match="8224 bytes of one accumulator bank are needed at once; a bank has 8192"
+    ):
         Arena("accumulator", EDU).allocate(8193)
 
 
@@ -103,7 +105,7 @@ def test_leases_never_clash_and_leave_room(seed: int) -> None:
     tenants = []
     for value in range(30):
         first = rng.randrange(20)
-        tenants.append(Tenant(value, rng.choice((256, 2048, 8192, 16384)), first, first + rng.randrange(4)))
+        tenants.append(ResidentCandidate(value, rng.choice((256, 2048, 8192, 16384)), first, first + rng.randrange(4)))
     granted = leases(EDU, tenants)
     assert len(granted) > 10
     for value, lease in granted.items():
@@ -115,15 +117,15 @@ def test_leases_never_clash_and_leave_room(seed: int) -> None:
 
 
 def test_scratch_dram_is_used_again_after_its_last_reader() -> None:
-    layout = Layout(EDU)
+    layout = DramAllocator(EDU)
     layout.fixed(100)
     first, second, third = layout.scratch(64, 0, 2), layout.scratch(64, 1, 3), layout.scratch(64, 3, 4)
     assert (first, second, third) == (128, 192, 128)
     assert layout.end == 256
 
 
-def _kernel(reads: int, makes: int) -> Kernel:
-    return Kernel("", 1, 1, (_leaf(reads), _do("un", "fneg", 0)), {1: makes})
+def _kernel(reads: int, makes: int) -> TileKernel:
+    return TileKernel("", 1, 1, (_leaf(reads), _do("un", "fneg", 0)), {1: makes})
 
 
 def test_what_nobody_reads_runs_as_soon_as_it_can_but_not_before_readers_of_what_it_replaces() -> None:

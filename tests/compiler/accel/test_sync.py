@@ -9,7 +9,7 @@ import pytest
 
 from tests.compiler.accel.support import sound
 from weft.compiler.targets.accel.assemble import assemble
-from weft.compiler.targets.accel.loops import Loop, executed, flatten, leaves, peel_first, peel_last
+from weft.compiler.targets.accel.loops import HardwareLoop, executed, flatten, leaves, peel_first, peel_last
 from weft.compiler.targets.accel.schedule import interleave
 from weft.compiler.targets.accel.sync import PAIRS, edges, masked, masks
 from weft.compiler.targets.accel.tasks import Task
@@ -95,9 +95,9 @@ def test_random_tasks_do_the_same_in_program_order_and_interleaved(seed: int) ->
     np.testing.assert_array_equal(buffer.read(run.dram), expected)
 
 
-def _nest() -> Loop:
-    inner = Loop(5, (make("load", local=0, bytes=8, dram=0),), {"local": 8, "dram": 64})
-    return Loop(3, (make("load", local=1024, bytes=8, dram=8), inner), {"dram": 1024, "local": 64})
+def _nest() -> HardwareLoop:
+    inner = HardwareLoop(5, (make("load", local=0, bytes=8, dram=0),), {"local": 8, "dram": 64})
+    return HardwareLoop(3, (make("load", local=1024, bytes=8, dram=8), inner), {"dram": 1024, "local": 64})
 
 
 def _trace(instructions: list[Instruction]) -> list[tuple[int, int]]:

@@ -13,9 +13,9 @@ from weft.compiler.fuzz.graphs import random_graph
 from weft.compiler.targets.cpu import buffers
 from weft.compiler.targets.cpu.buffers import place_temporaries, update_in_place
 from weft.compiler.targets.cpu.contents import check_contents
-from weft.compiler.targets.cpu.loops import Loop
+from weft.compiler.targets.cpu.loops import LoopNest
 from weft.compiler.targets.cpu.lower import Lowered, lower
-from weft.compiler.targets.cpu.memory import ALIGNMENT, Lifetime, MemoryPlan, plan_memory
+from weft.compiler.targets.cpu.memory import ALIGNMENT, MemoryPlan, TemporaryLiveRange, plan_memory
 from weft.compiler.targets.cpu.program import Gemm
 from weft.compiler.targets.cpu.views import contiguous, reshaped
 from weft.framework.builder import GraphBuilder
@@ -30,7 +30,7 @@ def test_no_two_living_buffers_share_a_byte(seed: int) -> None:
     lives = {}
     for buffer in range(40):
         first = rng.randrange(50)
-        lives[buffer] = Lifetime(rng.choice((0, 4, 100, 4096)), first, first + rng.randrange(12))
+        lives[buffer] = TemporaryLiveRange(rng.choice((0, 4, 100, 4096)), first, first + rng.randrange(12))
     plan = plan_memory(lives)
     for a in lives:
         assert plan.offsets[a] % ALIGNMENT == 0
@@ -42,7 +42,7 @@ def test_no_two_living_buffers_share_a_byte(seed: int) -> None:
 
 
 def test_a_chain_needs_two_buffers() -> None:
-    plan = plan_memory({n: Lifetime(1024, n, n + 1) for n in range(20)})
+    plan = plan_memory({n: TemporaryLiveRange(1024, n, n + 1) for n in range(20)})
     assert plan.size == 2048
 
 
@@ -81,7 +81,7 @@ def test_a_gradient_is_made_where_the_new_momentum_will_lie() -> None:
     g = b.apply("matmul", x, x, **PRODUCT)
     product, loop = lowered(b.build(updates={"v": b.apply("add", v, g)})).steps
     assert isinstance(product, Gemm)
-    assert isinstance(loop, Loop)
+    assert isinstance(loop, LoopNest)
     assert product.out.buffer == loop.stores[0].window.buffer
 
 
@@ -91,7 +91,7 @@ def test_an_operand_read_again_later_is_not_overwritten() -> None:
     g = b.apply("matmul", x, x, **PRODUCT)
     first, loop, _ = lowered(b.build({"y": b.apply("matmul", b.apply("exp", g), g, **PRODUCT)})).steps
     assert isinstance(first, Gemm)
-    assert isinstance(loop, Loop)
+    assert isinstance(loop, LoopNest)
     assert first.out.buffer != loop.stores[0].window.buffer
 
 
@@ -101,7 +101,7 @@ def test_an_operand_read_transposed_is_not_overwritten() -> None:
     g = b.apply("matmul", x, x, **PRODUCT)
     first, loop = lowered(b.build({"y": b.apply("add", g, b.apply("permute", g, order=(1, 0)))})).steps
     assert isinstance(first, Gemm)
-    assert isinstance(loop, Loop)
+    assert isinstance(loop, LoopNest)
     assert first.out.buffer != loop.stores[0].window.buffer
 
 

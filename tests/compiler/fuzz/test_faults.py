@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from weft.compiler.errors import CompileError
-from weft.compiler.fuzz.campaign import Failure, Summary, try_seed
+from weft.compiler.fuzz.campaign import GraphFailure, Summary, try_seed
 from weft.compiler.targets.accel import build, expand, groups, lower, placement, residency, schedule
 from weft.compiler.targets.cpu import buffers, executable, scalars
 from weft.compiler.targets.cpu.memory import MemoryPlan
@@ -27,7 +27,7 @@ def _fresh_devices() -> Iterator[None]:
     device._instance.cache_clear()
 
 
-def first_failure(name: str, seeds: Sequence[int], shrink: bool = False) -> Failure:
+def first_failure(name: str, seeds: Sequence[int], shrink: bool = False) -> GraphFailure:
     """The first failure among the seeds."""
     summary = Summary()
     for seed in seeds:
@@ -38,7 +38,7 @@ def first_failure(name: str, seeds: Sequence[int], shrink: bool = False) -> Fail
 
 
 def overwrite_states_early(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(placement.Placer, "_in_place", lambda self, state, value: value in self.made_in)
+    patch.setattr(placement.MemoryPlanner, "_in_place", lambda self, state, value: value in self.made_in)
     patch.setattr(placement, "check_contents", lambda *args: None)
 
 
@@ -49,12 +49,12 @@ def forget_the_exchange(patch: pytest.MonkeyPatch) -> None:
         for state, value in moves.items():
             self.after.append(self._copy(value, self.placement.arrays[state], "late"))
 
-    patch.setattr(placement.Placer, "_exchange", late)
+    patch.setattr(placement.MemoryPlanner, "_exchange", late)
     patch.setattr(placement, "check_contents", lambda *args: None)
 
 
 def let_residents_clash(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(residency.Lease, "clashes", lambda self, start, size, first, last: False)
+    patch.setattr(residency.ResidentRange, "clashes", lambda self, start, size, first, last: False)
     patch.setattr(placement, "check_contents", lambda *args: None)
 
 

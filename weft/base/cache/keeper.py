@@ -52,7 +52,7 @@ class Entry:
     content: bytes
 
 
-class Keeper:
+class Cache:
     """Keeps entries in ``folder`` (None: nowhere), ``limit`` bytes at most."""
 
     def __init__(self, folder: Path | None, limit: int) -> None:
@@ -181,20 +181,20 @@ class Keeper:
 _REMEDY = f"weft goes on without a cache ({FOLDER} names its folder)"
 
 
-def keeper() -> Keeper:
+def keeper() -> Cache:
     """The keeper of this user's cache. Raises WeftError for a limit that is none."""
     return _keeper(folder(), limit())
 
 
-_keeper = functools.cache(Keeper)
+_keeper = functools.cache(Cache)
 
 
-def own() -> Keeper:
+def own() -> Cache:
     """A keeper for this process alone, in a folder that goes with it. Raises OSError."""
     return _keeper(_own_folder(), 1 << 62)
 
 
-def keepers() -> tuple[Keeper, ...]:
+def keepers() -> tuple[Cache, ...]:
     """Where something may be found: the user's keeper, and this process's own if it has kept anything."""
     return (keeper(), own()) if _own_folder.cache_info().currsize else (keeper(),)
 

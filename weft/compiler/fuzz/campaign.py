@@ -10,18 +10,18 @@ from weft.compiler.fuzz.graphs import random_graph
 from weft.compiler.fuzz.script import script
 from weft.compiler.fuzz.shrink import shrunk
 from weft.compiler.fuzz.subjects import subjects
-from weft.compiler.fuzz.trial import STEPS, Problem, judge, reason
+from weft.compiler.fuzz.trial import STEPS, Mismatch, judge, reason
 from weft.compiler.fuzz.values import random_values
 from weft.framework.graph import Graph
 from weft.framework.primitives.base import Array
 
 
 @dataclass(frozen=True)
-class Failure:
+class GraphFailure:
     """A seed that failed: the problem, and the program that shows it on a minimal graph."""
 
     seed: int
-    problem: Problem
+    problem: Mismatch
     program: str
 
 
@@ -33,7 +33,7 @@ class Summary:
     judged: Counter[str] = field(default_factory=Counter)
     nodes: Counter[str] = field(default_factory=Counter)
     refusals: dict[str, Counter[str]] = field(default_factory=dict)
-    failures: list[Failure] = field(default_factory=list)
+    failures: list[GraphFailure] = field(default_factory=list)
 
 
 def fuzz(seeds: Iterable[int], devices: tuple[str, ...] = (), *, shrink: bool = True, steps: int = STEPS) -> Summary:
@@ -60,7 +60,7 @@ def try_seed(seed: int, devices: tuple[str, ...], summary: Summary, shrink: bool
             summary.nodes[subject.name] += verdict.nodes
 
 
-def _failure(seed: int, graph: Graph, first: dict[str, Array], problem: Problem, shrink: bool) -> Failure:
+def _failure(seed: int, graph: Graph, first: dict[str, Array], problem: Mismatch, shrink: bool) -> GraphFailure:
     """From the step at which it failed on, in one step if that suffices."""
     (subject,) = subjects((problem.device,), seed)
     values, last = dict(problem.values), problem
@@ -77,8 +77,8 @@ def _failure(seed: int, graph: Graph, first: dict[str, Array], problem: Problem,
         return True
 
     if not fails(graph, values):
-        return Failure(seed, problem, script(graph, first, problem, seed, STEPS))
+        return GraphFailure(seed, problem, script(graph, first, problem, seed, STEPS))
     steps = 1
     if shrink:
         graph, values = shrunk(graph, values, fails)
-    return Failure(seed, last, script(graph, values, last, seed, steps))
+    return GraphFailure(seed, last, script(graph, values, last, seed, steps))

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from weft.compiler.fuzz.trial import Problem
+from weft.compiler.fuzz.trial import Mismatch
 from weft.framework.graph import Graph
 from weft.framework.primitives.base import Array
 
@@ -30,7 +30,7 @@ print(judge(subject, graph, values, steps={steps}).problem)
 """
 
 
-def script(graph: Graph, values: Mapping[str, Array], problem: Problem, turn: int, steps: int) -> str:
+def script(graph: Graph, values: Mapping[str, Array], problem: Mismatch, turn: int, steps: int) -> str:
     """The program; ``turn``: see ``subjects.subjects``."""
     lines: list[str] = []
     for node in graph.nodes:

@@ -20,7 +20,7 @@ STEPS = 3
 
 
 @dataclass(frozen=True)
-class Problem:
+class Mismatch:
     """Something that must not be. ``kind``: "node" (beyond its bound), "fused" (a result differs from the judged
     value), "refusal" (one that does not say which node), "crash" (no clean refusal). ``values``: what it met."""
 
@@ -36,7 +36,7 @@ class Verdict:
     """What became of a graph on a device: a problem, a clean refusal, or (neither) all right. ``nodes``: judged."""
 
     device: str
-    problem: Problem | None = None
+    problem: Mismatch | None = None
     refusal: str | None = None
     nodes: int = 0
 
@@ -61,21 +61,21 @@ def judge(subject: Subject, graph: Graph, values: Mapping[str, Array], steps: in
             errors = check_nodes(prepared, found, subject.accuracy)
             if errors:
                 text = f"{errors[0].text} ({errors[0].ratio:.3g} bounds)"
-                return Verdict(subject.name, Problem(subject.name, "node", text, step, current))
+                return Verdict(subject.name, Mismatch(subject.name, "node", text, step, current))
             result = subject.run(graph, current)
             text = _difference(prepared, subject, found, result.outputs, result.state)
             if text:
-                return Verdict(subject.name, Problem(subject.name, "fused", text, step, current))
+                return Verdict(subject.name, Mismatch(subject.name, "fused", text, step, current))
             current |= result.state
     except InternalError as error:
-        return Verdict(subject.name, Problem(subject.name, "crash", str(error), step, current))
+        return Verdict(subject.name, Mismatch(subject.name, "crash", str(error), step, current))
     except CompileError as error:
         if not re.search(r"%\d+ |needs \d+ bytes of DRAM", str(error)):
-            return Verdict(subject.name, Problem(subject.name, "refusal", f"names no node: {error}", step, current))
+            return Verdict(subject.name, Mismatch(subject.name, "refusal", f"names no node: {error}", step, current))
         return Verdict(subject.name, refusal=str(error))
     except Exception as error:  # whatever it is, a user would meet it
         text = f"{type(error).__name__}: {error}"
-        return Verdict(subject.name, Problem(subject.name, "crash", text, step, current))
+        return Verdict(subject.name, Mismatch(subject.name, "crash", text, step, current))
     return Verdict(subject.name, nodes=nodes)
 
 

@@ -18,7 +18,7 @@ Array = npt.NDArray[Any]
 Group = Literal["source", "elementwise", "reduction", "movement", "contraction"]
 
 
-class Operand(Protocol):
+class OperandType(Protocol):
     """What a rule may know of an input: nothing but its shape and dtype."""
 
     @property
@@ -57,8 +57,8 @@ class Site:
     attrs: Attrs
 
 
-ShapeRule = Callable[[Sequence[Operand], Attrs], Shape]
-DTypeRule = Callable[[Sequence[Operand], Attrs], DType]
+ShapeRule = Callable[[Sequence[OperandType], Attrs], Shape]
+DTypeRule = Callable[[Sequence[OperandType], Attrs], DType]
 GradientRule = Callable[[Emitter, Site, int], int]
 Reference = Callable[[Sequence[Array], Attrs, "np.dtype[Any]"], Array]
 
@@ -89,12 +89,12 @@ class Primitive:
     attributes: Mapping[str, str] = field(default_factory=dict)
 
 
-def shapes_text(operands: Sequence[Operand]) -> str:
+def shapes_text(operands: Sequence[OperandType]) -> str:
     """The operands' shapes for a message: ``[2, 3] and [4]``."""
     return " and ".join(str(list(o.shape)) for o in operands)
 
 
-def same_shape(operands: Sequence[Operand], attrs: Attrs) -> Shape:
+def same_shape(operands: Sequence[OperandType], attrs: Attrs) -> Shape:
     """Elementwise: all inputs have one shape (broadcasting is a node of its own)."""
     if any(o.shape != operands[0].shape for o in operands):
         raise ShapeError(f"shapes {shapes_text(operands)} differ; insert broadcast_to")
@@ -105,7 +105,7 @@ def same_dtype(kinds: str) -> DTypeRule:
     """All inputs have one dtype of the named ``kinds`` ("float int"), and the result has it too."""
     allowed = kinds.split()
 
-    def rule(operands: Sequence[Operand], attrs: Attrs) -> DType:
+    def rule(operands: Sequence[OperandType], attrs: Attrs) -> DType:
         first = operands[0].dtype
         if any(o.dtype != first for o in operands):
             raise DTypeError(f"dtypes {', '.join(o.dtype.name for o in operands)} differ; insert cast")
@@ -120,7 +120,7 @@ def to_bool(kinds: str) -> DTypeRule:
     """All inputs have one dtype of the named kinds; the result is bool."""
     check = same_dtype(kinds)
 
-    def rule(operands: Sequence[Operand], attrs: Attrs) -> DType:
+    def rule(operands: Sequence[OperandType], attrs: Attrs) -> DType:
         check(operands, attrs)
         return bool_
 

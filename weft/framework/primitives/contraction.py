@@ -9,13 +9,13 @@ import numpy as np
 
 from weft.framework.dtypes import DType, as_dtype
 from weft.framework.errors import DTypeError, ShapeError
-from weft.framework.primitives.base import Array, Attrs, Emitter, Operand, Primitive, Shape, Site, shapes_text
+from weft.framework.primitives.base import Array, Attrs, Emitter, OperandType, Primitive, Shape, Site, shapes_text
 
 ACCUMULATION = {"float32": "float32", "bfloat16": "float32", "int8": "int32"}
 """Operand type of a matrix product → the type it is summed and returned in."""
 
 
-def _matmul_shape(operands: Sequence[Operand], attrs: Attrs) -> Shape:
+def _matmul_shape(operands: Sequence[OperandType], attrs: Attrs) -> Shape:
     a, b = operands
     if len(a.shape) < 2 or len(a.shape) != len(b.shape) or a.shape[:-2] != b.shape[:-2]:
         raise ShapeError(f"operands {shapes_text(operands)} need two axes and equal batch axes in front")
@@ -28,7 +28,7 @@ def _matmul_shape(operands: Sequence[Operand], attrs: Attrs) -> Shape:
     return (*a.shape[:-2], rows, columns)
 
 
-def _matmul_dtype(operands: Sequence[Operand], attrs: Attrs) -> DType:
+def _matmul_dtype(operands: Sequence[OperandType], attrs: Attrs) -> DType:
     a, b = operands
     wanted = ACCUMULATION.get(a.dtype.name) if a.dtype == b.dtype else None
     if wanted is None or attrs["accumulate"] != wanted:

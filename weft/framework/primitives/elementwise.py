@@ -17,7 +17,7 @@ from weft.framework.primitives.base import (
     Attrs,
     Emitter,
     GradientRule,
-    Operand,
+    OperandType,
     Primitive,
     Reference,
     Site,
@@ -84,7 +84,7 @@ def _selected(position: int) -> GradientRule:
     return rule
 
 
-def _select_dtype(operands: Sequence[Operand], attrs: Attrs) -> DType:
+def _select_dtype(operands: Sequence[OperandType], attrs: Attrs) -> DType:
     if operands[0].dtype.kind != "bool":
         raise DTypeError(f"the condition is {operands[0].dtype}, not bool")
     return same_dtype("bool int float")(operands[1:], attrs)

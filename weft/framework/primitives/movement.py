@@ -14,7 +14,7 @@ from weft.framework.primitives.base import (
     Attrs,
     Emitter,
     GradientRule,
-    Operand,
+    OperandType,
     Primitive,
     Reference,
     Shape,
@@ -24,7 +24,7 @@ from weft.framework.primitives.base import (
 )
 
 
-def _reshape_shape(operands: Sequence[Operand], attrs: Attrs) -> Shape:
+def _reshape_shape(operands: Sequence[OperandType], attrs: Attrs) -> Shape:
     (x,), shape = operands, tuple(attrs["shape"])
     if any(extent < 0 for extent in shape) or math.prod(shape) != math.prod(x.shape):
         raise ShapeError(
@@ -33,7 +33,7 @@ def _reshape_shape(operands: Sequence[Operand], attrs: Attrs) -> Shape:
     return shape
 
 
-def _permute_shape(operands: Sequence[Operand], attrs: Attrs) -> Shape:
+def _permute_shape(operands: Sequence[OperandType], attrs: Attrs) -> Shape:
     (x,), order = operands, attrs["order"]
     if sorted(order) != list(range(len(x.shape))):
         raise ShapeError(f"order {list(order)} is no permutation of the {len(x.shape)} axes of {list(x.shape)}")
@@ -45,7 +45,7 @@ def _permute_back(e: Emitter, s: Site, g: int) -> int:
     return e.apply("permute", g, order=tuple(order.index(axis) for axis in range(len(order))))
 
 
-def _broadcast_shape(operands: Sequence[Operand], attrs: Attrs) -> Shape:
+def _broadcast_shape(operands: Sequence[OperandType], attrs: Attrs) -> Shape:
     (x,), shape = operands, tuple(attrs["shape"])
     new = len(shape) - len(x.shape)
     fits = new >= 0 and all(have in (1, want) for have, want in zip(x.shape, shape[max(new, 0) :], strict=True))
@@ -63,13 +63,13 @@ def _broadcast_back(e: Emitter, s: Site, g: int) -> int:
     return total if e.shape(total) == have else e.apply("reshape", total, shape=have)
 
 
-def _check_lengths(x: Operand, attrs: Attrs, names: Sequence[str]) -> None:
+def _check_lengths(x: OperandType, attrs: Attrs, names: Sequence[str]) -> None:
     for name in names:
         if len(attrs[name]) != len(x.shape):
             raise ShapeError(f"{name} {list(attrs[name])} needs one number for each axis of {list(x.shape)}")
 
 
-def _slice_shape(operands: Sequence[Operand], attrs: Attrs) -> Shape:
+def _slice_shape(operands: Sequence[OperandType], attrs: Attrs) -> Shape:
     (x,) = operands
     _check_lengths(x, attrs, ("starts", "stops", "steps"))
     bounds = list(zip(attrs["starts"], attrs["stops"], attrs["steps"], x.shape, strict=True))
@@ -87,7 +87,7 @@ def _slice_back(e: Emitter, s: Site, g: int) -> int:
     return e.apply("pad", g, low=starts, high=high, interior=tuple(step - 1 for step in steps), value=0.0)
 
 
-def _pad_shape(operands: Sequence[Operand], attrs: Attrs) -> Shape:
+def _pad_shape(operands: Sequence[OperandType], attrs: Attrs) -> Shape:
     (x,), names = operands, ("low", "high", "interior")
     _check_lengths(x, attrs, names)
     if any(n < 0 for name in names for n in attrs[name]):

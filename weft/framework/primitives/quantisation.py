@@ -12,16 +12,16 @@ import numpy as np
 
 from weft.framework.dtypes import DType, float32, int8, int32
 from weft.framework.errors import DTypeError
-from weft.framework.primitives.base import Array, Attrs, Emitter, Operand, Primitive, Site, same_shape
+from weft.framework.primitives.base import Array, Attrs, Emitter, OperandType, Primitive, Site, same_shape
 
 
-def _quantise_dtype(operands: Sequence[Operand], attrs: Attrs) -> DType:
+def _quantise_dtype(operands: Sequence[OperandType], attrs: Attrs) -> DType:
     if any(o.dtype != float32 for o in operands):
         raise DTypeError(f"takes float32 values and multipliers, not {operands[0].dtype} and {operands[1].dtype}")
     return int8
 
 
-def _dequantise_dtype(operands: Sequence[Operand], attrs: Attrs) -> DType:
+def _dequantise_dtype(operands: Sequence[OperandType], attrs: Attrs) -> DType:
     q, scale = operands
     if q.dtype not in (int8, int32) or scale.dtype != float32:
         raise DTypeError(f"takes int8 or int32 values and float32 scales, not {q.dtype} and {scale.dtype}")

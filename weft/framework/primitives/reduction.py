@@ -14,7 +14,7 @@ from weft.framework.primitives.base import (
     Array,
     Attrs,
     Emitter,
-    Operand,
+    OperandType,
     Primitive,
     Shape,
     Site,
@@ -29,12 +29,12 @@ def _reduced(shape: Shape, axes: Sequence[int], keepdims: bool) -> Shape:
     return tuple(extent for d, extent in enumerate(shape) if d not in axes)
 
 
-def _reduce_shape(operands: Sequence[Operand], attrs: Attrs) -> Shape:
+def _reduce_shape(operands: Sequence[OperandType], attrs: Attrs) -> Shape:
     (x,) = operands
     return _reduced(x.shape, checked_axes(attrs["axes"], len(x.shape)), attrs["keepdims"])
 
 
-def _extremum_shape(operands: Sequence[Operand], attrs: Attrs) -> Shape:
+def _extremum_shape(operands: Sequence[OperandType], attrs: Attrs) -> Shape:
     (x,) = operands
     shape = _reduce_shape(operands, attrs)
     if any(x.shape[axis] == 0 for axis in attrs["axes"]):
@@ -42,11 +42,11 @@ def _extremum_shape(operands: Sequence[Operand], attrs: Attrs) -> Shape:
     return shape
 
 
-def _argmax_shape(operands: Sequence[Operand], attrs: Attrs) -> Shape:
+def _argmax_shape(operands: Sequence[OperandType], attrs: Attrs) -> Shape:
     return _extremum_shape(operands, {"axes": (attrs["axis"],), "keepdims": attrs["keepdims"]})
 
 
-def _argmax_dtype(operands: Sequence[Operand], attrs: Attrs) -> DType:
+def _argmax_dtype(operands: Sequence[OperandType], attrs: Attrs) -> DType:
     same_dtype("int float")(operands, attrs)
     return int32
 

@@ -9,17 +9,17 @@ import numpy as np
 
 from weft.framework.dtypes import DType, as_dtype, int32
 from weft.framework.errors import GraphError, ShapeError
-from weft.framework.primitives.base import Array, Attrs, Operand, Primitive, Shape
+from weft.framework.primitives.base import Array, Attrs, OperandType, Primitive, Shape
 
 
-def _declared_shape(operands: Sequence[Operand], attrs: Attrs) -> Shape:
+def _declared_shape(operands: Sequence[OperandType], attrs: Attrs) -> Shape:
     shape: Shape = attrs["shape"]
     if any(extent < 0 for extent in shape):
         raise ShapeError(f"shape {list(shape)} has a negative extent")
     return shape
 
 
-def _declared_dtype(operands: Sequence[Operand], attrs: Attrs) -> DType:
+def _declared_dtype(operands: Sequence[OperandType], attrs: Attrs) -> DType:
     return as_dtype(attrs["dtype"])
 
 
@@ -33,7 +33,7 @@ def _constant(inputs: Sequence[Array], attrs: Attrs, real: np.dtype[Any]) -> Arr
     return value.astype(real) if dtype.is_float else value
 
 
-def _iota_shape(operands: Sequence[Operand], attrs: Attrs) -> Shape:
+def _iota_shape(operands: Sequence[OperandType], attrs: Attrs) -> Shape:
     shape = _declared_shape(operands, attrs)
     if not 0 <= attrs["axis"] < len(shape):
         raise ShapeError(f"axis {attrs['axis']} is outside shape {list(shape)}")

@@ -19,7 +19,7 @@ FIELD = signed(FIELD_BITS)
 
 
 @dataclass(frozen=True)
-class Parts:
+class FloatParts:
     """An fp32 word taken apart, flushed: ``significand`` has its hidden bit, and is 0 if the number is zero."""
 
     sign: Value
@@ -30,7 +30,7 @@ class Parts:
     nan: Value
 
 
-def take_apart(m: Module, word: Value, name: str) -> Parts:
+def take_apart(m: Module, word: Value, name: str) -> FloatParts:
     """The parts of an fp32 word."""
     zero = Signal(name=f"{name}_zero")
     full = Signal(name=f"{name}_full")
@@ -41,7 +41,7 @@ def take_apart(m: Module, word: Value, name: str) -> Parts:
         full.eq(word[23:31] == 255),
         significand.eq(Mux(zero, 0, Cat(fraction, 1))),
     ]
-    return Parts(word[31], word[23:31], significand, zero, full & (fraction == 0), full & (fraction != 0))
+    return FloatParts(word[31], word[23:31], significand, zero, full & (fraction == 0), full & (fraction != 0))
 
 
 def flushed(word: Value) -> Value:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from weft.isa.encoding import columns
 from weft.sim.fast.jit import inline
 from weft.sim.fast.records import ADDRESS, CHANNEL, LEFT, ROW, Ints
-from weft.sim.fast.shape import Shape
+from weft.sim.fast.shape import MachineParameters
 
 PAGE = 4096
 """AXI bursts do not cross a multiple of this many bytes."""
@@ -22,7 +22,7 @@ def transfer_rows(fields: Ints) -> int:
     return rows
 
 
-def most_bursts(shape: Shape, fields: Ints) -> int:
+def most_bursts(shape: MachineParameters, fields: Ints) -> int:
     """No transfer of ``fields`` [transfers, fields] has more bursts than this."""
     beats = -(-fields[:, _BYTES] // shape.bus)
     rows = fields[:, _COUNT0] * fields[:, _COUNT1] * fields[:, _COUNT2]
@@ -30,7 +30,7 @@ def most_bursts(shape: Shape, fields: Ints) -> int:
 
 
 @inline
-def begin_row(shape: Shape, fields: Ints, base: int, walk: Ints) -> None:
+def begin_row(shape: MachineParameters, fields: Ints, base: int, walk: Ints) -> None:
     """Put ``walk`` (a ``core`` array) before the first burst of its row of a transfer from DRAM byte ``base``."""
     row = walk[ROW]
     outer = row // fields[_COUNT0]
@@ -44,7 +44,7 @@ def begin_row(shape: Shape, fields: Ints, base: int, walk: Ints) -> None:
 
 
 @inline
-def next_burst(shape: Shape, fields: Ints, base: int, walk: Ints) -> int:
+def next_burst(shape: MachineParameters, fields: Ints, base: int, walk: Ints) -> int:
     """Beats of the next burst; ``walk`` moves past it, to row ``transfer_rows`` after the last."""
     beats: int = min(walk[LEFT], shape.burst, -(-(PAGE - walk[ADDRESS] % PAGE) // shape.bus))
     walk[ADDRESS] += beats * shape.bus
@@ -56,7 +56,9 @@ def next_burst(shape: Shape, fields: Ints, base: int, walk: Ints) -> int:
 
 
 @inline
-def plan_store(shape: Shape, fields: Ints, base: int, start: int, walk: Ints, sends: Ints) -> tuple[int, int]:
+def plan_store(
+    shape: MachineParameters, fields: Ints, base: int, start: int, walk: Ints, sends: Ints
+) -> tuple[int, int]:
     """When a store sends its bursts, with two buffers: fills ``sends`` [burst, (cycle from which sent, beats)].
 
     Returns the number of bursts and the last cycle that reads on-chip memory.
@@ -75,7 +77,7 @@ def plan_store(shape: Shape, fields: Ints, base: int, start: int, walk: Ints, se
 
 
 @inline
-def serve(shape: Shape, accepted: int, beats: int, core: Ints) -> int:
+def serve(shape: MachineParameters, accepted: int, beats: int, core: Ints) -> int:
     """Put a burst accepted in cycle ``accepted`` on DRAM's data channel; returns the cycle of its first beat."""
     begin: int = max(accepted + shape.latency, core[CHANNEL])
     core[CHANNEL] = begin + beats * shape.beat_cycles

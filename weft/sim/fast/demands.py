@@ -36,8 +36,8 @@ from weft.sim.fast.records import (
     WEIGHTS,
     Ints,
 )
-from weft.sim.fast.shape import Shape
-from weft.sim.fast.stream import LOAD, MATMUL, STORE, VECTOR, Stream
+from weft.sim.fast.shape import MachineParameters
+from weft.sim.fast.stream import LOAD, MATMUL, STORE, VECTOR, ResolvedStream
 
 _M = columns("matmul")
 _V = columns("vector")
@@ -45,7 +45,7 @@ _PLACE = [_M[name] for name in ("d_stride0", "d_stride1", "d_stride2", "count0",
 """What makes two destinations at the same address the same."""
 
 
-def _port(shape: Shape, address: Ints, write: int) -> Ints:
+def _port(shape: MachineParameters, address: Ints, write: int) -> Ints:
     accumulator = (address & ACCUMULATOR_BIT) != 0
     offset = address & (ACCUMULATOR_BIT - 1)
     bank = offset // np.where(accumulator, shape.accumulator_bank, shape.scratchpad_bank)
@@ -66,14 +66,16 @@ def _claim(run: Ints, rows: Ints, claim: int, port: Ints, stream: int, span: Int
     run[rows, SPAN + claim] = span
 
 
-def _transfers(shape: Shape, stream: Stream, run: Ints, opcode: int, write: int, owner: int) -> None:
+def _transfers(
+    shape: MachineParameters, stream: ResolvedStream, run: Ints, opcode: int, write: int, owner: int
+) -> None:
     rows = np.flatnonzero(stream.opcode == opcode)
     run[rows, LIFE] = run[rows, OCCUPANCY] = UNKNOWN
     run[rows, DRAM] = stream.address[rows, 0]
     _claim(run, rows, 0, _port(shape, stream.address[rows, 1], write), owner, UNKNOWN)
 
 
-def _gaps(shape: Shape, stream: Stream, tiles: Ints, tile_rows: Ints) -> Ints:
+def _gaps(shape: MachineParameters, stream: ResolvedStream, tiles: Ints, tile_rows: Ints) -> Ints:
     """Least cycles from the start of the tile before each tile but the first."""
     before, after = stream.pc[tiles[:-1]], stream.pc[tiles[1:]]
     table, place = stream.table, stream.address[tiles, 2]
@@ -93,7 +95,7 @@ def _gaps(shape: Shape, stream: Stream, tiles: Ints, tile_rows: Ints) -> Ints:
     return np.array(gaps, np.int64)[which.ravel()]
 
 
-def _tiles(shape: Shape, stream: Stream, run: Ints) -> None:
+def _tiles(shape: MachineParameters, stream: ResolvedStream, run: Ints) -> None:
     table, dim = stream.table, shape.dim
     forms = np.zeros((len(table), 5), np.int64)
     tile_rows = table[:, _M["count0"]] * table[:, _M["count1"]] * table[:, _M["count2"]]
@@ -124,7 +126,7 @@ _OF_ARRAYS: Any = (timing.vector_retire, timing.vector_last_read)
 """Closed forms of sums and products only, so they take whole columns as well as the integers they are typed for."""
 
 
-def _passes(shape: Shape, stream: Stream, run: Ints) -> None:
+def _passes(shape: MachineParameters, stream: ResolvedStream, run: Ints) -> None:
     table = stream.table
     passes = np.flatnonzero(stream.opcode == VECTOR)
     fields = table[stream.pc[passes]]
@@ -146,7 +148,7 @@ def _passes(shape: Shape, stream: Stream, run: Ints) -> None:
     run[passes, LIFE], run[passes, OCCUPANCY] = life, life + 1
 
 
-def fill_demands(shape: Shape, stream: Stream, run: Ints) -> None:
+def fill_demands(shape: MachineParameters, stream: ResolvedStream, run: Ints) -> None:
     """Fill the columns of ``run`` (``sim.fast.records``) from LIFE on."""
     run[:, CLAIM : CLAIM + CLAIMS] = -1
     _transfers(shape, stream, run, LOAD, 1, LOADING)

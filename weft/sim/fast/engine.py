@@ -19,7 +19,7 @@ from weft.sim.fast.places import memory_of, places_in, room_of
 from weft.sim.fast.plan import Timing, time_program
 from weft.sim.fast.records import Ints
 from weft.sim.fast.shape import shape_of
-from weft.sim.fast.stream import Stream, expand
+from weft.sim.fast.stream import ResolvedStream, expand
 from weft.sim.run import DEFAULT_MAX_CYCLES, Run
 
 _KEPT = 64
@@ -27,10 +27,10 @@ _KEPT = 64
 
 
 @dataclass(frozen=True)
-class _Plan:
+class _PreparedProgram:
     """What running a program needs that no data changes."""
 
-    stream: Stream
+    stream: ResolvedStream
     timing: Timing
     calls: Ints
     room: Ints
@@ -46,15 +46,15 @@ class FastEngine:
     name = "fast"
 
     def __init__(self) -> None:
-        self._plans: OrderedDict[str, _Plan] = OrderedDict()
+        self._plans: OrderedDict[str, _PreparedProgram] = OrderedDict()
 
-    def _plan(self, program: Program, max_cycles: int) -> _Plan:
+    def _plan(self, program: Program, max_cycles: int) -> _PreparedProgram:
         plan = self._plans.get(program.digest)
         if plan is None:
             validate(program)
             stream = expand(program)
             timing = time_program(program, shape_of(program.machine), stream, max_cycles)
-            plan = self._plans[program.digest] = _Plan(
+            plan = self._plans[program.digest] = _PreparedProgram(
                 stream, timing, calls_of(stream.table), *room_of(program.machine)
             )
             if len(self._plans) > _KEPT:

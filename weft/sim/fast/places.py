@@ -31,7 +31,7 @@ TILE_ROWS = 256
 
 
 @dataclass(frozen=True)
-class Memory:
+class MemoryContents:
     """The contents of the memories, bytes."""
 
     dram: Bytes
@@ -39,9 +39,11 @@ class Memory:
     accumulator: Bytes
 
 
-def memory_of(dram: Bytes, machine: Machine) -> Memory:
+def memory_of(dram: Bytes, machine: Machine) -> MemoryContents:
     """``dram``, C-contiguous, and fresh on-chip memories."""
-    return Memory(dram, np.zeros(machine.scratchpad.bytes, np.uint8), np.zeros(machine.accumulator.bytes, np.uint8))
+    return MemoryContents(
+        dram, np.zeros(machine.scratchpad.bytes, np.uint8), np.zeros(machine.accumulator.bytes, np.uint8)
+    )
 
 
 def room_of(machine: Machine) -> tuple[Ints, npt.NDArray[np.uint32]]:
@@ -58,7 +60,7 @@ def room_of(machine: Machine) -> tuple[Ints, npt.NDArray[np.uint32]]:
     return places, words
 
 
-def places_in(memory: Memory, room: Ints) -> Ints:
+def places_in(memory: MemoryContents, room: Ints) -> Ints:
     """``room`` with the places of the memories."""
     places = room.copy()
     places[[DRAM, SCRATCHPAD, ACCUMULATOR]] = [

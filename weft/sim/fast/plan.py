@@ -40,10 +40,10 @@ from weft.sim.fast.records import (
     WRITE_BEATS,
     Ints,
 )
-from weft.sim.fast.shape import Shape, shape_of
-from weft.sim.fast.stream import STORE, Stream, expand
+from weft.sim.fast.shape import MachineParameters, shape_of
+from weft.sim.fast.stream import STORE, ResolvedStream, expand
 from weft.sim.fast.timing import DEADLOCK, HALTED, OVERFLOW, simulate
-from weft.sim.run import Trace
+from weft.sim.run import InstructionTrace
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Timing:
     events: Ints
     read_beats: int
     write_beats: int
-    trace: Trace
+    trace: InstructionTrace
     order: Ints
 
 
@@ -78,7 +78,7 @@ class _Arrays:
     events: Ints
 
 
-def _arrays(program: Program, shape: Shape, stream: Stream) -> _Arrays:
+def _arrays(program: Program, shape: MachineParameters, stream: ResolvedStream) -> _Arrays:
     n = len(stream.pc)
     run = np.zeros((n, RUN_COLUMNS), np.int64)
     run[:, PC] = stream.pc
@@ -129,7 +129,7 @@ def _waiting(program: Program, state: _Arrays) -> str:
     return "; ".join(found)
 
 
-def time_program(program: Program, shape: Shape, stream: Stream, max_cycles: int) -> Timing:
+def time_program(program: Program, shape: MachineParameters, stream: ResolvedStream, max_cycles: int) -> Timing:
     """Time the whole run. Raises DeadlockError if nothing can move, or not enough by ``max_cycles``."""
     state = _arrays(program, shape, stream)
     outcome, cycle, where = simulate(
@@ -149,7 +149,9 @@ def time_program(program: Program, shape: Shape, stream: Stream, max_cycles: int
     for array in (*times, state.events, state.order):
         array.flags.writeable = False
     core = state.core
-    return Timing(cycle, state.events, int(core[READ_BEATS]), int(core[WRITE_BEATS]), Trace(*times), state.order)
+    return Timing(
+        cycle, state.events, int(core[READ_BEATS]), int(core[WRITE_BEATS]), InstructionTrace(*times), state.order
+    )
 
 
 def timing(program: Program, max_cycles: int = 1 << 62) -> Timing:

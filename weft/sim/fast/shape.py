@@ -8,7 +8,7 @@ from weft.isa.fields import INSTRUCTION_BYTES
 from weft.isa.machine import Machine
 
 
-class Shape(NamedTuple):
+class MachineParameters(NamedTuple):
     """Everything of a machine that time or meaning depend on; cycles, bytes, instructions or counts."""
 
     dim: int
@@ -32,10 +32,10 @@ class Shape(NamedTuple):
     reduce_depth: int
 
 
-def shape_of(machine: Machine) -> Shape:
+def shape_of(machine: Machine) -> MachineParameters:
     """The integers of ``machine``."""
     queues, pipeline = machine.queues, machine.pipeline
-    return Shape(
+    return MachineParameters(
         dim=machine.dim,
         scratchpad_bank=machine.scratchpad.bank_bytes,
         accumulator_bank=machine.accumulator.bank_bytes,

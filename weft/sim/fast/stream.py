@@ -25,7 +25,7 @@ SLOTS = max(len(operands) for operands in OPERANDS.values())
 
 
 @dataclass(frozen=True)
-class Stream:
+class ResolvedStream:
     """The ``n`` instructions a program executes, in dispatch order.
 
     ``table`` [static, fields]: decoded fields of the program as written. ``unit`` [static]: index into
@@ -108,7 +108,7 @@ def _operands(table: Ints) -> tuple[Ints, Ints]:
     return base, step
 
 
-def expand(program: Program) -> Stream:
+def expand(program: Program) -> ResolvedStream:
     """Run the loops of ``program``. Raises ProgramError if they do not nest, or the program does not halt, LimitError
     if it executes more instructions than allowed."""
     hold_executed(program)
@@ -125,4 +125,4 @@ def expand(program: Program) -> Stream:
         address += turns[:, level, None] * step[pc, :, level]
     fresh = np.zeros(len(pc), np.bool_)
     fresh[np.unique(pc, return_index=True)[1]] = True
-    return Stream(table, unit, pc, address, fresh, opcodes[pc])
+    return ResolvedStream(table, unit, pc, address, fresh, opcodes[pc])

@@ -57,7 +57,7 @@ from weft.sim.fast.records import (
     WRITE_BEATS,
     Ints,
 )
-from weft.sim.fast.shape import Shape
+from weft.sim.fast.shape import MachineParameters
 from weft.sim.fast.stream import HALT
 
 HALTED, DEADLOCK, LIMIT, OVERFLOW = range(4)
@@ -103,7 +103,7 @@ def _last_started(queue: Ints, unit: Ints) -> int:
 
 
 @inline
-def _fetch(shape: Shape, core: Ints, arrival: Ints, t: int) -> bool:
+def _fetch(shape: MachineParameters, core: Ints, arrival: Ints, t: int) -> bool:
     """Ask for a line if one is wanted."""
     line = core[ASKED]
     free = shape.fetch - (line * shape.line_instructions - core[TAKEN])
@@ -117,7 +117,9 @@ def _fetch(shape: Shape, core: Ints, arrival: Ints, t: int) -> bool:
 
 
 @inline
-def _pick(shape: Shape, fields: Ints, run: Ints, n: int, units: Ints, core: Ints, hold: Ints, t: int) -> None:
+def _pick(
+    shape: MachineParameters, fields: Ints, run: Ints, n: int, units: Ints, core: Ints, hold: Ints, t: int
+) -> None:
     """Ask for the next burst of load ``n``."""
     beats = next_burst(shape, fields, run[n, DRAM], core)
     begin = serve(shape, t + 1, beats, core)
@@ -231,7 +233,7 @@ def _next_time(run: Ints, queue: Ints, units: Ints, wake: int) -> int:
 
 @kernel
 def simulate(
-    shape: Shape,
+    shape: MachineParameters,
     table: Ints,
     run: Ints,
     queue: Ints,

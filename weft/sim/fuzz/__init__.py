@@ -11,8 +11,8 @@ from weft.isa.fields import LOOP_LEVELS
 from weft.isa.machine import Machine
 from weft.isa.program import Buffer, Program
 from weft.sim.fuzz.data import KINDS, block
-from weft.sim.fuzz.instructions import PAGE, Author, Layout, Misfit, Window
-from weft.sim.fuzz.sync import Item, Leaf, Loop, Shortage, Synchroniser, emit, leaf, leaves
+from weft.sim.fuzz.instructions import PAGE, AddressWindow, Author, FuzzLayout, Misfit
+from weft.sim.fuzz.sync import Item, Leaf, RandomLoop, Shortage, Synchroniser, emit, leaf, leaves
 
 NAMES = ("load", "matmul", "vector", "store")
 _CODE_BYTES = 1 << 14  # room for the code
@@ -23,13 +23,13 @@ def _block_bytes(machine: Machine) -> int:
     return max(2048, 20 * machine.row_bytes)
 
 
-def _layout(machine: Machine, code: int) -> Layout:
+def _layout(machine: Machine, code: int) -> FuzzLayout:
     size = _block_bytes(machine)
     start = -(-(code + _CODE_BYTES) // PAGE) * PAGE + PAGE * 3 // 4  # so that blocks lie over the borders of pages
-    source = Window(start, len(KINDS), size, size, size)
+    source = AddressWindow(start, len(KINDS), size, size, size)
     # The output's last beat belongs to the guards.
-    target = Window(start + len(KINDS) * size, 1, 3 * size, 3 * size - machine.bus.bytes, size // 8)
-    return Layout(machine, source, target, KINDS)
+    target = AddressWindow(start + len(KINDS) * size, 1, 3 * size, 3 * size - machine.bus.bytes, size // 8)
+    return FuzzLayout(machine, source, target, KINDS)
 
 
 def _author(machine: Machine, rng: random.Random) -> Author:
@@ -60,7 +60,7 @@ def _body(author: Author, length: int, trips: tuple[int, ...], names: list[str])
             body = _body(author, size, (*trips, count), inner)
             units = sorted({one.unit for one in leaves(body)})
             guards, tails = ({u: leaf(machine, author.plain(u), ()) for u in units} for _ in range(2))
-            items.append(Loop(count, body, guards, tails))
+            items.append(RandomLoop(count, body, guards, tails))
             length -= size
             continue
         try:
@@ -80,7 +80,7 @@ def _fits(items: list[Item], machine: Machine) -> bool:
             return 1
         return sum(map(size, item.body)) + 2 + len(item.guards) + len(item.tails)
 
-    loops = [item for item in items if isinstance(item, Loop)]
+    loops = [item for item in items if isinstance(item, RandomLoop)]
     return all(sum(map(size, loop.body)) + 1 <= machine.queues.loop for loop in loops)
 
 

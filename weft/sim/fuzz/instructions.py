@@ -14,7 +14,7 @@ from weft.isa.fields import LOOP_LEVELS
 from weft.isa.instructions import ACCUMULATOR_BIT
 from weft.isa.machine import Machine
 from weft.isa.program import Program
-from weft.isa.rules import RULES, Placed
+from weft.isa.rules import RULES, PlacedInstruction
 from weft.isa.vector_ops import BINARY, IN_MEMORY, REDUCTIONS, UNARY, VectorOp
 from weft.sim.fuzz.data import SPECIAL_WORDS
 
@@ -30,7 +30,7 @@ class Misfit(Exception):
 
 
 @dataclass(frozen=True)
-class Window:
+class AddressWindow:
     """A memory as random operands see it: equal banks, of each of which the first ``usable`` bytes may be used.
 
     The first ``filled`` bytes hold numbers from the start on; most operands lie there. What is left after the usable
@@ -45,25 +45,25 @@ class Window:
 
 
 @dataclass(frozen=True)
-class Layout:
+class FuzzLayout:
     """Where a random program keeps what. ``kinds``: the kind of numbers in each block of the input region."""
 
     machine: Machine
-    source: Window
-    target: Window
+    source: AddressWindow
+    target: AddressWindow
     kinds: tuple[str, ...]
 
     @property
-    def scratchpad(self) -> Window:
+    def scratchpad(self) -> AddressWindow:
         memory, row = self.machine.scratchpad, self.machine.word_bytes
         usable = memory.bank_bytes - max(row, self.machine.bus.bytes)
-        return Window(0, memory.banks, memory.bank_bytes, usable, min(_FILLED_ROWS * row, usable))
+        return AddressWindow(0, memory.banks, memory.bank_bytes, usable, min(_FILLED_ROWS * row, usable))
 
     @property
-    def accumulator(self) -> Window:
+    def accumulator(self) -> AddressWindow:
         memory, row = self.machine.accumulator, self.machine.row_bytes
         usable = memory.bank_bytes - row
-        return Window(0, memory.banks, memory.bank_bytes, usable, min(_FILLED_ROWS * row, usable))
+        return AddressWindow(0, memory.banks, memory.bank_bytes, usable, min(_FILLED_ROWS * row, usable))
 
     def spare(self, memory: str, bank: int) -> int:
         """The local address of what a bank keeps back."""
@@ -86,7 +86,7 @@ def _up(value: int, align: int) -> int:
 class Author:
     """Writes random instructions; ``stub`` is a program of the right DRAM size to check them against."""
 
-    layout: Layout
+    layout: FuzzLayout
     rng: random.Random
     stub: Program
     kinds: dict[str, list[str]] = field(default_factory=dict)
@@ -129,7 +129,7 @@ class Author:
         return strides
 
     def place(
-        self, window: Window, bank: int, counts: list[int], size: int, align: int, trips: tuple[int, ...],
+        self, window: AddressWindow, bank: int, counts: list[int], size: int, align: int, trips: tuple[int, ...],
         distinct: bool = False, border: int = 0,
     ) -> tuple[int, list[int], list[int]]:  # fmt: skip
         """An address, a stride per count and an increment per loop that stay in the window; sometimes one from which
@@ -162,7 +162,7 @@ class Author:
             return address, strides, increments
         raise Misfit
 
-    def _local(self, memory: str) -> Window:
+    def _local(self, memory: str) -> AddressWindow:
         return self.layout.scratchpad if memory == "sp" else self.layout.accumulator
 
     def transfer(self, name: str, trips: tuple[int, ...]) -> Values:
@@ -317,7 +317,7 @@ class Author:
                 continue
             if _work(instruction, self.layout.machine) * math.prod(trips) > self.most_work:
                 continue
-            placed = Placed(self.stub, 0, instruction, trips, accesses(self.layout.machine, instruction))
+            placed = PlacedInstruction(self.stub, 0, instruction, trips, accesses(self.layout.machine, instruction))
             if not any(text for rule in RULES for text in rule(placed)):
                 return instruction
             self.last_tile = None

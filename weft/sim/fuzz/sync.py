@@ -46,16 +46,16 @@ class Leaf:
 
 
 @dataclass(eq=False)
-class Loop:
+class RandomLoop:
     """A loop, with a guard before it and a tail after it for each unit of its body."""
 
     count: int
-    body: list[Leaf | Loop]
+    body: list[Leaf | RandomLoop]
     guards: dict[str, Leaf]
     tails: dict[str, Leaf]
 
 
-Item = Leaf | Loop
+Item = Leaf | RandomLoop
 
 
 def leaf(machine: Machine, instruction: Instruction, trips: tuple[int, ...]) -> Leaf:
@@ -131,7 +131,7 @@ class Synchroniser:
                 for poster in sorted(done):
                     if poster != waiter:
                         self._edge(poster, waiter, _end(item, waiter, True), done[poster], ours)
-            if isinstance(item, Loop):
+            if isinstance(item, RandomLoop):
                 self._carried(item)
                 self._level(item.body)
             for unit in {m.unit for m in members}:
@@ -150,7 +150,7 @@ class Synchroniser:
                 self._waited[poster, waiter] = leave.position
                 return
 
-    def _carried(self, loop: Loop) -> None:
+    def _carried(self, loop: RandomLoop) -> None:
         members = list(leaves(loop.body))
         pairs = {
             (late.unit, early.unit)
@@ -186,7 +186,7 @@ def emit(items: list[Item]) -> list[Instruction]:
     stack = list(items)
     while stack:
         item = stack.pop()
-        if isinstance(item, Loop):
+        if isinstance(item, RandomLoop):
             stack += item.body
             idle |= {id(m) for m in (*item.guards.values(), *item.tails.values()) if not m.wait | m.post}
     return [

@@ -21,7 +21,7 @@ from weft.isa.image import copied
 from weft.isa.instructions import UNITS
 from weft.isa.program import Program
 from weft.sim.interp.meaning import MEANING, Memories
-from weft.sim.run import DEFAULT_MAX_CYCLES, Run, Trace
+from weft.sim.run import DEFAULT_MAX_CYCLES, InstructionTrace, Run
 
 Queued = tuple[int, tuple[int, ...]]
 """An instruction's index and the loop indices it was dispatched with."""
@@ -103,7 +103,7 @@ class InterpEngine:
             events=np.zeros(len(EVENTS), np.int64),
             read_beats=0,
             write_beats=0,
-            trace=Trace(np.array(pcs, np.int64), times, times, times) if trace else None,
+            trace=InstructionTrace(np.array(pcs, np.int64), times, times, times) if trace else None,
             wall_seconds=time.perf_counter() - began,
         )
 

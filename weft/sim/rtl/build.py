@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from importlib import metadata, resources
 from pathlib import Path
 
-from weft.base.cache.keeper import Keeper, digest, keeper, keepers, own
+from weft.base.cache.keeper import Cache, digest, keeper, keepers, own
 from weft.base.children import Children
 from weft.base.distribution import install
 from weft.base.errors import MissingToolError, WeftError
@@ -108,7 +108,7 @@ def _source_key(tools: Toolchain, machine: Machine, variant: Variant) -> str:
     return digest(sorted(shape.items()), versions, tools.versions, variant, *sources)
 
 
-def _known(kept: Keeper, tools: Toolchain, machine: Machine, variant: Variant) -> Built | None:
+def _known(kept: Cache, tools: Toolchain, machine: Machine, variant: Variant) -> Built | None:
     """The model that was built from these sources, if it is kept there."""
     entry = kept.find(KIND, f"{_source_key(tools, machine, variant)}.key")
     if entry is None:

@@ -25,7 +25,7 @@ from weft.isa.machine import Machine
 from weft.isa.program import Program
 from weft.isa.registers import BY_NAME, FAULTS
 from weft.sim.rtl.build import PLAIN, WAVE, Variant, build, loaded
-from weft.sim.run import DEFAULT_MAX_CYCLES, Run, Trace
+from weft.sim.run import DEFAULT_MAX_CYCLES, InstructionTrace, Run
 
 _FIRST_CAPACITY = 1 << 16
 _STREAMS = 1 + 2 * len(UNITS)
@@ -258,7 +258,9 @@ class RtlEngine:
                 raise
 
     @staticmethod
-    def _trace(program: Program, call: _Call, cycles: npt.NDArray[np.int64], pcs: npt.NDArray[np.int64]) -> Trace:
+    def _trace(
+        program: Program, call: _Call, cycles: npt.NDArray[np.int64], pcs: npt.NDArray[np.int64]
+    ) -> InstructionTrace:
         """Pair the strobes of each unit with its instructions: both come in order."""
         count = int(call.counts[0])
         pc, dispatch = pcs[:count].copy(), cycles[0, :count].copy()
@@ -270,4 +272,4 @@ class RtlEngine:
                 target[mine] = -1
                 seen = min(int(call.counts[stream]), len(mine))
                 target[mine[:seen]] = cycles[stream, :seen]
-        return Trace(pc, dispatch, start, retire)
+        return InstructionTrace(pc, dispatch, start, retire)

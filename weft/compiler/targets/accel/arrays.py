@@ -9,7 +9,7 @@ from weft.isa.machine import Machine
 
 
 @dataclass(frozen=True)
-class Array:
+class StoredValue:
     """[rows, cols] elements of a dtype, row-major, ``pitch`` bytes from row to row, at byte ``address`` of DRAM.
 
     If ``local`` is not None they lie in the scratchpad instead, at that local address, in ``bank``.

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from weft.compiler.targets.accel.lives import Life, described, touching
+from weft.compiler.targets.accel.live_ranges import LiveRange, described, touching
 from weft.compiler.targets.accel.loops import flatten
 from weft.compiler.targets.accel.schedule import hoisted, interleave
 from weft.compiler.targets.accel.sync import edges, masked, masks
@@ -18,7 +18,7 @@ from weft.isa.program import Buffer, Program
 
 
 @dataclass(frozen=True)
-class Operator:
+class KernelDescription:
     """A kernel as reports see it: its name, the graph nodes it computes, its useful multiply-accumulates, and where the
     node that names it comes from (the user's line, the module, the role)."""
 
@@ -31,13 +31,13 @@ class Operator:
 def assemble(
     machine: Machine,
     tasks: Sequence[Task],
-    operators: Sequence[Operator],
+    operators: Sequence[KernelDescription],
     buffers: Sequence[Buffer],
     data: Mapping[int, bytes],
     entry: int,
     meta: Mapping[str, Any],
     window: int = 16,
-    lives: Sequence[Life] = (),
+    lives: Sequence[LiveRange] = (),
 ) -> Program:
     """The program that does ``tasks`` in an order equivalent to the one given, its code at ``entry``.
 

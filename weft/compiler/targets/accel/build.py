@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from weft.compiler.errors import InternalError
-from weft.compiler.targets.accel.expand import CASTS, ELEMENTWISE, KINDS, Writer
-from weft.compiler.targets.accel.groups import Group, Grouper, extents
-from weft.compiler.targets.accel.kernel import Kernel
-from weft.compiler.targets.accel.micro import COL, FULL, ONE, ROW, Micro
+from weft.compiler.targets.accel.expand import CASTS, ELEMENTWISE, KINDS, MicroOpBuilder
+from weft.compiler.targets.accel.groups import KernelFusion, KernelGroup, extents
+from weft.compiler.targets.accel.kernel import TileKernel
+from weft.compiler.targets.accel.micro import COL, FULL, ONE, ROW, MicroOp
 from weft.compiler.targets.accel.product import Product
 from weft.compiler.targets.accel.views import is_view, stored, unsupported
 from weft.framework.graph import Graph, Node
@@ -34,9 +34,9 @@ def constant_bits(node: Node) -> int | None:
 
 
 class _Build:
-    def __init__(self, grouper: Grouper, group: Group) -> None:
-        self.graph, self.grouper, self.group = grouper.graph, grouper, group
-        self.writer = Writer()
+    def __init__(self, fusion: KernelFusion, group: KernelGroup) -> None:
+        self.graph, self.fusion, self.group = fusion.graph, fusion, group
+        self.writer = MicroOpBuilder()
         self.made: dict[int, int] = {}
         self.leaves: dict[tuple[int, str], int] = {}
 
@@ -52,7 +52,7 @@ class _Build:
         key = (base, role)
         if key not in self.leaves:
             label = node_label(self.graph, base)
-            self.leaves[key] = self.writer.add(Micro("leaf", "", (), role, node.dtype.name, label, value=base))
+            self.leaves[key] = self.writer.add(MicroOp("leaf", "", (), role, node.dtype.name, label, value=base))
         return self.leaves[key]
 
     def member(self, index: int, role: str) -> int:
@@ -60,11 +60,11 @@ class _Build:
         node, w = self.graph.nodes[index], self.writer
         w.role, w.label = role, node_label(self.graph, index)
         if node.op == "matmul":
-            return w.add(Micro("product", "", (), FULL, node.dtype.name, w.label))
+            return w.add(MicroOp("product", "", (), FULL, node.dtype.name, w.label))
         if node.op == "iota":
             return self._iota(index, node, role)
-        seen = self.grouper.operand_views(index)
-        inner = self.grouper.inner(self.group, index, role)
+        seen = self.fusion.operand_views(index)
+        inner = self.fusion.inner(self.group, index, role)
         args = tuple(self.operand(v.base, r) for v, r in zip(seen, inner, strict=True))
         if node.op in ("sum", "max"):
             return self._reduction(index, node, role, args[0])
@@ -96,12 +96,12 @@ class _Build:
             along = ROW
         if shape[axis] == 1:
             return self.writer.imm(0)
-        made = self.writer.add(Micro("iota", "", (), along, "int32", self.writer.label))
+        made = self.writer.add(MicroOp("iota", "", (), along, "int32", self.writer.label))
         return made if along == role else self.writer.un("identity", made, "int32")
 
     def _reduction(self, index: int, node: Node, role: str, arg: int) -> int:
         w = self.writer
-        base = self.grouper.walked(self.group, index)
+        base = self.fusion.walked(self.group, index)
         if role == FULL:
             return w.un("identity", arg, node.dtype.name)
         if node.dtype.name != "float32":
@@ -112,7 +112,7 @@ class _Build:
         op = {"sum": "fsum", "max": "fmax"}[node.op]
 
         def reduce(over: str, operand: int, out: str) -> int:
-            return w.add(Micro("reduce", f"{over}_{op}", (operand,), out, "float32", w.label))
+            return w.add(MicroOp("reduce", f"{over}_{op}", (operand,), out, "float32", w.label))
 
         if base == FULL and role == ROW:
             return reduce("row", arg, ROW)
@@ -121,13 +121,13 @@ class _Build:
         return reduce("lane", arg, role)
 
 
-def _product(grouper: Grouper, index: int) -> Product:
+def _product(fusion: KernelFusion, index: int) -> Product:
     """The product as stored values, so that its result comes out as it is stored."""
-    graph = grouper.graph
+    graph = fusion.graph
     node = graph.nodes[index]
     sides = []
     for operand, flag in zip(node.inputs, ("transpose_a", "transpose_b"), strict=True):
-        value, flipped, shape = grouper.operand(operand)
+        value, flipped, shape = fusion.operand(operand)
         column = shape[-1] == 1 and shape[0] > 1  # stored as one row: its own transpose
         sides.append((value, flipped ^ node.attr(flag) ^ column))
     dtype = graph.nodes[sides[0][0]].dtype.name
@@ -141,10 +141,10 @@ def _product(grouper: Grouper, index: int) -> Product:
     return Product(a, b, ta, tb, dtype, k, label, names)
 
 
-def kernel_of(grouper: Grouper, group: Group) -> Kernel:
+def kernel_of(fusion: KernelFusion, group: KernelGroup) -> TileKernel:
     """The kernel of a group. Raises CompileError for a node that the vector unit cannot do."""
-    build = _Build(grouper, group)
-    graph = grouper.graph
+    build = _Build(fusion, group)
+    graph = fusion.graph
     for index in sorted(group.members):
         if any(extent == 0 for extent in graph.nodes[index].shape):
             raise unsupported(graph, index, "it has no elements", "extents of at least 1")
@@ -160,13 +160,13 @@ def kernel_of(grouper: Grouper, group: Group) -> Kernel:
             build.writer.label = node_label(graph, index)
             micro = build.writer.un("identity", micro, graph.nodes[index].dtype.name)
         outputs[micro] = index
-    product = None if group.product is None else _product(grouper, group.product)
+    product = None if group.product is None else _product(fusion, group.product)
     dominant = group.product
     if dominant is None:
         dominant = max(group.members, key=lambda index: (_walked(graph, index), index))
     nodes = tuple(sorted(group.members))
     label = node_label(graph, dominant)
-    return Kernel(label, *group.space, tuple(build.writer.micros), outputs, product, nodes, dominant)
+    return TileKernel(label, *group.space, tuple(build.writer.micros), outputs, product, nodes, dominant)
 
 
 def _walked(graph: Graph, index: int) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from weft.compiler.errors import failing_at
 from weft.compiler.passes import pipeline
-from weft.compiler.targets.accel.lower import Choice, lower
+from weft.compiler.targets.accel.lower import LoweringOptions, lower
 from weft.compiler.targets.accel.views import is_view
 from weft.framework.graph import Graph
 from weft.isa.machine import Machine
@@ -20,7 +20,7 @@ def prepared(graph: Graph) -> Graph:
     return pipeline.run(graph, "accel")
 
 
-CHOICES = tuple(Choice(share, recent) for share in (0.5, 0.25) for recent in (4, 2))
+CHOICES = tuple(LoweringOptions(share, recent) for share in (0.5, 0.25) for recent in (4, 2))
 """What ``tune`` tries; the first is the default."""
 _LONGEST_TUNED = 4000
 

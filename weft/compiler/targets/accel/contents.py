@@ -6,17 +6,17 @@ from collections.abc import Mapping, Sequence
 
 from weft.compiler.contents import Bytes, Contents
 from weft.compiler.errors import InternalError
-from weft.compiler.targets.accel.arrays import Array
-from weft.compiler.targets.accel.kernel import Kernel
+from weft.compiler.targets.accel.arrays import StoredValue
+from weft.compiler.targets.accel.kernel import TileKernel
 
 
-def place(array: Array) -> Bytes:
+def place(array: StoredValue) -> Bytes:
     """The bytes of an array."""
     memory, start = ("DRAM", array.address) if array.local is None else ("scratchpad", array.local)
     return Bytes(memory, start, start + array.rows * array.pitch)
 
 
-def may_overwrite(kernel: Kernel, read: int, made: int) -> bool:
+def may_overwrite(kernel: TileKernel, read: int, made: int) -> bool:
     """Whether a kernel may write value ``made`` where value ``read``, an operand of it, lies: if it reads that element
     by element in the place of the new one, and not through the array."""
     if kernel.product and read in (kernel.product.a, kernel.product.b):
@@ -26,10 +26,10 @@ def may_overwrite(kernel: Kernel, read: int, made: int) -> bool:
 
 
 def check_contents(
-    kernels: Sequence[Kernel],
-    arrays: Mapping[int, Array],
+    kernels: Sequence[TileKernel],
+    arrays: Mapping[int, StoredValue],
     given: Sequence[int],
-    wanted: Sequence[tuple[str, Array, int]],
+    wanted: Sequence[tuple[str, StoredValue, int]],
     copies: Mapping[int, int],
 ) -> None:
     """Follow all kernels in program order.

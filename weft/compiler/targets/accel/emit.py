@@ -6,9 +6,9 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from weft.compiler.targets.accel.lives import Lives
+from weft.compiler.targets.accel.live_ranges import LiveRanges
 from weft.compiler.targets.accel.loops import Node
-from weft.compiler.targets.accel.memory import Arena, Space
+from weft.compiler.targets.accel.memory import Allocation, Arena
 from weft.compiler.targets.accel.micro import COL, FULL, ONE, ROW
 from weft.compiler.targets.accel.tasks import Task
 from weft.isa.elements import ELEMENT
@@ -34,7 +34,7 @@ class Block:
 
 
 @dataclass(frozen=True)
-class Extent:
+class TileExtent:
     """The part of a kernel's space that is being worked on."""
 
     row: int
@@ -44,7 +44,7 @@ class Extent:
 
 
 @dataclass
-class Builder:
+class TaskBuilder:
     """What kernels write into: the tasks so far, and the state of on-chip memory."""
 
     machine: Machine
@@ -52,7 +52,7 @@ class Builder:
     accumulator: Arena = field(init=False)
     scratchpad: Arena = field(init=False)
     tasks: list[Task] = field(default_factory=list)
-    lives: Lives = field(default_factory=Lives)
+    lives: LiveRanges = field(default_factory=LiveRanges)
     label: str = ""
     op: int = 0
     _clock: int = 0
@@ -67,19 +67,19 @@ class Builder:
 
     def allocate(
         self, memory: str, size: int, avoid: Collection[int] = (), newest: bool = False, name: str = ""
-    ) -> Space:
+    ) -> Allocation:
         """Space on chip (see ``Arena.allocate``), called ``name`` in reports (or by the label); raises NoSpace."""
         space = self.arena(memory).allocate(size, avoid, newest)
         self.lives.begin(space, name or self.label, len(self.tasks))
         return space
 
-    def reserve(self, bank: int, start: int, size: int, name: str) -> Space:
+    def reserve(self, bank: int, start: int, size: int, name: str) -> Allocation:
         """Exactly these bytes of a scratchpad bank, which must be free."""
         space = self.scratchpad.reserve(bank, start, size)
         self.lives.begin(space, name, len(self.tasks))
         return space
 
-    def release(self, space: Space) -> None:
+    def release(self, space: Allocation) -> None:
         """Give space back: whatever is emitted from now on may use it."""
         self._clock += 1
         self.arena(space.memory).release(space, self._clock)

@@ -7,7 +7,7 @@ import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from weft.compiler.targets.accel.micro import ONE, Micro
+from weft.compiler.targets.accel.micro import ONE, MicroOp
 
 KINDS = {"float32": "f", "bfloat16": "f", "int32": "i", "int8": "i", "bool": "b"}
 
@@ -18,21 +18,21 @@ def float_bits(value: float) -> int:
 
 
 @dataclass
-class Writer:
+class MicroOpBuilder:
     """Appends micro-operations. ``role`` and ``dtype`` are those of the node being expanded; ``label`` names it."""
 
-    micros: list[Micro] = field(default_factory=list)
+    micros: list[MicroOp] = field(default_factory=list)
     role: str = ""
     label: str = ""
 
-    def add(self, micro: Micro) -> int:
+    def add(self, micro: MicroOp) -> int:
         """Append one; its index."""
         self.micros.append(micro)
         return len(self.micros) - 1
 
     def imm(self, bits: int) -> int:
         """An immediate word."""
-        return self.add(Micro("imm", "", (), ONE, "int32", imm=bits & 0xFFFFFFFF))
+        return self.add(MicroOp("imm", "", (), ONE, "int32", imm=bits & 0xFFFFFFFF))
 
     def f(self, value: float) -> int:
         """An fp32 immediate."""
@@ -42,14 +42,14 @@ class Writer:
         """A two-operand operation."""
         if self.micros[a].kind == self.micros[b].kind == "imm":
             a = self.un("identity", a)  # an instruction has one immediate
-        return self.add(Micro("bin", op, (a, b), self.role, dtype, self.label))
+        return self.add(MicroOp("bin", op, (a, b), self.role, dtype, self.label))
 
     def un(self, op: str, a: int, dtype: str = "float32") -> int:
         """A one-operand operation."""
-        return self.add(Micro("un", op, (a,), self.role, dtype, self.label))
+        return self.add(MicroOp("un", op, (a,), self.role, dtype, self.label))
 
 
-Expansion = Callable[[Writer, tuple[int, ...], str], int]
+Expansion = Callable[[MicroOpBuilder, tuple[int, ...], str], int]
 
 
 def _plain(op: str) -> Expansion:
@@ -60,7 +60,7 @@ def _swapped(op: str) -> Expansion:
     return lambda w, a, d: w.bin(op, a[1], a[0], d)
 
 
-def _maximum(w: Writer, a: tuple[int, ...], d: str) -> int:
+def _maximum(w: MicroOpBuilder, a: tuple[int, ...], d: str) -> int:
     zero = next((i for i in (0, 1) if w.micros[a[i]].kind == "imm" and w.micros[a[i]].imm == 0), None)
     return w.bin("fmax", a[0], a[1], d) if zero is None else w.un("relu", a[1 - zero], d)
 
@@ -69,7 +69,7 @@ ROUNDER = 1.5 * 2**23
 """Adding it to a number below 2**22 rounds to nearest even: the integer then stands in the lowest bits of the word."""
 
 
-def _quantise(w: Writer, a: tuple[int, ...], d: str) -> int:
+def _quantise(w: MicroOpBuilder, a: tuple[int, ...], d: str) -> int:
     """The word of ``x·m + ROUNDER`` less the word of ROUNDER is the rounded integer; writing it as int8 saturates.
 
     Far above the range words still ascend; far below the sum would turn negative and the difference wrap, so that
@@ -81,11 +81,11 @@ def _quantise(w: Writer, a: tuple[int, ...], d: str) -> int:
     return w.bin("isub", w.bin("fadd", scaled, w.f(ROUNDER)), w.f(ROUNDER), d)
 
 
-def _zero(w: Writer, index: int) -> bool:
+def _zero(w: MicroOpBuilder, index: int) -> bool:
     return w.micros[index].kind == "imm" and w.micros[index].imm == 0
 
 
-def _select(w: Writer, a: tuple[int, ...], d: str) -> int:
+def _select(w: MicroOpBuilder, a: tuple[int, ...], d: str) -> int:
     condition, taken, other = a
     if _zero(w, other):
         return w.bin("and", condition, taken, d)
@@ -94,7 +94,7 @@ def _select(w: Writer, a: tuple[int, ...], d: str) -> int:
     return w.bin("or", w.bin("and", condition, taken), w.bin("andn", condition, other), d)
 
 
-def _sqrt(w: Writer, a: tuple[int, ...], d: str) -> int:
+def _sqrt(w: MicroOpBuilder, a: tuple[int, ...], d: str) -> int:
     """2^(log2(x)/2), then one step of Newton's; where that is no number, 0 and infinity are their own roots."""
     (x,) = a
     near = w.un("exp2", w.bin("fmul", w.un("log2", x), w.f(0.5)))

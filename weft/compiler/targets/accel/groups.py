@@ -12,26 +12,26 @@ from dataclasses import dataclass, field
 
 from weft.compiler.errors import InternalError
 from weft.compiler.targets.accel.micro import COL, END, FULL, ONE, ROW, STRIP_END, TILE
-from weft.compiler.targets.accel.views import View, is_view, stored, unsupported, view
+from weft.compiler.targets.accel.views import OperandView, is_view, stored, unsupported, view
 from weft.framework.graph import Graph
 from weft.framework.names import node_text
 
-Space = tuple[int, int]
+IterationSpace = tuple[int, int]
 
 
 @dataclass
-class Group:
+class KernelGroup:
     """Nodes of one kernel: ``members``: node → role in ``space``; ``ready``: node → the phase of the walk in which its
     value is there (see ``kernel``), TILE if it is not named."""
 
-    space: Space
+    space: IterationSpace
     members: dict[int, str] = field(default_factory=dict)
     ready: dict[int, int] = field(default_factory=dict)
     product: int | None = None
     outputs: set[int] = field(default_factory=set)
 
 
-def reduction(graph: Graph, index: int) -> tuple[Space, str]:
+def reduction(graph: Graph, index: int) -> tuple[IterationSpace, str]:
     """The space that a reduction reads and the role of its result there. Raises CompileError."""
     node = graph.nodes[index]
     shape = graph.nodes[node.inputs[0]].shape
@@ -50,7 +50,7 @@ def reduction(graph: Graph, index: int) -> tuple[Space, str]:
     return space, role
 
 
-def extents(space: Space, role: str) -> Space:
+def extents(space: IterationSpace, role: str) -> IterationSpace:
     """How a value that has a role in a space is stored."""
     return {FULL: space, ROW: (1, space[1]), COL: (1, space[0]), ONE: (1, 1)}[role]
 
@@ -61,7 +61,7 @@ its operands when what it goes through is walked. One value for each column is k
 ready when all is done can make no more of those."""
 
 
-class Grouper:
+class KernelFusion:
     """Gathers a graph's nodes.
 
     kept: nodes whose value must be stored even if nothing outside their group reads it.
@@ -70,11 +70,11 @@ class Grouper:
 
     def __init__(self, graph: Graph, kept: Collection[int], apart: Collection[int] = ()) -> None:
         self.graph, self.kept, self.apart = graph, kept, apart
-        self.groups: list[Group] = []
+        self.groups: list[KernelGroup] = []
         self.made_by: dict[int, int] = {}
         self.floating: set[int] = set()
 
-    def run(self) -> list[Group]:
+    def run(self) -> list[KernelGroup]:
         """The groups in the order in which they run."""
         graph = self.graph
         for index, node in enumerate(graph.nodes):
@@ -122,7 +122,7 @@ class Grouper:
             raise unsupported(self.graph, index, "the array has no float32 products", "bfloat16 (the precision pass)")
         for operand in node.inputs:
             self.stored(self.operand(operand)[0])
-        group = Group(stored(node.shape), {index: FULL}, product=index)
+        group = KernelGroup(stored(node.shape), {index: FULL}, product=index)
         self.groups.append(group)
         self.made_by[index] = len(self.groups) - 1
 
@@ -141,7 +141,7 @@ class Grouper:
         users = self.graph.uses[index]
         return bool(users) and all(self.graph.nodes[u].op == "matmul" for u in users) and index not in self.kept
 
-    def _operands(self, index: int) -> list[View]:
+    def _operands(self, index: int) -> list[OperandView]:
         return [view(self.graph, i) for i in self.graph.nodes[index].inputs]
 
     def _place(self, index: int) -> None:
@@ -179,7 +179,7 @@ class Grouper:
                         found.add(operand.base)
         return sorted(found)
 
-    def _space(self, index: int) -> Space:
+    def _space(self, index: int) -> IterationSpace:
         """The space of a group that a node opens."""
         node = self.graph.nodes[index]
         return reduction(self.graph, index)[0] if node.op in ("sum", "max") else stored(node.shape)
@@ -189,7 +189,7 @@ class Grouper:
         roles, or at two times: those are made in groups before."""
         self.floating.discard(index)
         for operands in ({v.base for v in self.operand_views(index)}, set[int]()):
-            self.groups.append(Group(self._space(index)))
+            self.groups.append(KernelGroup(self._space(index)))
             if self._join(len(self.groups) - 1, index):
                 return
             self.groups.pop()
@@ -197,7 +197,7 @@ class Grouper:
                 self._open(other)
         raise InternalError(node_text(self.graph, index), "it does not fit a group of its own")
 
-    def _role(self, group: Group, index: int) -> list[str]:
+    def _role(self, group: KernelGroup, index: int) -> list[str]:
         """Roles in which a node could be a member, best first."""
         node = self.graph.nodes[index]
         if node.op in ("sum", "max"):
@@ -240,16 +240,16 @@ class Grouper:
                 if made is not None and made != number and seen.base not in self.groups[number].members:
                     self.groups[made].outputs.add(seen.base)
 
-    def operand_views(self, node: int) -> list[View]:
+    def operand_views(self, node: int) -> list[OperandView]:
         """What a member reads: its operands behind their views, or, for a view that is stored, what is behind it."""
         return [view(self.graph, node)] if is_view(self.graph, node) else self._operands(node)
 
-    def walked(self, group: Group, index: int) -> str:
+    def walked(self, group: KernelGroup, index: int) -> str:
         """The role in the group's space of what a reduction goes through."""
         space, _ = reduction(self.graph, index)
         return FULL if space == group.space else (COL if space[1] == group.space[0] else ROW)
 
-    def inner(self, group: Group, index: int, role: str) -> list[str]:
+    def inner(self, group: KernelGroup, index: int, role: str) -> list[str]:
         """For a member, the role in the group's space of each of its operands."""
         base = self.walked(group, index) if self.graph.nodes[index].op in ("sum", "max") else role
         result = []
@@ -261,7 +261,7 @@ class Grouper:
         return result
 
     def _fits(
-        self, group: Group, number: int, index: int, role: str, added: dict[int, str], ready: dict[int, int]
+        self, group: KernelGroup, number: int, index: int, role: str, added: dict[int, str], ready: dict[int, int]
     ) -> bool:
         """Whether a node can be a member in a role; collects it and the floating nodes that come with it."""
         stack: list[tuple[int, str]] = [(index, role)]

@@ -17,15 +17,15 @@ from weft.compiler.targets.accel.micro import (
     STRIP_BEGIN,
     STRIP_END,
     TILE,
-    Micro,
-    Pass,
+    MicroOp,
+    VectorPass,
     passes,
 )
 from weft.compiler.targets.accel.product import Product
 
 
 @dataclass(frozen=True)
-class Kernel:
+class TileKernel:
     """``micros`` over the space [rows, cols]; ``outputs``: micro-operation → graph value that it is.
 
     ``product`` fills the micro-operation of kind ``product``. ``nodes``: the graph nodes behind it, and ``dominant``,
@@ -35,14 +35,14 @@ class Kernel:
     label: str
     rows: int
     cols: int
-    micros: tuple[Micro, ...]
+    micros: tuple[MicroOp, ...]
     outputs: Mapping[int, int]
     product: Product | None = None
     nodes: tuple[int, ...] = ()
     dominant: int | None = None
 
     @cached_property
-    def passes(self) -> tuple[Pass, ...]:
+    def passes(self) -> tuple[VectorPass, ...]:
         """The vector passes, in an order in which they can run."""
         return tuple(passes(self.micros, self.outputs))
 
@@ -57,7 +57,7 @@ class Kernel:
             result.append(phase)
         return tuple(result)
 
-    def phase(self, made: Pass) -> int:
+    def phase(self, made: VectorPass) -> int:
         """When a pass runs."""
         phase = max((self.ready[o] for o in made.operands), default=TILE)
         if phase == TILE and made.reduce == "none":
@@ -70,7 +70,7 @@ class Kernel:
         return next((i for i, m in enumerate(self.micros) if m.kind == "product"), None)
 
     @cached_property
-    def by_phase(self) -> tuple[tuple[Pass, ...], ...]:
+    def by_phase(self) -> tuple[tuple[VectorPass, ...], ...]:
         """The passes of each phase."""
         return tuple(tuple(p for p in self.passes if self.phase(p) == phase) for phase in range(5))
 

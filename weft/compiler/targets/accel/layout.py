@@ -8,7 +8,7 @@ from weft.isa.machine import Machine
 
 
 @dataclass
-class Layout:
+class DramAllocator:
     """Hands out DRAM from address 0 up. Times are kernel indices; a scratch array lives from ``begin`` to ``end``."""
 
     machine: Machine

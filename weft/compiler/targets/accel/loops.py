@@ -13,7 +13,7 @@ from weft.isa.operands import OPERANDS
 
 
 @dataclass(frozen=True)
-class Loop:
+class HardwareLoop:
     """``body`` ``count`` times; each iteration adds ``step[operand]`` bytes to that address of every instruction."""
 
     count: int
@@ -21,7 +21,7 @@ class Loop:
     step: Mapping[str, int]
 
 
-Node: TypeAlias = "Instruction | Loop"
+Node: TypeAlias = "Instruction | HardwareLoop"
 
 
 def change(instruction: Instruction, **values: int) -> Instruction:
@@ -35,22 +35,22 @@ def shift(node: Node, step: Mapping[str, int], times: int = 1) -> Node:
     """The node with every address moved by ``times`` steps."""
     if times == 0 or not any(step.values()):
         return node
-    if isinstance(node, Loop):
-        return Loop(node.count, tuple(shift(child, step, times) for child in node.body), node.step)
+    if isinstance(node, HardwareLoop):
+        return HardwareLoop(node.count, tuple(shift(child, step, times) for child in node.body), node.step)
     moved = {o: node[o] + times * step[o] for o in (p.field for p in OPERANDS[node.name]) if step.get(o)}
     return change(node, **moved)
 
 
-def _iteration(loop: Loop, index: int) -> tuple[Node, ...]:
+def _iteration(loop: HardwareLoop, index: int) -> tuple[Node, ...]:
     return tuple(shift(node, loop.step, index) for node in loop.body)
 
 
-def _rest(loop: Loop, first: int, count: int) -> tuple[Node, ...]:
+def _rest(loop: HardwareLoop, first: int, count: int) -> tuple[Node, ...]:
     """``count`` iterations from ``first`` on."""
     if count <= 0:
         return ()
     body = _iteration(loop, first)
-    return body if count == 1 else (Loop(count, body, loop.step),)
+    return body if count == 1 else (HardwareLoop(count, body, loop.step),)
 
 
 def peel_first(nodes: Sequence[Node]) -> tuple[Node, ...]:
@@ -69,10 +69,12 @@ def peel_last(nodes: Sequence[Node]) -> tuple[Node, ...]:
     return (*front, *_rest(last, 0, last.count - 1), *peel_last(_iteration(last, last.count - 1)))
 
 
-def leaves(nodes: Sequence[Node], around: tuple[Loop, ...] = ()) -> Iterator[tuple[Instruction, tuple[Loop, ...]]]:
+def leaves(
+    nodes: Sequence[Node], around: tuple[HardwareLoop, ...] = ()
+) -> Iterator[tuple[Instruction, tuple[HardwareLoop, ...]]]:
     """Every instruction with the loops around it, outermost first."""
     for node in nodes:
-        if isinstance(node, Loop):
+        if isinstance(node, HardwareLoop):
             yield from leaves(node.body, (*around, node))
         else:
             yield node, around
@@ -80,7 +82,7 @@ def leaves(nodes: Sequence[Node], around: tuple[Loop, ...] = ()) -> Iterator[tup
 
 def executed(nodes: Sequence[Node]) -> int:
     """Instructions that run, each as often as it does."""
-    return sum(node.count * executed(node.body) if isinstance(node, Loop) else 1 for node in nodes)
+    return sum(node.count * executed(node.body) if isinstance(node, HardwareLoop) else 1 for node in nodes)
 
 
 def flatten(nodes: Sequence[Node], buffer: int, depth: int = 0) -> list[Instruction]:

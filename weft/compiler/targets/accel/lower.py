@@ -9,17 +9,17 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from weft.compiler.errors import CompileError, failing_at
-from weft.compiler.targets.accel.assemble import Operator, assemble
+from weft.compiler.targets.accel.assemble import KernelDescription, assemble
 from weft.compiler.targets.accel.build import kernel_of
-from weft.compiler.targets.accel.emit import Builder
-from weft.compiler.targets.accel.groups import Group, Grouper
-from weft.compiler.targets.accel.kernel import Kernel
-from weft.compiler.targets.accel.memory import NoSpace, Space
+from weft.compiler.targets.accel.emit import TaskBuilder
+from weft.compiler.targets.accel.groups import KernelFusion, KernelGroup
+from weft.compiler.targets.accel.kernel import TileKernel
+from weft.compiler.targets.accel.memory import Allocation, AllocationFailure
 from weft.compiler.targets.accel.order import ordered
-from weft.compiler.targets.accel.placement import Placement, Placer
+from weft.compiler.targets.accel.placement import MemoryPlanner, Placement
 from weft.compiler.targets.accel.plans import plans
 from weft.compiler.targets.accel.views import unsupported
-from weft.compiler.targets.accel.walk import Walk
+from weft.compiler.targets.accel.walk import KernelEmitter
 from weft.framework.graph import Graph
 from weft.framework.names import node_label, node_name, node_text
 from weft.isa.machine import Machine
@@ -31,12 +31,12 @@ _MOST_PLANS = 200
 class _DoesNotFit(Exception):
     """Kernel ``index`` fits with no plan; ``problem`` is what its smallest one lacked."""
 
-    def __init__(self, index: int, problem: NoSpace | None) -> None:
+    def __init__(self, index: int, problem: AllocationFailure | None) -> None:
         self.index, self.problem = index, problem
 
 
 @dataclass(frozen=True)
-class Choice:
+class LoweringOptions:
     """What a search may vary; no choice changes what is computed, but for the order of sums over tiles.
 
     share: part of the memories that one tile of a kernel should take. recent: see ``memory.Arena``. window: see
@@ -52,13 +52,13 @@ class Choice:
 class _Emission:
     """Emits all kernels of a placement into one builder."""
 
-    def __init__(self, machine: Machine, placement: Placement, choice: Choice) -> None:
+    def __init__(self, machine: Machine, placement: Placement, choice: LoweringOptions) -> None:
         self.machine, self.placement, self.choice = machine, placement, choice
-        self.builder = Builder(machine, choice.recent)
+        self.builder = TaskBuilder(machine, choice.recent)
 
-    def run(self) -> Builder:
+    def run(self) -> TaskBuilder:
         """Emit. Raises _DoesNotFit."""
-        spaces: dict[int, Space] = {}
+        spaces: dict[int, Allocation] = {}
         for index, kernel in enumerate(self.placement.kernels):
             self.builder.op = index
             for value, lease in self.placement.resident.items():
@@ -70,17 +70,17 @@ class _Emission:
                 self.builder.release(spaces.pop(value))
         return self.builder
 
-    def _kernel(self, index: int, kernel: Kernel) -> None:
-        problem: NoSpace | None = None
+    def _kernel(self, index: int, kernel: TileKernel) -> None:
+        problem: AllocationFailure | None = None
         every = plans(self.machine, kernel, self.placement.arrays, self.choice.share)
         for plan in itertools.islice(every, _MOST_PLANS):
             saved = copy.deepcopy((self.builder.accumulator, self.builder.scratchpad))
             tasks, lives = len(self.builder.tasks), len(self.builder.lives.all)
             try:
-                with failing_at(lambda: kernel.label, (NoSpace,)):
-                    Walk(self.builder, kernel, self.placement.arrays, plan).run()
+                with failing_at(lambda: kernel.label, (AllocationFailure,)):
+                    KernelEmitter(self.builder, kernel, self.placement.arrays, plan).run()
                 return
-            except NoSpace as error:
+            except AllocationFailure as error:
                 problem = error
                 self.builder.accumulator, self.builder.scratchpad = saved
                 del self.builder.tasks[tasks:]
@@ -89,7 +89,11 @@ class _Emission:
 
 
 def lower(
-    graph: Graph, machine: Machine, name: str = "graph", keep: Collection[int] = (), choice: Choice | None = None
+    graph: Graph,
+    machine: Machine,
+    name: str = "graph",
+    keep: Collection[int] = (),
+    choice: LoweringOptions | None = None,
 ) -> Program:
     """The program of a graph on which the passes have run. ``keep``: nodes whose value becomes an output ``%index``.
 
@@ -101,16 +105,16 @@ def lower(
         extra = tuple((f"%{i}", i) for i in keep if f"%{i}" not in names)
         graph = Graph(graph.nodes, (*graph.outputs, *extra), graph.updates)
     _check_types(graph, machine)
-    choice = choice or Choice()
+    choice = choice or LoweringOptions()
     evicted: set[int] = set()
     apart: set[int] = set()
     while True:
-        grouper = Grouper(graph, set(graph.results), apart)
-        groups = grouper.run()
-        updates = {grouper.stored(i): graph.input_names[state] for state, i in graph.updates}
-        kernels = [_kernel(grouper, group) for group in groups]
+        fusion = KernelFusion(graph, set(graph.results), apart)
+        groups = fusion.run()
+        updates = {fusion.stored(i): graph.input_names[state] for state, i in graph.updates}
+        kernels = [_kernel(fusion, group) for group in groups]
         sequence = ordered(kernels, updates) if choice.early else list(range(len(kernels)))
-        placement = Placer(grouper, [kernels[k] for k in sequence], machine, evicted).run()
+        placement = MemoryPlanner(fusion, [kernels[k] for k in sequence], machine, evicted).run()
         if placement.end > machine.dram.bytes:
             raise _dram_error(name, machine, placement)
         try:
@@ -134,7 +138,7 @@ def lower(
     )  # fmt: skip
 
 
-def _operators(graph: Graph, kernels: Sequence[Kernel]) -> list[Operator]:
+def _operators(graph: Graph, kernels: Sequence[TileKernel]) -> list[KernelDescription]:
     """The kernels as reports see them. Of several of one name (a layer used again) the later ones are numbered."""
     seen: Counter[str] = Counter()
     found = []
@@ -143,13 +147,13 @@ def _operators(graph: Graph, kernels: Sequence[Kernel]) -> list[Operator]:
         name, origin = (kernel.label, None) if at is None else (node_name(graph, at), graph.nodes[at].origin)
         seen[name] += 1
         numbered = name if seen[name] == 1 else f"{name} #{seen[name]}"
-        found.append(Operator(numbered, kernel.nodes, kernel.macs, str(origin or "")))
+        found.append(KernelDescription(numbered, kernel.nodes, kernel.macs, str(origin or "")))
     return found
 
 
-def _kernel(grouper: Grouper, group: Group) -> Kernel:
-    with failing_at(lambda: node_label(grouper.graph, max(group.members))):
-        return kernel_of(grouper, group)
+def _kernel(fusion: KernelFusion, group: KernelGroup) -> TileKernel:
+    with failing_at(lambda: node_label(fusion.graph, max(group.members))):
+        return kernel_of(fusion, group)
 
 
 def _dram_error(name: str, machine: Machine, placement: Placement) -> CompileError:
@@ -178,7 +182,7 @@ def _check_types(graph: Graph, machine: Machine) -> None:
             )
 
 
-def _error(machine: Machine, kernel: Kernel, failure: _DoesNotFit) -> CompileError:
+def _error(machine: Machine, kernel: TileKernel, failure: _DoesNotFit) -> CompileError:
     problem = failure.problem
     if 0 in (kernel.rows, kernel.cols):
         return CompileError(

@@ -16,7 +16,7 @@ _SMALL = 32  # what is at most one part in so many of a bank goes to the last qu
 
 
 @dataclass(frozen=True)
-class Space:
+class Allocation:
     """``size`` bytes at byte ``base`` of a memory, all in bank ``bank``. ``local`` is the address for instructions."""
 
     memory: str
@@ -30,7 +30,7 @@ class Space:
         return self.base | (ACCUMULATOR_BIT if self.memory == "accumulator" else 0)
 
 
-class NoSpace(Exception):
+class AllocationFailure(Exception):
     """An allocation that does not fit now: ``needed`` bytes of ``memory`` in one bank."""
 
     def __init__(self, memory: str, needed: int, bank_bytes: int) -> None:
@@ -66,7 +66,7 @@ class Arena:
         """``size`` in whole granules."""
         return -(-size // self.granule) * self.granule
 
-    def allocate(self, size: int, avoid: Collection[int] = (), newest: bool = False) -> Space:
+    def allocate(self, size: int, avoid: Collection[int] = (), newest: bool = False) -> Allocation:
         """Space for ``size`` bytes in the bank that ``avoid`` names least often: there what was freed longest ago, or,
         for what only passes touch and need not wait for, what was freed last. Raises NoSpace."""
         size = self.rounded(size)
@@ -89,17 +89,17 @@ class Arena:
                         break
                     last += 1
         if best is None:
-            raise NoSpace(self.memory, size, self.bank_bytes)
+            raise AllocationFailure(self.memory, size, self.bank_bytes)
         _, bank, start = best
         self._mark(bank, start, start + size, _IN_USE)
-        return Space(self.memory, bank * self.bank_bytes + start, size, bank)
+        return Allocation(self.memory, bank * self.bank_bytes + start, size, bank)
 
-    def reserve(self, bank: int, start: int, size: int) -> Space:
+    def reserve(self, bank: int, start: int, size: int) -> Allocation:
         """Exactly these bytes of a bank, which must be free."""
         self._mark(bank, start, start + self.rounded(size), _IN_USE)
-        return Space(self.memory, bank * self.bank_bytes + start, self.rounded(size), bank)
+        return Allocation(self.memory, bank * self.bank_bytes + start, self.rounded(size), bank)
 
-    def release(self, space: Space, when: int) -> None:
+    def release(self, space: Allocation, when: int) -> None:
         """Give space back; ``when`` grows from call to call."""
         start = space.base - space.bank * self.bank_bytes
         self._clock = max(self._clock, when)

@@ -31,7 +31,7 @@ SWAPPED = {
 
 
 @dataclass(frozen=True)
-class Micro:
+class MicroOp:
     """One micro-operation, or a value that is there already.
 
     kind: ``leaf`` (graph value ``value``), ``product`` (the kernel's matrix product), ``imm`` (the bits ``imm``),
@@ -50,7 +50,7 @@ class Micro:
 
 
 @dataclass(frozen=True)
-class Pass:
+class VectorPass:
     """One pass over the rows of role ``over``: operands are micro-operations or None (not used)."""
 
     out: int
@@ -69,7 +69,7 @@ class Pass:
         return tuple(o for o in (self.x, self.y, self.z) if o is not None)
 
 
-def foldable(micros: Sequence[Micro], outputs: Collection[int]) -> list[bool]:
+def foldable(micros: Sequence[MicroOp], outputs: Collection[int]) -> list[bool]:
     """Which micro-operations may live inside a pass: used once, and stored as they are computed."""
     uses = [0] * len(micros)
     for micro in micros:
@@ -83,7 +83,7 @@ def foldable(micros: Sequence[Micro], outputs: Collection[int]) -> list[bool]:
 
 
 class _Packer:
-    def __init__(self, micros: Sequence[Micro], outputs: Collection[int]) -> None:
+    def __init__(self, micros: Sequence[MicroOp], outputs: Collection[int]) -> None:
         self.micros = micros
         self.folds = foldable(micros, outputs)
 
@@ -91,11 +91,11 @@ class _Packer:
         micro = self.micros[index]
         return self.folds[index] and micro.role == role and micro.kind == kind
 
-    def _one_immediate(self, made: Pass) -> bool:
+    def _one_immediate(self, made: VectorPass) -> bool:
         immediates = {self.micros[o].imm for o in made.operands if self.micros[o].kind == "imm"}
         return len(immediates) <= 1
 
-    def _front(self, index: int, made: Pass) -> list[Pass]:
+    def _front(self, index: int, made: VectorPass) -> list[VectorPass]:
         """Ways to compute ``index`` by the places in front of ``then``, the most folded first."""
         micro = self.micros[index]
         result = []
@@ -110,9 +110,9 @@ class _Packer:
             result.append(replace(made, pre=micro.op, x=a, y=b))
         return result
 
-    def _ways(self, index: int, made: Pass) -> list[Pass]:
+    def _ways(self, index: int, made: VectorPass) -> list[VectorPass]:
         micro = self.micros[index]
-        result: list[Pass] = []
+        result: list[VectorPass] = []
         if micro.kind == "bin":
             a, b = micro.args
             for chain, other, op in ((a, b, micro.op), (b, a, SWAPPED.get(micro.op))):
@@ -121,16 +121,16 @@ class _Packer:
             result.sort(key=lambda p: -((p.f != "identity") + (p.pre != "first")))
         return [*result, *self._front(index, made)]
 
-    def pack(self, index: int) -> Pass:
+    def pack(self, index: int) -> VectorPass:
         """The pass that computes a micro-operation, as much folded into it as fits."""
         micro = self.micros[index]
         if micro.kind == "reduce":
             (arg,) = micro.args
-            made = Pass(index, self.micros[arg].role, reduce=micro.op)
+            made = VectorPass(index, self.micros[arg].role, reduce=micro.op)
             ways = self._ways(arg, made) if self.folds[arg] else []
             ways.append(replace(made, x=arg))
         else:
-            made = Pass(index, micro.role)
+            made = VectorPass(index, micro.role)
             ways = self._ways(index, made)
             if micro.kind == "un" and micro.op == "identity" and self.folds[micro.args[0]]:
                 (arg,) = micro.args  # a conversion happens as the result is written
@@ -139,11 +139,11 @@ class _Packer:
         return next(p for p in ways if self._one_immediate(p))
 
 
-def passes(micros: Sequence[Micro], outputs: Collection[int]) -> list[Pass]:
+def passes(micros: Sequence[MicroOp], outputs: Collection[int]) -> list[VectorPass]:
     """Passes that compute every output, in an order in which they can run."""
     packer = _Packer(micros, outputs)
     needed = set(outputs)
-    result: list[Pass] = []
+    result: list[VectorPass] = []
     for index in range(len(micros) - 1, -1, -1):
         if index in needed and micros[index].kind in ("bin", "un", "reduce"):
             made = packer.pack(index)

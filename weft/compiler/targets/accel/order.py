@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from weft.compiler.targets.accel.kernel import Kernel
+from weft.compiler.targets.accel.kernel import TileKernel
 
 
-def ordered(kernels: Sequence[Kernel], updates: Mapping[int, int]) -> list[int]:
+def ordered(kernels: Sequence[TileKernel], updates: Mapping[int, int]) -> list[int]:
     """Kernel indices in their new order. ``updates``: value → the state it replaces, which kernels that come before its
     maker must still have read."""
     made_in = {value: k for k, kernel in enumerate(kernels) for value in kernel.outputs.values()}

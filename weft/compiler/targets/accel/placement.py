@@ -11,14 +11,14 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from weft.compiler.targets.accel.arrays import Array, dram_pitch, local_pitch
+from weft.compiler.targets.accel.arrays import StoredValue, dram_pitch, local_pitch
 from weft.compiler.targets.accel.contents import check_contents, may_overwrite
-from weft.compiler.targets.accel.groups import Grouper
-from weft.compiler.targets.accel.kernel import Kernel
-from weft.compiler.targets.accel.layout import Layout
+from weft.compiler.targets.accel.groups import KernelFusion
+from weft.compiler.targets.accel.kernel import TileKernel
+from weft.compiler.targets.accel.layout import DramAllocator
 from weft.compiler.targets.accel.memory import Arena
-from weft.compiler.targets.accel.micro import FULL, STORAGE, Micro
-from weft.compiler.targets.accel.residency import Lease, Tenant, leases
+from weft.compiler.targets.accel.micro import FULL, STORAGE, MicroOp
+from weft.compiler.targets.accel.residency import ResidentCandidate, ResidentRange, leases
 from weft.compiler.targets.accel.views import stored
 from weft.framework.names import node_label
 from weft.isa.machine import Machine
@@ -33,33 +33,35 @@ class Placement:
     """``kernels`` with the copies that states and outputs need; ``arrays``: where values are; ``copies``: values that
     are copies → of what; ``resident``: values kept in the scratchpad, and ``names``, what those are called."""
 
-    kernels: list[Kernel]
-    arrays: dict[int, Array] = field(default_factory=dict)
+    kernels: list[TileKernel]
+    arrays: dict[int, StoredValue] = field(default_factory=dict)
     copies: dict[int, int] = field(default_factory=dict)
-    resident: dict[int, Lease] = field(default_factory=dict)
+    resident: dict[int, ResidentRange] = field(default_factory=dict)
     names: dict[int, str] = field(default_factory=dict)
     buffers: list[Buffer] = field(default_factory=list)
     data: dict[int, bytes] = field(default_factory=dict)
     end: int = 0
 
 
-class Placer:
+class MemoryPlanner:
     """Decides where values live. ``evicted``: values that must not stay in the scratchpad."""
 
-    def __init__(self, grouper: Grouper, kernels: Sequence[Kernel], machine: Machine, evicted: Collection[int]) -> None:
-        self.grouper, self.graph, self.machine, self.evicted = grouper, grouper.graph, machine, evicted
-        self.layout = Layout(machine)
+    def __init__(
+        self, fusion: KernelFusion, kernels: Sequence[TileKernel], machine: Machine, evicted: Collection[int]
+    ) -> None:
+        self.fusion, self.graph, self.machine, self.evicted = fusion, fusion.graph, machine, evicted
+        self.layout = DramAllocator(machine)
         self.scratchpad = Arena("scratchpad", machine)
         self.placement = Placement(list(kernels))
         self.made_in = {value: k for k, kernel in enumerate(kernels) for value in kernel.outputs.values()}
-        self.before: list[Kernel] = []
-        self.after: list[Kernel] = []
+        self.before: list[TileKernel] = []
+        self.after: list[TileKernel] = []
 
     def run(self) -> Placement:
         """The placement of everything, checked. Raises InternalError."""
         p, graph = self.placement, self.graph
-        outputs = {name: self.grouper.stored(i) for name, i in graph.outputs}
-        updates = {graph.input_names[name]: self.grouper.stored(i) for name, i in graph.updates}
+        outputs = {name: self.fusion.stored(i) for name, i in graph.outputs}
+        updates = {graph.input_names[name]: self.fusion.stored(i) for name, i in graph.updates}
         updates = {state: value for state, value in updates.items() if state != value}
         read = {v for kernel in p.kernels for v in kernel.values}
         needed = read | set(outputs.values()) | set(updates.values())
@@ -89,22 +91,22 @@ class Placer:
         name: str = self.graph.nodes[index].attr("name")
         return name
 
-    def _copy(self, source: int, target: Array, name: str) -> Kernel:
+    def _copy(self, source: int, target: StoredValue, name: str) -> TileKernel:
         """A kernel that copies a value, or a copy of one, to ``target``."""
         p = self.placement
         copied = -1 - len(p.copies)
         p.copies[copied], p.arrays[copied] = p.copies.get(source, source), target
         node = self.graph.nodes[p.copies[copied]]
-        leaf = Micro("leaf", "", (), FULL, node.dtype.name, name, value=source)
-        moved = Micro("un", "identity", (0,), FULL, node.dtype.name, name)
-        return Kernel(name, *stored(node.shape), (leaf, moved), {1: copied})
+        leaf = MicroOp("leaf", "", (), FULL, node.dtype.name, name, value=source)
+        moved = MicroOp("un", "identity", (0,), FULL, node.dtype.name, name)
+        return TileKernel(name, *stored(node.shape), (leaf, moved), {1: copied})
 
     def _save(self, value: int, name: str) -> int:
         """Copy a value to a place of its own before the first kernel; the copy."""
         self.before.append(self._copy(value, self._fixed(value), name))
         return next(iter(self.before[-1].outputs.values()))
 
-    def _output(self, name: str, value: int, updates: Mapping[int, int]) -> tuple[str, Array, int]:
+    def _output(self, name: str, value: int, updates: Mapping[int, int]) -> tuple[str, StoredValue, int]:
         """Give an output its place: the old value of a changing state is saved there; where nothing at all is computed
         values are written nevertheless, so that a program has work to do; all else is where it is made."""
         p = self.placement
@@ -137,11 +139,11 @@ class Placer:
         rows, cols = stored(node.shape)
         return node.dtype.name, rows, cols, dram_pitch(self.machine, node.dtype.name, cols)
 
-    def _fixed(self, value: int) -> Array:
+    def _fixed(self, value: int) -> StoredValue:
         dtype, rows, cols, pitch = self._sizes(value)
-        return Array(dtype, rows, cols, pitch, self.layout.fixed(rows * pitch))
+        return StoredValue(dtype, rows, cols, pitch, self.layout.fixed(rows * pitch))
 
-    def _buffer(self, name: str, kind: str, node: int, array: Array) -> None:
+    def _buffer(self, name: str, kind: str, node: int, array: StoredValue) -> None:
         shape, dtype = self.graph.nodes[node].shape, self.graph.nodes[node].dtype.name
         packed = len(shape) > 1 and shape[-1] == 1  # one element after the other, whatever the rows
         pitch = array.element_bytes if packed else array.pitch
@@ -150,7 +152,7 @@ class Placer:
         buffer = Buffer(label, kind, BUFFER_DTYPES.get(dtype, dtype), shape, array.address, pitch)
         self.placement.buffers.append(buffer)
 
-    def _constant(self, value: int) -> Array:
+    def _constant(self, value: int) -> StoredValue:
         array = self._fixed(value)
         node = self.graph.nodes[value]
         raw = np.frombuffer(node.attr("value"), node.dtype.numpy)
@@ -188,16 +190,20 @@ class Placer:
             if STORAGE[dtype][0] == "scratchpad" and role == FULL and value not in self.evicted:
                 size = self.scratchpad.rounded(rows * local_pitch(self.machine, dtype, cols))
                 partners = frozenset({q.b for q in products if q.a == value} | {q.a for q in products if q.b == value})
-                tenants.append(Tenant(value, size, self.made_in[value], last.get(value, self.made_in[value]), partners))
+                tenants.append(
+                    ResidentCandidate(value, size, self.made_in[value], last.get(value, self.made_in[value]), partners)
+                )
         p.resident = dict(leases(self.machine, tenants))
         for value, lease in p.resident.items():
             dtype, rows, cols, _ = self._sizes(value)
             local = lease.bank * self.scratchpad.bank_bytes + lease.start
             p.names[value] = node_label(self.graph, value)
-            p.arrays[value] = Array(dtype, rows, cols, local_pitch(self.machine, dtype, cols), 0, local, lease.bank)
+            p.arrays[value] = StoredValue(
+                dtype, rows, cols, local_pitch(self.machine, dtype, cols), 0, local, lease.bank
+            )
         for value in between:
             if value not in p.arrays:
                 dtype, rows, cols, pitch = self._sizes(value)
                 begin = self.made_in[value]
                 address = self.layout.scratch(rows * pitch, begin, last.get(value, begin))
-                p.arrays[value] = Array(dtype, rows, cols, pitch, address)
+                p.arrays[value] = StoredValue(dtype, rows, cols, pitch, address)

@@ -9,10 +9,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 
-from weft.compiler.targets.accel.arrays import Array
-from weft.compiler.targets.accel.kernel import Kernel
+from weft.compiler.targets.accel.arrays import StoredValue
+from weft.compiler.targets.accel.kernel import TileKernel
 from weft.compiler.targets.accel.micro import COL, FULL, STORAGE, TILE
-from weft.compiler.targets.accel.walk import Plan
+from weft.compiler.targets.accel.walk import Tiling
 from weft.isa.fields import INSTRUCTION_BYTES
 from weft.isa.machine import Machine
 
@@ -23,7 +23,7 @@ _DISPATCH = 8  # cycles that a pass or a transfer of a tile costs on the whole: 
 _CONTENTION = 0.1  # part of the other units' time that comes on top of the busiest one's, for ports and the bus
 
 
-def row_quantum(machine: Machine, kernel: Kernel, arrays: Mapping[int, Array]) -> int:
+def row_quantum(machine: Machine, kernel: TileKernel, arrays: Mapping[int, StoredValue]) -> int:
     """What rows of a tile must be a multiple of, so that every transfer begins on a beat."""
     packed = [
         STORAGE[m.dtype][2] for i, m in enumerate(kernel.micros)
@@ -34,7 +34,7 @@ def row_quantum(machine: Machine, kernel: Kernel, arrays: Mapping[int, Array]) -
     return max((machine.bus.bytes // size for size in packed), default=1) or 1
 
 
-def column_quantum(machine: Machine, kernel: Kernel) -> int:
+def column_quantum(machine: Machine, kernel: TileKernel) -> int:
     """What columns of a tile must be a multiple of: whole blocks of lanes, and for every transfer whole beats."""
     sizes = [STORAGE[m.dtype][2] for i, m in enumerate(kernel.micros) if m.kind == "leaf" or i in kernel.outputs]
     if kernel.product:
@@ -56,13 +56,15 @@ def _sizes(extent: int, quantum: int, largest: int) -> list[int]:
     return found
 
 
-def plans(machine: Machine, kernel: Kernel, arrays: Mapping[int, Array], share: float = 0.5) -> Iterator[Plan]:
+def plans(
+    machine: Machine, kernel: TileKernel, arrays: Mapping[int, StoredValue], share: float = 0.5
+) -> Iterator[Tiling]:
     """Every sensible plan, best estimate first. ``share``: the part of each memory that one tile should take."""
     dim, bank = machine.dim, machine.accumulator.bank_bytes // 4
     live, pad_bytes = kernel.peak()
     quantum, columns = row_quantum(machine, kernel, arrays), column_quantum(machine, kernel)
     widths = [kernel.cols] if kernel.whole_rows else _sizes(kernel.cols, columns, max(columns, bank))
-    ranked: list[tuple[tuple[float, ...], Plan]] = []
+    ranked: list[tuple[tuple[float, ...], Tiling]] = []
     for cols in widths:
         padded = -(-cols // dim) * dim
         most = bank // padded if padded <= bank else 1
@@ -77,20 +79,20 @@ def plans(machine: Machine, kernel: Kernel, arrays: Mapping[int, Array], share: 
     return (plan for _, plan in ranked)
 
 
-def _streamed(kernel: Kernel, arrays: Mapping[int, Array]) -> tuple[bool, bool]:
+def _streamed(kernel: TileKernel, arrays: Mapping[int, StoredValue]) -> tuple[bool, bool]:
     """Whether each operand of the product comes from DRAM."""
     assert kernel.product is not None
     return arrays[kernel.product.a].local is None, arrays[kernel.product.b].local is None
 
 
 def _shared(
-    machine: Machine, kernel: Kernel, arrays: Mapping[int, Array], rows: int, cols: int, live: int
-) -> Iterator[Plan]:
+    machine: Machine, kernel: TileKernel, arrays: Mapping[int, StoredValue], rows: int, cols: int, live: int
+) -> Iterator[Tiling]:
     if kernel.product is None:
-        yield Plan(rows, cols)
+        yield Tiling(rows, cols)
         return
     if not any(_streamed(kernel, arrays)):
-        yield Plan(rows, cols, depth=kernel.product.k)
+        yield Tiling(rows, cols, depth=kernel.product.k)
         return
     dim = machine.dim
     size = rows * -(-cols // dim) * machine.row_bytes
@@ -101,10 +103,12 @@ def _shared(
             enough = (across - 1) * cols < kernel.cols and (down - 1) * rows < kernel.rows
             if enough and (across * down + live - 1) * size <= machine.accumulator.bytes:
                 for depth in sorted(depths, reverse=True):
-                    yield Plan(rows, cols, down, across, depth)
+                    yield Tiling(rows, cols, down, across, depth)
 
 
-def _transfers(machine: Machine, kernel: Kernel, arrays: Mapping[int, Array], plan: Plan) -> tuple[float, int]:
+def _transfers(
+    machine: Machine, kernel: TileKernel, arrays: Mapping[int, StoredValue], plan: Tiling
+) -> tuple[float, int]:
     """Bus cycles and instructions of one tile's loads and stores."""
     moved = [arrays[m.value] for m in kernel.micros if m.kind == "leaf" and m.role == FULL]
     moved += [arrays[v] for i, v in kernel.outputs.items() if kernel.micros[i].role == FULL]
@@ -113,7 +117,7 @@ def _transfers(machine: Machine, kernel: Kernel, arrays: Mapping[int, Array], pl
 
 
 def _score(
-    machine: Machine, kernel: Kernel, arrays: Mapping[int, Array], plan: Plan, fits: bool
+    machine: Machine, kernel: TileKernel, arrays: Mapping[int, StoredValue], plan: Tiling, fits: bool
 ) -> tuple[float, ...]:
     """Lower is better: first what does not fit twice, then estimated cycles."""
     dim = machine.dim

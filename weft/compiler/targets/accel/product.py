@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from weft.compiler.targets.accel.arrays import Array
-from weft.compiler.targets.accel.emit import Block, Builder
-from weft.compiler.targets.accel.loops import Loop, Node
-from weft.compiler.targets.accel.memory import Space
+from weft.compiler.targets.accel.arrays import StoredValue
+from weft.compiler.targets.accel.emit import Block, TaskBuilder
+from weft.compiler.targets.accel.loops import HardwareLoop, Node
+from weft.compiler.targets.accel.memory import Allocation
 from weft.isa.elements import ELEMENT
 from weft.isa.encoding import Instruction, make
 from weft.isa.instructions import MATMUL_TYPES
@@ -39,11 +39,11 @@ class Piece:
     address: int
     pitch: int
     bank: int
-    space: Space | None = None
+    space: Allocation | None = None
 
 
 def bring(
-    b: Builder, array: Array, row: int, rows: int, col: int, cols: int, avoid: set[int], name: str = ""
+    b: TaskBuilder, array: StoredValue, row: int, rows: int, col: int, cols: int, avoid: set[int], name: str = ""
 ) -> Piece:
     """A part of a stored operand, on chip: where it lies if it is resident, loaded otherwise. Raises NoSpace."""
     if array.local is not None:
@@ -58,11 +58,11 @@ def bring(
 def _repeat(count: int, body: tuple[Node, ...], step: dict[str, int]) -> tuple[Node, ...]:
     if count <= 0:
         return ()
-    return body if count == 1 else (Loop(count, body, step),)
+    return body if count == 1 else (HardwareLoop(count, body, step),)
 
 
 def sweep(
-    b: Builder, product: Product, a: Piece, w: Piece, out: Block, rows: int, cols: int, depth: int, first: bool
+    b: TaskBuilder, product: Product, a: Piece, w: Piece, out: Block, rows: int, cols: int, depth: int, first: bool
 ) -> None:
     """The tiles of one block of the result: ``rows`` × ``cols`` over ``depth`` of k, added to ``out`` unless ``first``.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from weft.compiler.targets.accel.emit import Block, Builder
+from weft.compiler.targets.accel.emit import Block, TaskBuilder
 from weft.compiler.targets.accel.micro import FULL, ONE
 from weft.isa.elements import ELEMENT
 
@@ -15,7 +15,7 @@ def blocks(length: int, dim: int) -> int:
 
 
 def elementwise(
-    b: Builder, operations: Operations, operands: dict[str, Block], out: Block, over: str, rows: int, length: int
+    b: TaskBuilder, operations: Operations, operands: dict[str, Block], out: Block, over: str, rows: int, length: int
 ) -> None:
     """A pass that writes every element: ``rows`` rows of ``length`` (packed roles: one row).
 
@@ -33,7 +33,7 @@ def elementwise(
 
 
 def over_rows(
-    b: Builder, operations: Operations, operands: dict[str, Block], out: Block, rows: int, length: int
+    b: TaskBuilder, operations: Operations, operands: dict[str, Block], out: Block, rows: int, length: int
 ) -> None:
     """A reduction of ``rows`` rows to one, block by block."""
     dim = b.machine.dim
@@ -41,7 +41,7 @@ def over_rows(
 
 
 def over_lanes(
-    b: Builder, operations: Operations, operands: dict[str, Block], out: Block, over: str, rows: int, length: int
+    b: TaskBuilder, operations: Operations, operands: dict[str, Block], out: Block, over: str, rows: int, length: int
 ) -> None:
     """A reduction of ``length`` lanes to one element for each row, packed at ``out`` (packed roles: of one row)."""
     dim = b.machine.dim

@@ -12,7 +12,7 @@ KEPT_FREE = 8
 
 
 @dataclass(frozen=True)
-class Tenant:
+class ResidentCandidate:
     """A value that could stay: its size in bytes and the first and last kernel that need it.
 
     partners: values that the array reads together with it, which should lie in other banks.
@@ -26,7 +26,7 @@ class Tenant:
 
 
 @dataclass(frozen=True)
-class Lease:
+class ResidentRange:
     """Bytes of a bank for a value, from kernel ``first`` to ``last``."""
 
     bank: int
@@ -42,11 +42,11 @@ class Lease:
         )
 
 
-def leases(machine: Machine, tenants: Sequence[Tenant]) -> Mapping[int, Lease]:
+def leases(machine: Machine, tenants: Sequence[ResidentCandidate]) -> Mapping[int, ResidentRange]:
     """A place for as many tenants as fit; where not all do, those that save most traffic for their space and time."""
     memory = machine.scratchpad
     budget = memory.bytes - memory.bytes // KEPT_FREE
-    granted: dict[int, Lease] = {}
+    granted: dict[int, ResidentRange] = {}
     kernels = max((t.last for t in tenants), default=-1) + 1
     load = [0] * kernels
     for tenant in sorted(tenants, key=lambda t: (-t.size, t.first)):
@@ -61,8 +61,10 @@ def leases(machine: Machine, tenants: Sequence[Tenant]) -> Mapping[int, Lease]:
     return granted
 
 
-def _place(banks: int, bank_bytes: int, tenant: Tenant, granted: Mapping[int, Lease]) -> Lease | None:
-    best: tuple[tuple[int, int, int], Lease] | None = None
+def _place(
+    banks: int, bank_bytes: int, tenant: ResidentCandidate, granted: Mapping[int, ResidentRange]
+) -> ResidentRange | None:
+    best: tuple[tuple[int, int, int], ResidentRange] | None = None
     for bank in range(banks):
         inside = [lease for lease in granted.values() if lease.bank == bank]
         partners = sum(1 for p in tenant.partners if p in granted and granted[p].bank == bank)
@@ -71,7 +73,7 @@ def _place(banks: int, bank_bytes: int, tenant: Tenant, granted: Mapping[int, Le
                 continue
             if any(lease.clashes(start, tenant.size, tenant.first, tenant.last) for lease in inside):
                 continue
-            lease = Lease(bank, start, tenant.size, tenant.first, tenant.last)
+            lease = ResidentRange(bank, start, tenant.size, tenant.first, tenant.last)
             empty = 0 if inside else 1  # a bank begun is filled before another is broken into
             cost = (partners, empty, start)
             if best is None or cost < best[0]:

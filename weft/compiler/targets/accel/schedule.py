@@ -10,7 +10,7 @@ from collections import defaultdict, deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from weft.compiler.targets.accel.ledger import Ledger
+from weft.compiler.targets.accel.last_accesses import LastAccesses
 from weft.compiler.targets.accel.sync import Edges
 from weft.compiler.targets.accel.tasks import Task
 from weft.isa.instructions import UNITS
@@ -105,12 +105,12 @@ def _estimate(tasks: Sequence[Task], waits: Edges) -> _Clock:
 
 def _latest_conflicts(tasks: Sequence[Task]) -> dict[int, tuple[int, ...]]:
     """For each load the latest task of each unit that must come before it. There is at least one task."""
-    ledger = Ledger(tasks[0].machine, tasks)
+    last = LastAccesses(tasks[0].machine, tasks)
     result: dict[int, tuple[int, ...]] = {}
     for index, task in enumerate(tasks):
         if task.unit == "load":
-            result[index] = tuple(int(i) for i in ledger.latest(task) if i >= 0)
-        ledger.note(task, index)
+            result[index] = tuple(int(i) for i in last.latest(task) if i >= 0)
+        last.note(task, index)
     return result
 
 

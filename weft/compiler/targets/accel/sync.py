@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from weft.compiler.targets.accel.ledger import Ledger
+from weft.compiler.targets.accel.last_accesses import LastAccesses
 from weft.compiler.targets.accel.loops import change, peel_first, peel_last
 from weft.compiler.targets.accel.tasks import Task
 from weft.isa.encoding import Instruction
@@ -29,13 +29,13 @@ def edges(tasks: Sequence[Task]) -> Edges:
     """
     if not tasks:
         return ()
-    ledger = Ledger(tasks[0].machine, tasks)
+    last = LastAccesses(tasks[0].machine, tasks)
     known: dict[str, dict[str, int]] = {unit: dict.fromkeys(UNITS, -1) for unit in UNITS}
     at_start: list[dict[str, int]] = []
     result: list[Mapping[str, int]] = []
     for index, task in enumerate(tasks):
         mine = known[task.unit]
-        wanted = {unit: int(i) for unit, i in zip(UNITS, ledger.latest(task), strict=True) if unit != task.unit}
+        wanted = {unit: int(i) for unit, i in zip(UNITS, last.latest(task), strict=True) if unit != task.unit}
         waits: dict[str, int] = {}
         for unit, latest in sorted(wanted.items(), key=lambda item: -item[1]):
             if latest <= mine[unit]:
@@ -46,7 +46,7 @@ def edges(tasks: Sequence[Task]) -> Edges:
                 mine[other] = max(mine[other], reached)
         result.append(waits)
         at_start.append(dict(mine))
-        ledger.note(task, index)
+        last.note(task, index)
     return tuple(result)
 
 

@@ -28,7 +28,7 @@ def stored(shape: Shape) -> tuple[int, int]:
 
 
 @dataclass(frozen=True)
-class View:
+class OperandView:
     """Value ``base`` read in some role of the reader's stored space."""
 
     base: int
@@ -80,7 +80,7 @@ def is_view(graph: Graph, index: int) -> bool:
     return False
 
 
-def view(graph: Graph, index: int) -> View:
+def view(graph: Graph, index: int) -> OperandView:
     """What node ``index`` really reads: the value behind its views, and its role in the node's stored space."""
     role = FULL
     while is_view(graph, index):
@@ -90,4 +90,4 @@ def view(graph: Graph, index: int) -> View:
             assert inner is not None
             role = inner if role == FULL else (ONE if inner == ONE else role)
         index = node.inputs[0]
-    return View(index, ONE if role != FULL and graph.nodes[index].size == 1 else role)
+    return OperandView(index, ONE if role != FULL and graph.nodes[index].size == 1 else role)

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from weft.compiler.errors import InternalError
-from weft.compiler.targets.accel.arrays import Array, local_pitch
-from weft.compiler.targets.accel.emit import Block, Builder, Extent
-from weft.compiler.targets.accel.kernel import Kernel
-from weft.compiler.targets.accel.memory import Space
+from weft.compiler.targets.accel.arrays import StoredValue, local_pitch
+from weft.compiler.targets.accel.emit import Block, TaskBuilder, TileExtent
+from weft.compiler.targets.accel.kernel import TileKernel
+from weft.compiler.targets.accel.memory import Allocation
 from weft.compiler.targets.accel.micro import (
     BEGIN,
     COL,
@@ -21,7 +21,7 @@ from weft.compiler.targets.accel.micro import (
     STRIP_BEGIN,
     STRIP_END,
     TILE,
-    Pass,
+    VectorPass,
 )
 from weft.compiler.targets.accel.product import Piece, bring, sweep
 from weft.compiler.targets.accel.reduce import elementwise, over_lanes, over_rows
@@ -32,7 +32,7 @@ _COMBINE = {reduction.name: reduction.join for reduction in REDUCTIONS}
 
 
 @dataclass(frozen=True)
-class Plan:
+class Tiling:
     """A tile is ``rows`` × ``cols``; ``down`` × ``across`` tiles share operand pieces of depth ``depth``."""
 
     rows: int
@@ -42,14 +42,14 @@ class Plan:
     depth: int = 0
 
 
-class Walk:
+class KernelEmitter:
     """Emits one kernel into a builder. ``arrays``: where every graph value that it reads or makes lives."""
 
-    def __init__(self, b: Builder, kernel: Kernel, arrays: Mapping[int, Array], plan: Plan) -> None:
+    def __init__(self, b: TaskBuilder, kernel: TileKernel, arrays: Mapping[int, StoredValue], plan: Tiling) -> None:
         self.b, self.kernel, self.arrays, self.plan = b, kernel, arrays, plan
-        self.held: dict[int, dict[int, tuple[Block, Space | None]]] = {BEGIN: {}, STRIP_BEGIN: {}, TILE: {}}
+        self.held: dict[int, dict[int, tuple[Block, Allocation | None]]] = {BEGIN: {}, STRIP_BEGIN: {}, TILE: {}}
         self.index = -1
-        self.strip_held: dict[int, dict[int, tuple[Block, Space | None]]] = {}
+        self.strip_held: dict[int, dict[int, tuple[Block, Allocation | None]]] = {}
         self.last_banks: set[int] = set()
         # The array holds a bank's ports while it fills it, so what it fills and what passes work on lie apart.
         banks, half = b.machine.accumulator.banks, b.machine.accumulator.banks // 2
@@ -60,22 +60,22 @@ class Walk:
         """Emit everything. Raises NoSpace if the tiles are too large."""
         kernel, plan = self.kernel, self.plan
         with self.b.labelled(kernel.label):
-            self._phase(BEGIN, Extent(0, kernel.rows, 0, kernel.cols))
+            self._phase(BEGIN, TileExtent(0, kernel.rows, 0, kernel.cols))
             wide, high = plan.cols * plan.across, plan.rows * plan.down
             for left in range(0, kernel.cols, wide):
                 columns = self._parts(left, min(left + wide, kernel.cols), plan.cols)
                 for col, cols in columns:
                     self._strip(col)
-                    self._phase(STRIP_BEGIN, Extent(0, kernel.rows, col, cols))
+                    self._phase(STRIP_BEGIN, TileExtent(0, kernel.rows, col, cols))
                 for top in range(0, kernel.rows, high):
                     self._band(self._parts(top, min(top + high, kernel.rows), plan.rows), columns)
                 for col, cols in columns:
                     self._strip(col)
-                    self._store_sums(ROW, Extent(0, kernel.rows, col, cols))
-                    self._phase(STRIP_END, Extent(0, kernel.rows, col, cols))
+                    self._store_sums(ROW, TileExtent(0, kernel.rows, col, cols))
+                    self._phase(STRIP_END, TileExtent(0, kernel.rows, col, cols))
                     self._drop(self.strip_held.pop(col))
-            self._store_sums(ONE, Extent(0, kernel.rows, 0, kernel.cols))
-            self._phase(END, Extent(0, kernel.rows, 0, kernel.cols))
+            self._store_sums(ONE, TileExtent(0, kernel.rows, 0, kernel.cols))
+            self._phase(END, TileExtent(0, kernel.rows, 0, kernel.cols))
             self._drop(self.held[BEGIN])
 
     @staticmethod
@@ -87,8 +87,8 @@ class Walk:
 
     def _band(self, downs: list[tuple[int, int]], columns: list[tuple[int, int]]) -> None:
         """Tiles that share operand pieces: the product fills them all, then each is finished."""
-        tiles = [Extent(row, rows, col, cols) for row, rows in downs for col, cols in columns]
-        filled: dict[Extent, tuple[Block, Space]] = {}
+        tiles = [TileExtent(row, rows, col, cols) for row, rows in downs for col, cols in columns]
+        filled: dict[TileExtent, tuple[Block, Allocation]] = {}
         if self.kernel.product:
             filled = self._produce(tiles, downs, columns)
         for extent in tiles:
@@ -105,11 +105,11 @@ class Walk:
             self._drop(self.held[TILE])
 
     def _produce(
-        self, tiles: list[Extent], downs: list[tuple[int, int]], columns: list[tuple[int, int]]
-    ) -> dict[Extent, tuple[Block, Space]]:
+        self, tiles: list[TileExtent], downs: list[tuple[int, int]], columns: list[tuple[int, int]]
+    ) -> dict[TileExtent, tuple[Block, Allocation]]:
         b, product = self.b, self.kernel.product
         assert product is not None
-        filled: dict[Extent, tuple[Block, Space]] = {}
+        filled: dict[TileExtent, tuple[Block, Allocation]] = {}
         banks: set[int] = set()
         for extent in tiles:
             pitch = local_pitch(b.machine, "float32", extent.cols)
@@ -144,7 +144,7 @@ class Walk:
                         b.release(piece.space)
         return filled
 
-    def _phase(self, phase: int, extent: Extent) -> None:
+    def _phase(self, phase: int, extent: TileExtent) -> None:
         for index, made in enumerate(self.kernel.by_phase[phase]):
             self.index = index
             self._run(made, extent, phase)
@@ -158,7 +158,7 @@ class Walk:
         if space:
             self.b.release(space)
 
-    def _drop(self, held: dict[int, tuple[Block, Space | None]]) -> None:
+    def _drop(self, held: dict[int, tuple[Block, Allocation | None]]) -> None:
         for _, space in held.values():
             if space:
                 self.b.release(space)
@@ -167,7 +167,7 @@ class Walk:
     def _live_banks(self) -> set[int]:
         return {block.bank for scope in self.held.values() for block, space in scope.values() if block.role == FULL}
 
-    def _new(self, micro: int, extent: Extent, scope: int, role: str) -> Block:
+    def _new(self, micro: int, extent: TileExtent, scope: int, role: str) -> Block:
         """Fresh space for a micro-operation's value."""
         memory, element, size = STORAGE[self.kernel.micros[micro].dtype]
         pitch = local_pitch(self.b.machine, self.kernel.micros[micro].dtype, extent.cols)
@@ -181,7 +181,7 @@ class Walk:
         return block
 
     @staticmethod
-    def _part(role: str, extent: Extent) -> tuple[int, int, int, int]:
+    def _part(role: str, extent: TileExtent) -> tuple[int, int, int, int]:
         """Row, rows, column, columns of a value's array (packed values: one row) that belong to an extent."""
         return {
             FULL: (extent.row, extent.rows, extent.col, extent.cols),
@@ -190,7 +190,7 @@ class Walk:
             ONE: (0, 1, 0, 1),
         }[role]
 
-    def _operand(self, micro: int, extent: Extent) -> Block:
+    def _operand(self, micro: int, extent: TileExtent) -> Block:
         """The block of an operand; a leaf is brought in, an index grid made, when it is first read."""
         value = self.kernel.micros[micro]
         if value.kind == "imm":
@@ -220,7 +220,7 @@ class Walk:
         )
         return block
 
-    def _target(self, made: Pass, extent: Extent, scope: int) -> Block:
+    def _target(self, made: VectorPass, extent: TileExtent, scope: int) -> Block:
         """Where a pass writes: into a resident array, over an operand that nobody reads again, or fresh space."""
         micro = made.out
         value = self.kernel.micros[micro]
@@ -235,7 +235,7 @@ class Walk:
         self.held[scope][micro] = (block, None)
         return block
 
-    def _overwritable(self, made: Pass) -> int | None:
+    def _overwritable(self, made: VectorPass) -> int | None:
         """An operand whose space the result can take: of the same form, read for the last time, not being stored."""
         element = STORAGE[self.kernel.micros[made.out].dtype][1]
         for operand in made.operands:
@@ -246,7 +246,7 @@ class Walk:
                 return operand
         return None
 
-    def _store_output(self, micro: int, extent: Extent) -> None:
+    def _store_output(self, micro: int, extent: TileExtent) -> None:
         """Store a value that leaves the kernel, after whatever it overwrites has been read."""
         if micro not in self.kernel.outputs:
             return
@@ -265,12 +265,12 @@ class Walk:
             "store", block.address, block.pitch, array.at(row, col), array.pitch, rows, cols * array.element_bytes
         )
 
-    def _store_sums(self, role: str, extent: Extent) -> None:
+    def _store_sums(self, role: str, extent: TileExtent) -> None:
         for index, micro in enumerate(self.kernel.micros):
             if micro.kind == "reduce" and micro.role == role:
                 self._store_output(index, extent)
 
-    def _run(self, made: Pass, extent: Extent, phase: int) -> None:
+    def _run(self, made: VectorPass, extent: TileExtent, phase: int) -> None:
         """One pass: elementwise, or a reduction that may go on over tiles."""
         value = self.kernel.micros[made.out]
         with self.b.labelled(value.label or self.b.label):
@@ -288,7 +288,7 @@ class Walk:
             first = made.out not in self.held[scope]
             block = self._new(made.out, extent, scope, value.role) if first else self.held[scope][made.out][0]
             part = block
-            spare: Space | None = None
+            spare: Allocation | None = None
             if not first:
                 size = local_pitch(self.b.machine, "float32", extent.cols)
                 spare = self.b.allocate("accumulator", size, self.product_banks, True)

@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from weft.compiler.targets.cpu.loops import Loop, Store, Window
+from weft.compiler.targets.cpu.loops import AccessWindow, LoopNest, Store
 from weft.compiler.targets.cpu.lower import Lowered
-from weft.compiler.targets.cpu.memory import Lifetime, MemoryPlan, plan_memory
+from weft.compiler.targets.cpu.memory import MemoryPlan, TemporaryLiveRange, plan_memory
 from weft.compiler.targets.cpu.program import Gemm, Step
 from weft.framework.dtypes import DTYPES
 
 
-def reads(step: Step) -> tuple[Window, ...]:
+def reads(step: Step) -> tuple[AccessWindow, ...]:
     """Every window that a step reads."""
     return (step.a, step.b) if isinstance(step, Gemm) else step.loads
 
 
-def writes(step: Step) -> tuple[Window, ...]:
+def writes(step: Step) -> tuple[AccessWindow, ...]:
     """Every window that a step writes."""
     return (step.out,) if isinstance(step, Gemm) else tuple(store.window for store in step.stores)
 
@@ -39,7 +39,7 @@ def update_in_place(lowered: Lowered) -> Lowered:
     spans = _spans(lowered)
     moved: dict[int, int] = {}
     for n, step in enumerate(lowered.steps):
-        if not isinstance(step, Loop):
+        if not isinstance(step, LoopNest):
             continue
         taken = {store.window.buffer for store in step.stores}
         for store in step.stores:
@@ -59,14 +59,14 @@ def update_in_place(lowered: Lowered) -> Lowered:
     return replace(lowered, steps=tuple(_renamed(step, moved) for step in lowered.steps))
 
 
-def _may_overwrite(lowered: Lowered, step: Loop, operand: int, target: Window) -> bool:
+def _may_overwrite(lowered: Lowered, step: LoopNest, operand: int, target: AccessWindow) -> bool:
     a, b = lowered.buffers[operand], lowered.buffers[target.buffer]
     if a.kind != "temporary" or b.kind == "input" or a.size != b.size:
         return False
     return all(same_place(w, target) for w in step.loads if w.buffer == operand)
 
 
-def same_place(a: Window, b: Window) -> bool:
+def same_place(a: AccessWindow, b: AccessWindow) -> bool:
     """Whether two windows of one memory show the same bytes at every index."""
     steps = zip(a.shape, a.strides, b.strides, strict=True)
     same_steps = all(extent == 1 or s == t for extent, s, t in steps)
@@ -74,13 +74,13 @@ def same_place(a: Window, b: Window) -> bool:
 
 
 def _renamed(step: Step, moved: Mapping[int, int]) -> Step:
-    def window(w: Window) -> Window:
+    def window(w: AccessWindow) -> AccessWindow:
         return w._replace(buffer=moved[w.buffer]) if w.buffer in moved else w
 
     if isinstance(step, Gemm):
         return Gemm(window(step.a), window(step.b), window(step.out))
     stores = tuple(Store(s.slot, window(s.window), s.combine) for s in step.stores)
-    return Loop(step.shape, tuple(map(window, step.loads)), step.body, stores)
+    return LoopNest(step.shape, tuple(map(window, step.loads)), step.body, stores)
 
 
 def _spans(lowered: Lowered) -> dict[int, _Span]:
@@ -95,7 +95,7 @@ def place_temporaries(lowered: Lowered) -> MemoryPlan:
     """The arena: an offset for every temporary buffer that some step touches."""
     return plan_memory(
         {
-            buffer: Lifetime(lowered.buffers[buffer].size, span.first, span.last)
+            buffer: TemporaryLiveRange(lowered.buffers[buffer].size, span.first, span.last)
             for buffer, span in _spans(lowered).items()
             if lowered.buffers[buffer].kind == "temporary"
         }

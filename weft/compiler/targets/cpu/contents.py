@@ -5,7 +5,7 @@ from __future__ import annotations
 from weft.compiler.contents import Bytes, Contents
 from weft.compiler.errors import InternalError
 from weft.compiler.targets.cpu.buffers import reads, same_place, writes
-from weft.compiler.targets.cpu.loops import Loop
+from weft.compiler.targets.cpu.loops import LoopNest
 from weft.compiler.targets.cpu.lower import Lowered
 from weft.compiler.targets.cpu.memory import MemoryPlan
 
@@ -34,7 +34,9 @@ def check_contents(before: Lowered, after: Lowered, plan: MemoryPlan) -> None:
             found = contents.at(place(seen.buffer))
             if found != wanted.buffer:
                 raise InternalError(where, f"memory: it reads value {wanted.buffer} where value {found} lies")
-        whole = {store.window for store in shared.stores if not store.combine} if isinstance(shared, Loop) else set()
+        whole = (
+            {store.window for store in shared.stores if not store.combine} if isinstance(shared, LoopNest) else set()
+        )
         for target, out in made:
             for wanted, seen in taken:
                 safe = out in whole and seen.buffer == out.buffer and same_place(seen, out)

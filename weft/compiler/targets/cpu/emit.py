@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from llvmlite import ir
 
 from weft.compiler.targets.cpu.functions import I32
-from weft.compiler.targets.cpu.loops import Loop, Store, Window
+from weft.compiler.targets.cpu.loops import AccessWindow, LoopNest, Store
 from weft.compiler.targets.cpu.scalars import (
     I64,
     compute,
@@ -31,7 +31,7 @@ def i64(value: int) -> ir.Constant:
     return ir.Constant(I64, value)
 
 
-def emit_loop(module: ir.Module, name: str, loop: Loop, buffers: int) -> ir.Function:
+def emit_loop(module: ir.Module, name: str, loop: LoopNest, buffers: int) -> ir.Function:
     """Add the function `name` to `module`: it takes the pointers of the loop's buffers, numbered 0 to `buffers`-1.
 
     `loop` is normalised and renumbered.
@@ -87,7 +87,7 @@ def _merge(b: ir.IRBuilder, store: Store, left: ir.Value, right: ir.Value) -> ir
 class _Nest:
     """The emission of one loop nest at a builder's position."""
 
-    def __init__(self, builder: ir.IRBuilder, loop: Loop, pointers: Sequence[ir.Value]) -> None:
+    def __init__(self, builder: ir.IRBuilder, loop: LoopNest, pointers: Sequence[ir.Value]) -> None:
         self.b = builder
         self.loop = loop
         self.pointers = pointers
@@ -202,7 +202,7 @@ class _Nest:
                 total = self.b.add(total, self.b.mul(counter, i64(stride)))
         return self.b.trunc(total, I32)
 
-    def _address(self, window: Window, index: list[ir.Value]) -> ir.Value:
+    def _address(self, window: AccessWindow, index: list[ir.Value]) -> ir.Value:
         b = self.b
         element = memory_type(window.dtype)
         total: ir.Value = i64(window.offset)
@@ -213,8 +213,8 @@ class _Nest:
         base = b.bitcast(self.pointers[window.buffer], element.as_pointer())
         return b.gep(base, [total], inbounds=True)
 
-    def _load(self, window: Window, index: list[ir.Value]) -> ir.Value:
+    def _load(self, window: AccessWindow, index: list[ir.Value]) -> ir.Value:
         return from_memory(self.b, self.b.load(self._address(window, index)), window.dtype)
 
-    def _store(self, window: Window, index: list[ir.Value], value: ir.Value) -> None:
+    def _store(self, window: AccessWindow, index: list[ir.Value], value: ir.Value) -> None:
         self.b.store(to_memory(self.b, value, window.dtype), self._address(window, index))

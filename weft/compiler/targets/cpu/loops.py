@@ -1,6 +1,6 @@
 """One fused loop nest: strided windows read, scalar operations between, windows written or reduced into.
 
-A `Loop` says what to compute at every point of an index space; `normalise` merges and orders its dimensions so that
+A `LoopNest` says what to compute at every point of an index space; `normalise` merges and orders its dimensions so that
 the innermost runs along memory; `emit` (in `emit.py`) turns it into LLVM IR.
 """
 
@@ -15,7 +15,7 @@ Combine = Literal["sum", "max", "min"]
 """How a reduction merges two values."""
 
 
-class Window(NamedTuple):
+class AccessWindow(NamedTuple):
     """A strided view of a buffer.
 
     Attributes:
@@ -56,20 +56,20 @@ class Store(NamedTuple):
     the dimensions that are reduced away."""
 
     slot: int
-    window: Window
+    window: AccessWindow
     combine: Combine | None = None
 
 
-class Loop(NamedTuple):
+class LoopNest(NamedTuple):
     """A loop nest over `shape`; every window has that shape."""
 
     shape: tuple[int, ...]
-    loads: tuple[Window, ...]
+    loads: tuple[AccessWindow, ...]
     body: tuple[Scalar, ...]
     stores: tuple[Store, ...]
 
 
-def normalise(loop: Loop) -> Loop:
+def normalise(loop: LoopNest) -> LoopNest:
     """Drop extents of one, put the dimension with the smallest steps innermost, and merge dimensions that every
     window walks as if they were one."""
     steps = [w.strides for w in loop.loads] + [s.window.strides for s in loop.stores]
@@ -94,10 +94,10 @@ def normalise(loop: Loop) -> Loop:
     def walk(strides: tuple[int, ...]) -> tuple[int, ...]:
         return tuple(strides[g[-1]] for g in merged)
 
-    def window(w: Window) -> Window:
-        return Window(w.buffer, w.dtype, shape, walk(w.strides), w.offset)
+    def window(w: AccessWindow) -> AccessWindow:
+        return AccessWindow(w.buffer, w.dtype, shape, walk(w.strides), w.offset)
 
-    return Loop(
+    return LoopNest(
         shape,
         tuple(window(w) for w in loop.loads),
         tuple(op._replace(value=(walk(op.value[0]), op.value[1])) if op.op == "index" else op for op in loop.body),
@@ -112,7 +112,7 @@ class Argument(NamedTuple):
     offset: int
 
 
-def renumber(windows: Sequence[Window]) -> tuple[list[Window], tuple[Argument, ...]]:
+def renumber(windows: Sequence[AccessWindow]) -> tuple[list[AccessWindow], tuple[Argument, ...]]:
     """The windows with their buffers numbered 0, 1, … in order of appearance and read from where the first of each
     begins, and what pointers that makes them be given.
 
@@ -123,13 +123,13 @@ def renumber(windows: Sequence[Window]) -> tuple[list[Window], tuple[Argument, .
         first[w.buffer] = min(w.offset, first.get(w.buffer, w.offset))
     number = {buffer: n for n, buffer in enumerate(first)}
     size = {w.buffer: DTYPES[w.dtype].itemsize for w in windows}
-    moved = [Window(number[w.buffer], w.dtype, w.shape, w.strides, w.offset - first[w.buffer]) for w in windows]
+    moved = [AccessWindow(number[w.buffer], w.dtype, w.shape, w.strides, w.offset - first[w.buffer]) for w in windows]
     return moved, tuple(Argument(buffer, start * size[buffer]) for buffer, start in first.items())
 
 
-def renumbered(loop: Loop) -> tuple[Loop, tuple[Argument, ...]]:
+def renumbered(loop: LoopNest) -> tuple[LoopNest, tuple[Argument, ...]]:
     """The loop with its windows renumbered."""
     windows, arguments = renumber([*loop.loads, *(s.window for s in loop.stores)])
     written = zip(loop.stores, windows[len(loop.loads) :], strict=True)
     stores = tuple(Store(s.slot, w, s.combine) for s, w in written)
-    return Loop(loop.shape, tuple(windows[: len(loop.loads)]), loop.body, stores), arguments
+    return LoopNest(loop.shape, tuple(windows[: len(loop.loads)]), loop.body, stores), arguments

@@ -17,9 +17,9 @@ from typing import Any, ClassVar, Literal, TypeVar
 import numpy as np
 
 from weft.compiler.passes.fusion import FusionGroup, fusion_groups, index_space
-from weft.compiler.targets.cpu.loops import Loop, Scalar, Store, Window
+from weft.compiler.targets.cpu.loops import AccessWindow, LoopNest, Scalar, Store
 from weft.compiler.targets.cpu.program import Gemm, Step, orientation
-from weft.compiler.targets.cpu.views import Index, Number, View, contiguous, move
+from weft.compiler.targets.cpu.views import Index, NumberView, View, contiguous, move
 from weft.framework.builder import constant_value
 from weft.framework.dtypes import DTYPES
 from weft.framework.graph import Graph, Node
@@ -34,7 +34,7 @@ Kind = Literal["input", "output", "constant", "temporary"]
 
 
 @dataclass(frozen=True)
-class Buffer:
+class Slot:
     """Memory of one value: its kind, its number among the inputs, results or constants (0 for a temporary), and
     bytes."""
 
@@ -52,7 +52,7 @@ class Lowered:
     """
 
     steps: tuple[Step, ...]
-    buffers: tuple[Buffer, ...]
+    buffers: tuple[Slot, ...]
     constants: tuple[Array, ...]
 
 
@@ -68,10 +68,10 @@ class _Lowering:
         self.graph = graph
         self.has_sgemm = has_sgemm
         self.steps: list[Step] = []
-        self.buffers: list[Buffer] = []
+        self.buffers: list[Slot] = []
         self.constants: list[Array] = []
         self.views: dict[int, View] = {}
-        self.copies: dict[str, Window] = {}
+        self.copies: dict[str, AccessWindow] = {}
         self.loops: set[tuple[Any, ...]] = set()
         self.work = 0
         self.waiting: dict[int, list[int]] = {}  # by node, the numbers of the results that have no memory yet
@@ -94,17 +94,17 @@ class _Lowering:
         return Lowered(tuple(self.steps), tuple(self.buffers), tuple(self.constants))
 
     def _buffer(self, kind: Kind, number: int, size: int) -> int:
-        self.buffers.append(Buffer(kind, number, size))
+        self.buffers.append(Slot(kind, number, size))
         return len(self.buffers) - 1
 
-    def _window(self, buffer: int, node: Node) -> Window:
-        return Window(buffer, node.dtype.name, node.shape, contiguous(node.shape))
+    def _window(self, buffer: int, node: Node) -> AccessWindow:
+        return AccessWindow(buffer, node.dtype.name, node.shape, contiguous(node.shape))
 
-    def _temporary(self, shape: Shape, dtype: str) -> Window:
+    def _temporary(self, shape: Shape, dtype: str) -> AccessWindow:
         size = math.prod(shape) * DTYPES[dtype].itemsize
-        return Window(self._buffer("temporary", 0, size), dtype, shape, contiguous(shape))
+        return AccessWindow(self._buffer("temporary", 0, size), dtype, shape, contiguous(shape))
 
-    def _target(self, i: int) -> Window:
+    def _target(self, i: int) -> AccessWindow:
         """New memory for node `i`: that of the first result that hands it out, if there is one."""
         node = self.graph.nodes[i]
         if self.waiting.get(i):
@@ -118,7 +118,7 @@ class _Lowering:
             while self.waiting[i]:
                 self._copy(self.views[i], self._target(i))
 
-    def _copy(self, source: View, target: Window) -> None:
+    def _copy(self, source: View, target: AccessWindow) -> None:
         """target = source, converted to the target's dtype; one of their shape."""
         body = _Body(target.shape)
         slot = body.operand(source)
@@ -139,7 +139,7 @@ class _Lowering:
             node = self.graph.nodes[i]
             for source in node.inputs:
                 view = self.views[source]
-                if isinstance(view, Number):
+                if isinstance(view, NumberView):
                     self.views[source] = self._in_memory(view)
             self._loop(FusionGroup((i,), index_space(self.graph, node), (i,)))
 
@@ -152,18 +152,18 @@ class _Lowering:
             node = self.graph.nodes[i]
             operands = tuple(
                 local[s] if s in local
-                else view._replace(buffer=0, offset=0) if isinstance(view := self.views[s], Window)
+                else view._replace(buffer=0, offset=0) if isinstance(view := self.views[s], AccessWindow)
                 else repr(view)  # 0.0 and -0.0 are equal, but other numbers
                 for s in node.inputs
             )
             described.append((node.op, operands, node.dtype.name, i in stored, node.attrs))
         return group.space, tuple(described)
 
-    def _in_memory(self, number: Number) -> Window:
+    def _in_memory(self, number: NumberView) -> AccessWindow:
         value = np.array([number.value], DTYPES[number.dtype].numpy)
         self.constants.append(value)
         buffer = self._buffer("constant", len(self.constants) - 1, value.nbytes)
-        return Window(buffer, number.dtype, number.shape, number.strides)
+        return AccessWindow(buffer, number.dtype, number.shape, number.strides)
 
     def _loop(self, group: FusionGroup) -> None:
         """One loop nest that computes a fusion group."""
@@ -171,7 +171,7 @@ class _Lowering:
         body = _Body(group.space)
         slots: dict[int, int] = {}
         stores: list[Store] = []
-        narrowed: list[tuple[Window, Window]] = []
+        narrowed: list[tuple[AccessWindow, AccessWindow]] = []
         for i in group.nodes:
             node = self.graph.nodes[i]
             args = tuple(slots[s] if s in slots else body.operand(self.views[s]) for s in node.inputs)
@@ -196,7 +196,7 @@ class _Lowering:
     def _constant(self, i: int, node: Node) -> View:
         value = constant_value(node)
         if node.size == 1:
-            return Number(value.reshape(()).item(), node.dtype.name, node.shape, (0,) * len(node.shape))
+            return NumberView(value.reshape(()).item(), node.dtype.name, node.shape, (0,) * len(node.shape))
         self.constants.append(np.ascontiguousarray(value))
         return self._window(self._buffer("constant", len(self.constants) - 1, value.nbytes), node)
 
@@ -217,10 +217,10 @@ class _Lowering:
         target = self._target(i)
         dtype = node.dtype.name
         fill = np.asarray(node.attr("value")).astype(node.dtype.numpy).item()
-        self._copy(Number(fill, dtype, node.shape, (0,) * len(node.shape)), target)
+        self._copy(NumberView(fill, dtype, node.shape, (0,) * len(node.shape)), target)
         source = self.views[node.inputs[0]]
         low, steps = node.attr("low"), [n + 1 for n in node.attr("interior")]
-        inner = Window(
+        inner = AccessWindow(
             target.buffer, dtype, source.shape,
             tuple(s * step for s, step in zip(target.strides, steps, strict=True)),
             sum(s * first for s, first in zip(target.strides, low, strict=True)),
@@ -242,7 +242,7 @@ class _Lowering:
         if DTYPES[dtype].is_float:
             hit = body.compute("or", (hit, body.compute("ne", (x, x), "bool", dtype)), "bool", "bool")
         here = body.operand(Index(space, tuple(int(d == axis) for d in range(len(space)))))
-        beyond = body.operand(Number(space[axis], "int32", space, (0,) * len(space)))
+        beyond = body.operand(NumberView(space[axis], "int32", space, (0,) * len(space)))
         where = body.compute("select", (hit, here, beyond), "int32", "int32")
         target = self._target(i)
         self.steps.append(body.loop([Store(where, _spread(target, node, space, reduced), "min")]))
@@ -272,10 +272,10 @@ class _Lowering:
         self.steps.append(body.loop([Store(product, out, "sum")]))
         return target
 
-    def _readable(self, view: View) -> Window:
+    def _readable(self, view: View) -> AccessWindow:
         """A float32 window that BLAS can read, with the view's elements: itself, or a copy made once."""
-        reading = orientation(view) if isinstance(view, Window) else None
-        if reading is not None and isinstance(view, Window) and view.dtype == "float32":
+        reading = orientation(view) if isinstance(view, AccessWindow) else None
+        if reading is not None and isinstance(view, AccessWindow) and view.dtype == "float32":
             return view
         swapped = reading is not None and reading[0]
         stored = _transposed(view) if swapped else view  # both orientations share one copy
@@ -295,12 +295,12 @@ class _Body:
 
     def __init__(self, shape: Shape) -> None:
         self.shape = shape
-        self.entries: list[Window | Scalar] = []
-        self.known: dict[Window | str, int] = {}
+        self.entries: list[AccessWindow | Scalar] = []
+        self.known: dict[AccessWindow | str, int] = {}
 
     def operand(self, view: View) -> int:
         """The number of a value read from a view of the loop's shape."""
-        key = view if isinstance(view, Window) else repr(view)  # 0.0 and -0.0 are equal, but other numbers
+        key = view if isinstance(view, AccessWindow) else repr(view)  # 0.0 and -0.0 are equal, but other numbers
         if key not in self.known:
             assert view.shape == self.shape
             self.known[key] = len(self.entries)
@@ -312,29 +312,29 @@ class _Body:
         self.entries.append(Scalar(op, args, dtype, operand_dtype))
         return len(self.entries) - 1
 
-    def loop(self, stores: list[Store]) -> Loop:
-        """The finished loop: loads numbered first, as `Loop` wants them."""
-        loads = [n for n, e in enumerate(self.entries) if isinstance(e, Window)]
+    def loop(self, stores: list[Store]) -> LoopNest:
+        """The finished loop: loads numbered first, as `LoopNest` wants them."""
+        loads = [n for n, e in enumerate(self.entries) if isinstance(e, AccessWindow)]
         rest = [n for n, e in enumerate(self.entries) if isinstance(e, Scalar)]
         slot = {n: place for place, n in enumerate([*loads, *rest])}
-        return Loop(
+        return LoopNest(
             self.shape,
-            tuple(e for e in self.entries if isinstance(e, Window)),
+            tuple(e for e in self.entries if isinstance(e, AccessWindow)),
             tuple(e._replace(args=tuple(slot[a] for a in e.args)) for e in self.entries if isinstance(e, Scalar)),
             tuple(Store(slot[s.slot], s.window, s.combine) for s in stores),
         )
 
 
-def _leaf(view: View) -> Window | Scalar:
+def _leaf(view: View) -> AccessWindow | Scalar:
     """How a loop's body reads a view."""
-    if isinstance(view, Number):
+    if isinstance(view, NumberView):
         return Scalar("constant", (), view.dtype, view.dtype, view.value)
     if isinstance(view, Index):
         return Scalar("index", (), view.dtype, view.dtype, (view.strides, view.offset))
     return view
 
 
-V = TypeVar("V", Window, View)
+V = TypeVar("V", AccessWindow, View)
 
 
 def _transposed(view: V) -> V:
@@ -345,7 +345,7 @@ def _transposed(view: V) -> V:
     )
 
 
-def _spread(target: Window, node: Node, space: Shape, attrs: dict[str, Any] | None = None) -> Window:
+def _spread(target: AccessWindow, node: Node, space: Shape, attrs: dict[str, Any] | None = None) -> AccessWindow:
     """A reduction's result as a window over the whole index space: stride 0 along the axes reduced away."""
     attrs = attrs or node.attributes
     kept = [d for d in range(len(space)) if attrs["keepdims"] or d not in attrs["axes"]]

@@ -16,14 +16,14 @@ ALIGNMENT = 64
 
 
 @dataclass(frozen=True)
-class Lifetime:
+class TemporaryLiveRange:
     """A buffer's size in bytes, and the first and last step that touch it (both inclusive)."""
 
     size: int
     first: int
     last: int
 
-    def meets(self, other: Lifetime) -> bool:
+    def meets(self, other: TemporaryLiveRange) -> bool:
         """Whether some step needs both."""
         return self.first <= other.last and other.first <= self.last
 
@@ -36,7 +36,7 @@ class MemoryPlan:
     size: int
 
 
-def plan_memory(lifetimes: Mapping[int, Lifetime]) -> MemoryPlan:
+def plan_memory(lifetimes: Mapping[int, TemporaryLiveRange]) -> MemoryPlan:
     """Place every buffer; none overlaps another that lives at the same time."""
     offsets: dict[int, int] = {}
     free = _FreeSpace()

@@ -20,7 +20,7 @@ from llvmlite import ir
 from weft.compiler.targets.cpu.blas import NO_TRANSPOSE, ROW_MAJOR, TRANSPOSE, Sgemm
 from weft.compiler.targets.cpu.emit import counted, counted_to, emit_loop, i64
 from weft.compiler.targets.cpu.functions import F32
-from weft.compiler.targets.cpu.loops import Argument, Loop, Window, normalise, renumber, renumbered
+from weft.compiler.targets.cpu.loops import AccessWindow, Argument, LoopNest, normalise, renumber, renumbered
 from weft.compiler.targets.cpu.native import NativeModule, compile_module, new_module
 
 POINTER = ir.IntType(8).as_pointer()
@@ -32,15 +32,15 @@ class Gemm(NamedTuple):
     `a` is [batch…, M, K], `b` [batch…, K, N], `out` [batch…, M, N] and contiguous in its last dimension.
     """
 
-    a: Window
-    b: Window
-    out: Window
+    a: AccessWindow
+    b: AccessWindow
+    out: AccessWindow
 
 
-Step = Loop | Gemm
+Step = LoopNest | Gemm
 
 
-def orientation(window: Window) -> tuple[bool, int] | None:
+def orientation(window: AccessWindow) -> tuple[bool, int] | None:
     """How BLAS would read the last two dimensions of `window`: (transposed, leading dimension), or None if it
     cannot."""
     (rows, columns), (down, across) = window.shape[-2:], window.strides[-2:]
@@ -52,14 +52,14 @@ def orientation(window: Window) -> tuple[bool, int] | None:
 
 
 @dataclass(frozen=True, eq=False)
-class Kernel:
+class NativeKernel:
     """Machine code of a step at `address`, valid while this object lives: it keeps the module."""
 
     address: int
     module: NativeModule
 
 
-_KERNELS: WeakValueDictionary[bytes, Kernel] = WeakValueDictionary()
+_KERNELS: WeakValueDictionary[bytes, NativeKernel] = WeakValueDictionary()
 """The kernels of all executables that live, by a hash of the step's text."""
 
 
@@ -67,7 +67,7 @@ _KERNELS: WeakValueDictionary[bytes, Kernel] = WeakValueDictionary()
 class Schedule:
     """Kernels in the order of the steps (one may stand there often), and the arguments of each."""
 
-    kernels: tuple[Kernel, ...]
+    kernels: tuple[NativeKernel, ...]
     arguments: tuple[tuple[Argument, ...], ...]
 
 
@@ -79,7 +79,7 @@ def compile_steps(steps: Sequence[Step], sgemm: Sgemm | None) -> Schedule:
     normal = {text: _normal(step) for text, (step, _) in dict(zip(texts, shared, strict=True)).items()}
     hashed = {text: hashlib.sha256(repr(step).encode()).digest() for text, step in normal.items()}
     keys = [hashed[text] for text in texts]
-    known: dict[bytes, Kernel | None] = {key: _KERNELS.get(key) for key in keys}
+    known: dict[bytes, NativeKernel | None] = {key: _KERNELS.get(key) for key in keys}
     module, names = new_module("kernels"), dict[bytes, str]()
     for text, key, (_, arguments) in zip(texts, keys, shared, strict=True):
         if known[key] is None and key not in names:
@@ -88,14 +88,14 @@ def compile_steps(steps: Sequence[Step], sgemm: Sgemm | None) -> Schedule:
     if names:
         native = compile_module(module)
         for key, name in names.items():
-            known[key] = _KERNELS[key] = Kernel(native.address(name), native)
+            known[key] = _KERNELS[key] = NativeKernel(native.address(name), native)
     kernels = tuple(kernel for key in keys if (kernel := known[key]) is not None)
     return Schedule(kernels, tuple(arguments for _, arguments in shared))
 
 
 def _shared(step: Step) -> tuple[Step, tuple[Argument, ...]]:
     """The step without the places of its operands, and what pointers it is given."""
-    if isinstance(step, Loop):
+    if isinstance(step, LoopNest):
         return renumbered(step)
     windows, arguments = renumber((step.a, step.b, step.out))
     return Gemm(*windows), arguments
@@ -103,7 +103,7 @@ def _shared(step: Step) -> tuple[Step, tuple[Argument, ...]]:
 
 def _normal(step: Step) -> Step:
     """The form that steps of the same work share."""
-    return normalise(step) if isinstance(step, Loop) else step
+    return normalise(step) if isinstance(step, LoopNest) else step
 
 
 def _emit(module: ir.Module, name: str, step: Step, count: int, sgemm: Sgemm | None) -> None:
@@ -111,7 +111,7 @@ def _emit(module: ir.Module, name: str, step: Step, count: int, sgemm: Sgemm | N
     function = ir.Function(module, ir.FunctionType(ir.VoidType(), [POINTER.as_pointer()]), name)
     builder = ir.IRBuilder(function.append_basic_block("entry"))
     pointers = [builder.load(builder.gep(function.args[0], [i64(n)])) for n in range(count)]
-    if isinstance(step, Loop):
+    if isinstance(step, LoopNest):
         builder.call(emit_loop(module, f"{name}.loop", step, count), pointers)
     else:
         assert sgemm is not None

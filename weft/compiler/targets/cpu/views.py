@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from weft.compiler.targets.cpu.loops import Window
+from weft.compiler.targets.cpu.loops import AccessWindow
 from weft.framework.graph import Node
 from weft.framework.primitives.base import Shape
 
 
-class Number(NamedTuple):
+class NumberView(NamedTuple):
     """One number, the same at every index. `dtype` by name."""
 
     value: float | int | bool
@@ -28,7 +28,7 @@ class Index(NamedTuple):
     dtype: str = "int32"
 
 
-View = Window | Number | Index
+View = AccessWindow | NumberView | Index
 """Elements that need no computing: where they lie, or what they are."""
 
 
@@ -55,7 +55,7 @@ def move(view: View, node: Node) -> View | None:
         return view._replace(shape=node.shape, strides=strides)
     if node.op == "slice":
         strides = tuple(s * step for s, step in zip(view.strides, node.attr("steps"), strict=True))
-        if isinstance(view, Number):
+        if isinstance(view, NumberView):
             return view._replace(shape=node.shape, strides=strides)
         start = sum(s * first for s, first in zip(view.strides, node.attr("starts"), strict=True))
         return view._replace(shape=node.shape, strides=strides, offset=view.offset + start)

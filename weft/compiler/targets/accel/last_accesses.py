@@ -23,7 +23,7 @@ NUMBER = {unit: number for number, unit in enumerate(UNITS)}
 Cells = slice | npt.NDArray[np.int64]
 
 
-class Ledger:
+class LastAccesses:
     """Latest readers and writers, as indices of tasks (-1: none), for the memories that ``tasks`` touch."""
 
     def __init__(self, machine: Machine, tasks: Sequence[Task]) -> None:

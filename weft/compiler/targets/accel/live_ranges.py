@@ -7,35 +7,35 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from weft.compiler.targets.accel.memory import Space
+from weft.compiler.targets.accel.memory import Allocation
 from weft.compiler.targets.accel.tasks import Task
 from weft.isa.elements import ACCUMULATOR, DRAM, SCRATCHPAD
 
 
 @dataclass
-class Life:
+class LiveRange:
     """``space`` held ``name`` while the tasks from number ``begin`` up to and without ``end`` (-1: to the last) were
     emitted."""
 
     name: str
-    space: Space
+    space: Allocation
     begin: int
     end: int = -1
 
 
-class Lives:
+class LiveRanges:
     """What kernels allocate and release, in the order of emission."""
 
     def __init__(self) -> None:
-        self.all: list[Life] = []
-        self._open: dict[Space, Life] = {}
+        self.all: list[LiveRange] = []
+        self._open: dict[Allocation, LiveRange] = {}
 
-    def begin(self, space: Space, name: str, task: int) -> None:
+    def begin(self, space: Allocation, name: str, task: int) -> None:
         """``space`` is handed out before task number ``task``."""
-        life = self._open[space] = Life(name, space, task)
+        life = self._open[space] = LiveRange(name, space, task)
         self.all.append(life)
 
-    def end(self, space: Space, task: int) -> None:
+    def end(self, space: Allocation, task: int) -> None:
         """``space`` is given back before task number ``task``."""
         self._open.pop(space).end = task
 
@@ -47,7 +47,7 @@ class Lives:
         del self.all[count:]
 
 
-def touching(tasks: Sequence[Task], lives: Sequence[Life]) -> list[list[int]]:
+def touching(tasks: Sequence[Task], lives: Sequence[LiveRange]) -> list[list[int]]:
     """For each life the numbers of the tasks that read or write its bytes during it."""
     found: list[list[int]] = [[] for _ in lives]
     starting: dict[int, list[int]] = {}
@@ -81,7 +81,7 @@ def touching(tasks: Sequence[Task], lives: Sequence[Life]) -> list[list[int]]:
 
 
 def described(
-    lives: Sequence[Life],
+    lives: Sequence[LiveRange],
     touched: Sequence[Sequence[int]],
     tasks: Sequence[Task],
     places: Mapping[int, tuple[int, int]],
