@@ -31,7 +31,7 @@ copyright = "the authors of weft. Licence: Apache-2.0"
 root_doc = "README"
 include_patterns = [
     "README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "docs/**.md", "labs/README.md", "labs/*/README.md",
-    "weft/data/README.md",
+    "weft/samples/README.md",
 ]  # fmt: skip
 exclude_patterns = [".*", "site", "build", "dist", "compiler", "framework", "isa", "reports", "rtl", "sim"]
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.viewcode"]

@@ -13,7 +13,12 @@ from tests.tree import ROOT, place
 from weft.cli import VERBS
 
 PAGES = sorted(
-    [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "labs").rglob("*.md"), ROOT / "weft/data/README.md"]
+    [
+        *ROOT.glob("*.md"),
+        *(ROOT / "docs").rglob("*.md"),
+        *(ROOT / "labs").rglob("*.md"),
+        ROOT / "weft/samples/README.md",
+    ]
 )
 ABSENT = {"compiler/importers/", "compiler/targets/gpu/", "labs/manifest.json", "labs/N-name"}
 """What pages name without its being in a checkout: work not done yet, a hand-out, a pattern."""

@@ -30,7 +30,7 @@ class Split:
 @cache
 def _table() -> npt.NDArray[np.int32]:
     """All images, one a row: 64 pixels in 0..16, the label."""
-    packed = resources.files("weft").joinpath("data/digits.csv.gz").read_bytes()
+    packed = resources.files("weft").joinpath("samples/digits.csv.gz").read_bytes()
     table = np.array([line.split(b",") for line in gzip.decompress(packed).split()], dtype=np.int32)
     table.flags.writeable = False
     return table

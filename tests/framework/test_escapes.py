@@ -91,3 +91,34 @@ def test_a_traced_tensor_that_escapes_says_where_it_was_made(place: str) -> None
     for use in (*uses, lambda t: tensor([1.0]).copy_(t)):
         with pytest.raises(TraceError, match=r"made at .*test_escapes.py:\d+ while escape was traced and was not"):
             use(found)
+
+
+@pytest.mark.parametrize("argument", ["the state", "a view of it", "nested"])
+def test_an_argument_that_is_a_state_which_changes_is_refused(argument: str) -> None:
+    """In the graph the two are different inputs, and the argument would keep its old value."""
+    weight = tensor([1.0, 2.0, 3.0])
+
+    @jit
+    def step(a: dict[str, Any]) -> Any:
+        weight.add_(1)
+        return a["x"] + 0
+
+    given = {"the state": weight, "a view of it": weight[0:2], "nested": weight.detach().reshape(3, 1)}[argument]
+    with pytest.raises(
+        TraceError, match=r"test_escapes.py:\d+: argument a.x is weight, or a view of it, which the jitted"
+    ):
+        step({"x": given})
+    assert weight.tolist() == [1.0, 2.0, 3.0]
+    assert step({"x": Tensor(weight)}).tolist() == [1.0, 2.0, 3.0]
+    assert weight.tolist() == [2.0, 3.0, 4.0]
+
+
+def test_an_argument_that_is_a_state_which_only_is_read_is_taken() -> None:
+    weight = tensor([1.0, 2.0])
+    assert jit(lambda a: a * weight)(weight).tolist() == [1.0, 4.0]
+
+
+def test_requires_grad_can_be_set() -> None:
+    layer = nn.Linear(2, 2)
+    layer.weight.requires_grad = False
+    assert (layer.weight.requires_grad, layer.bias is not None and layer.bias.requires_grad) == (False, True)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 import weft as front
+from weft import names
 from weft.reporting import Report
 
 
@@ -110,3 +111,11 @@ def test_messages_name_the_users_line() -> None:
     with pytest.warns(front.RetraceWarning, match=r"test_front_door.py:\d+: doubled is traced for the 4th") as warned:
         front.profile(step, X, 5)
     assert [Path(one.filename).name for one in warned] == ["test_front_door.py"]
+
+
+def test_no_module_takes_a_public_name() -> None:
+    """Importing ``weft.x`` binds it in ``weft``: a file or folder of a public name would replace what is public."""
+    package, public = Path(front.__file__).parent, set(names.homes())
+    files = {path.stem for path in package.iterdir() if path.suffix in ("", ".py")}
+    assert "reports" in files
+    assert files & public == set()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -45,6 +46,8 @@ def reading(where: str, error: type[Exception], remedy: str = "") -> Iterator[No
         raise
     except _BAD as problem:
         reason = next((text for kind, text in _REASONS.items() if isinstance(problem, kind)), "{}")
+        if "sys.set_int_max_str_digits" in str(problem):  # Python's advice is not for who wrote the file
+            reason = f"a number has more than {sys.get_int_max_str_digits()} digits"
         told = reason.format(shown(str(problem)) or type(problem).__name__)
         raise error(f"{where} ({told}); {remedy}" if remedy else f"{where}: {told}") from problem
 

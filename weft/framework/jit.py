@@ -166,7 +166,9 @@ class JitFunction(FrameworkObject, Generic[P, R]):
 
     def _values(self, recording: Recording, arguments: dict[str, Any]) -> dict[str, Array]:
         tensors = {path: leaf for path, leaf in leaves(arguments) if isinstance(leaf, Tensor)}
-        given = {name: tensors[name] for name in recording.arguments} | dict(recording.states)
+        inputs = {name: tensors[name] for name in recording.arguments}
+        recording.refuse_aliases(inputs)
+        given = inputs | dict(recording.states)
         realize_pending(*given.values())
         values = {name: t._expr.value for name, t in given.items() if t._expr.value is not None}
         check_labels(recording.labels, values)

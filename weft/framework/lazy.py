@@ -151,7 +151,8 @@ def constant(value: float, dtype: DType) -> Expr:
     Raises DTypeError at the user's line for a number that the dtype does not hold.
     """
     try:
-        return _scalar(np.asarray(value, dtype.numpy), dtype)
+        with np.errstate(over="ignore"):  # infinity, as everywhere
+            return _scalar(np.asarray(value, dtype.numpy), dtype)
     except (OverflowError, TypeError, ValueError):
         huge = isinstance(value, int) and abs(value) >> 64
         shown = f"an integer of {int(value).bit_length()} bits" if huge else repr(value)

@@ -10,7 +10,7 @@ from typing import Any
 
 from weft.framework.device import Device, Result, default_device
 from weft.framework.dtypes import DType
-from weft.framework.errors import DeviceError
+from weft.framework.errors import DeviceError, TraceError
 from weft.framework.graph import Graph
 from weft.framework.guards import Guard
 from weft.framework.labels import LabelRange
@@ -73,6 +73,26 @@ class Recording:
                 return f"the shape, type, device or requires_grad of {name} changed"
         broken = next((guard for guard in self._guards if not guard.holds()), None)
         return "the default device changed" if broken is None else broken.change()
+
+    @functools.cached_property
+    def _changed(self) -> tuple[tuple[str, Tensor], ...]:
+        """The states that the function gives another value."""
+        names = {name for name, _ in self.graph.updates}
+        return tuple((name, tensor) for name, tensor in self.states if name in names)
+
+    def refuse_aliases(self, arguments: Mapping[str, Tensor]) -> None:
+        """Raise TraceError for an argument that shares its storage with a state that the function changes.
+
+        In the graph the two are different inputs: the argument would keep its old value where Python's would change.
+        """
+        for name, tensor in arguments.items():
+            for state, changed in self._changed:
+                if tensor._storage is changed._storage:
+                    raise TraceError(
+                        f"{user_line()}: argument {name} is {state}, or a view of it, which the jitted function "
+                        f"changes: the argument would not see that; use {state} in the function, or pass a copy "
+                        f"(weft.Tensor({name}))"
+                    )
 
     def deliver(self, result: Result) -> Any:
         """Put the new state into its tensors and return what the function returned."""

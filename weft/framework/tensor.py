@@ -149,8 +149,12 @@ class Tensor(TensorOperators, FrameworkObject):
 
     @property
     def requires_grad(self) -> bool:
-        """Whether gradients flow through it."""
+        """Whether gradients flow through it; to set it is ``requires_grad_``."""
         return self._expr.requires_grad
+
+    @requires_grad.setter
+    def requires_grad(self, value: bool) -> None:
+        self.requires_grad_(value)
 
     def numel(self) -> int:
         """Number of elements."""
@@ -261,7 +265,10 @@ class Tensor(TensorOperators, FrameworkObject):
         """
         expression = self._read()
         if not expression.requires_grad:
-            raise GradientError(f"{user_line()}: backward() on a tensor that was computed from none with requires_grad")
+            raise GradientError(
+                f"{user_line()}: backward() on a tensor that was computed from none with requires_grad (what a jitted "
+                "function returns has no history: call backward() in it)"
+            )
         if gradient is None and self.numel() != 1:
             raise GradientError(
                 f"{user_line()}: backward() without a gradient needs one element; this is {self.dtype}"

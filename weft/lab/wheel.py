@@ -64,7 +64,7 @@ def package_files() -> dict[str, bytes]:
     modules = {str(path.relative_to(ROOT)): path for path in sorted((ROOT / "weft").rglob("*.py"))}
     kept = _kept({name: path.read_text(encoding="utf-8") for name, path in modules.items()})
     found = {name: text.encode() for name, text in kept.items()}
-    folders = {Path(name).parent for name in kept} | {Path("weft/isa/machines"), Path("weft/data")}
+    folders = {Path(name).parent for name in kept} | {Path("weft/isa/machines"), Path("weft/samples")}
     for folder in sorted(folders):
         for path in sorted((ROOT / folder).glob("*")):
             if path.name.endswith(DATA):
