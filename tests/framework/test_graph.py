@@ -36,7 +36,7 @@ def test_text() -> None:
   %2 = broadcast_to(%1) : float32[2, 3]  # net.py:7
   %3 = mul(%0, %2) : float32[2, 3]  # net.py:7
   %4 = sum(%3, axes=(0, 1), keepdims=False) : float32[]
-  %5 = constant(value=0x00000040) : float32[]
+  %5 = constant(value=2.0) : float32[]
   %6 = broadcast_to(%5) : float32[3]
   %7 = mul(%1, %6) : float32[3]
   output s = %4

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from weft.base.errors import WeftError
 from weft.isa.assembler import assemble
 from weft.isa.events import EVENTS
 from weft.isa.program import Program
@@ -137,3 +138,9 @@ def test_an_image_is_what_runs_start_from(program: Program) -> None:
     assert engine.run(program, image).dram[0x3000] == 77
     assert verify(program, [engine, InterpEngine()], image).equal
     assert np.array_equal(image[:0x2000], program.image()[:0x2000])
+
+
+def test_engines_may_be_names(program: Program) -> None:
+    assert verify(program, ["fast", InterpEngine()]).equal
+    with pytest.raises(WeftError, match="no engine 'fats'; did you mean 'fast'"):
+        verify(program, ["fats"])

@@ -71,7 +71,7 @@ class CompilerTool(Tool):
         return self.remedy
 
 
-_RTL, _DEV, _SLOW = install("rtl"), install("dev"), "pysim runs the same design, slowly"
+_RTL, _SLOW = install("rtl"), "pysim runs the same design, slowly"
 PARTS = (
     Tool("numpy", "arrays everywhere", required=True),
     Tool("numba", "the fast engine", required=True),
@@ -80,7 +80,7 @@ PARTS = (
     Tool("verilator", "the rtl engine, lint", _SLOW, _RTL),
     CompilerTool("C++ compiler", "the rtl engine", _SLOW, "g++, with the system's package manager"),
     Tool("perfetto", "weft sim --trace", "all else; weft report draws a timeline too", install("trace")),
-    Tool("cocotb", "the benches of weft rtl bench", "all but running them", _DEV),
+    Tool("cocotb", "the benches of weft rtl bench", "all but running them", "pip install cocotb==2.1.0"),
     Tool("z3-solver", "the proofs of lab 5", "all other labs", install("labs"), module="z3"),
     Tool("torch", "an oracle of tests and weft bench", "all but those comparisons", "pip install torch==2.13.0"),
 )

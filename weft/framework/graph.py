@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+import numpy as np
+
 from weft.framework.dtypes import DType
 from weft.framework.errors import DTypeError, GraphError, ShapeError
 from weft.framework.origin import Origin
@@ -188,6 +190,9 @@ class Graph:
         return graph_html(self)
 
 
+_NUMBERS_SHOWN = 4
+
+
 def attribute_text(node: Node) -> str:
     """The attributes of a node as they are printed, shape and dtype left out: the type says them."""
     shown = []
@@ -195,7 +200,10 @@ def attribute_text(node: Node) -> str:
         if name in ("shape", "dtype"):
             continue
         if isinstance(value, bytes):
-            shown.append(f"{name}=0x{value[:16].hex()}" + ("…" if len(value) > 16 else ""))
+            numbers = np.frombuffer(value, node.dtype.numpy)
+            text = ", ".join(str(number) for number in numbers[:_NUMBERS_SHOWN])
+            more = ", …" if len(numbers) > _NUMBERS_SHOWN else ""
+            shown.append(f"{name}=[{text}{more}]" if node.shape else f"{name}={text}")
         else:
             shown.append(f"{name}={value!r}")
     return ", ".join(shown)

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from weft.isa.events import EVENTS
 from weft.isa.image import difference
 from weft.isa.program import Program
+from weft.sim.engines import get_engine
 from weft.sim.run import DEFAULT_MAX_CYCLES, Engine, Run
 
 SCHEMA = 1
@@ -138,13 +139,17 @@ def compare(program: Program, runs: Sequence[Run], name: str = "program") -> Ver
 
 def verify(
     program: Program,
-    engines: Sequence[Engine],
+    engines: Sequence[Engine | str],
     dram: npt.NDArray[np.uint8] | None = None,
     name: str = "program",
     max_cycles: int = DEFAULT_MAX_CYCLES,
 ) -> Verification:
-    """Run ``program`` on every engine from the same DRAM image and compare (see :func:`compare`)."""
-    return compare(program, [engine.run(program, dram, max_cycles=max_cycles) for engine in engines], name)
+    """Run ``program`` on every engine from the same DRAM image and compare (see :func:`compare`).
+
+    engines: as ``get_engine`` gives them, or their names. Raises WeftError, MissingToolError for a name.
+    """
+    built = [get_engine(engine) if isinstance(engine, str) else engine for engine in engines]
+    return compare(program, [engine.run(program, dram, max_cycles=max_cycles) for engine in built], name)
 
 
 def report(comparisons: Sequence[Verification]) -> dict[str, Any]:

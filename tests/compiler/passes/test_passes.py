@@ -67,7 +67,7 @@ def test_constant_folding_folds_scalars_under_broadcasts() -> None:
     three = b.apply("add", b.full(1, like=x), b.full(2, like=x))
     check("constant_folding", b.build({"y": b.apply("mul", x, three)}), """
         %0 = input(kind='input', name='x') : float32[2, 3]
-        %1 = constant(value=0x00004040) : float32[]
+        %1 = constant(value=3.0) : float32[]
         %2 = broadcast_to(%1) : float32[2, 3]
         %3 = mul(%0, %2) : float32[2, 3]
         output y = %3

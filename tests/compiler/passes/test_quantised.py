@@ -87,7 +87,7 @@ def test_requantisation_multiplies_once_behind_the_relu() -> None:
         %1 = input(kind='input', name='s') : float32[4]
         %2 = input(kind='state', name='m') : float32[]
         %3 = cast(%0) : float32[2, 4]
-        %4 = constant(value=0x00000000) : float32[]
+        %4 = constant(value=0.0) : float32[]
         %5 = broadcast_to(%4) : float32[2, 4]
         %6 = maximum(%3, %5) : float32[2, 4]
         %7 = broadcast_to(%2) : float32[4]
