@@ -7,15 +7,14 @@ argument alone, or a function that gives one of these) is taken at that word ins
 
 from __future__ import annotations
 
+import functools
 import inspect
 import re
-import sys
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, redirect_stdout
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import CodeType, ModuleType
+from types import ModuleType
 from typing import Any
 
 from weft.base.errors import WeftError
@@ -24,8 +23,12 @@ from weft.framework.jit import JitFunction, calls_noted
 from weft.framework.origin import shown_path, user_line
 from weft.framework.primitives.base import Array
 from weft.framework.recording import Recording
+from weft.framework.tensor import Tensor
+from weft.framework.tracing import current_trace
+from weft.framework.tree import leaves
 from weft.framework.usercode import is_library
-from weft.isa.text import suggestion
+from weft.isa.text import unknown
+from weft.running import as_main, end_script, stdout_to_stderr
 
 EXAMPLE = "example_inputs"
 __framework__ = True
@@ -40,17 +43,18 @@ class Call:
     recording: Recording
     values: Mapping[str, Array]
     where: str
+    given: Mapping[str, Any]
+    """Every argument by path, whether the graph has it as an input or is made for its value."""
 
     @property
     def arguments(self) -> str:
-        """The tensors that it was given: ``images float32[64, 64], labels int32[64]``."""
+        """What it was given, tensors by their type: ``images float32[64, 64], labels int32[64], train=True``."""
         graph: Graph = self.recording.graph
         nodes = [graph.nodes[graph.input_names[name]] for name in self.recording.arguments]
-        return ", ".join(f"{node.attr('name')} {node.type_text}" for node in nodes)
-
-
-class _Found(BaseException):
-    """Ends the script at the call that was looked for; no ``except Exception`` of the script's stops it."""
+        tensors = [f"{node.attr('name')} {node.type_text}" for node in nodes]
+        others = {path: leaf for path, leaf in self.given.items() if path not in self.recording.arguments}
+        values = [f"{path}={_shown(leaf)}" for path, leaf in others.items() if not isinstance(leaf, Tensor)]
+        return ", ".join(tensors + values)
 
 
 def split(target: str) -> tuple[Path, str] | None:
@@ -70,22 +74,23 @@ def call(file: Path, name: str, arguments: Sequence[str] = ()) -> Call:
     except OSError as problem:
         raise WeftError(f"{file}: {problem.strerror}; give a script and its function, such as train.py:step") from None
     except (SyntaxError, ValueError) as problem:  # ValueError: null bytes
-        raise WeftError(_told(problem, file)) from None
+        raise WeftError(_told(problem, file, name)) from None
+    if not name:
+        raise WeftError(f"{file}: names no function; write it behind the colon, as in train.py:step")
     search = _Search(name, ModuleType("__main__"))
-    with _as_main(search.module, file, arguments), calls_noted(search.called), redirect_stdout(sys.stderr):
-        try:
-            _run(code, search)
+    try:
+        with as_main(search.module, file, arguments), calls_noted(search.called), stdout_to_stderr():
+            try:
+                exec(code, vars(search.module))
+            except SystemExit as leaving:
+                if leaving.code not in (None, 0):
+                    raise
+                search.left = _line(leaving, file)
             if search.found is None:
                 search.found = search.at_the_end(file)
-        except _Found:
-            pass
-        except WeftError as problem:
-            raise WeftError(_told(problem, file)) from problem
-        except SystemExit as leaving:
-            what = f"with {leaving.code}" if isinstance(leaving.code, int) else f"saying: {leaving.code}"
-            raise WeftError(f"{_line(leaving, file)}: the script exits {what} before it calls {name}") from None
-        except Exception as problem:
-            raise WeftError(_told(problem, file)) from problem
+    except (Exception, SystemExit) as problem:
+        if search.found is None:  # else the script was at its end, and this is how it came out of there
+            raise WeftError(_told(problem, file, name)) from problem
     assert search.found is not None
     return search.found
 
@@ -97,20 +102,33 @@ class _Search:
     name: str
     module: ModuleType
     found: Call | None = None
-    met: dict[str, None] = field(default_factory=dict)
-    """The names of jitted functions that were called."""
+    met: dict[str, JitFunction[..., Any]] = field(default_factory=dict)
+    """The jitted functions that were called, by name; the last is the one that is being traced."""
+    within: str = ""
+    """Where the function is part of another that was traced."""
+    left: str = ""
+    """The line at which the script left with success."""
+    again: int = 0
+    """Calls after the one that was found."""
 
     def called(self, function: JitFunction[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
-        """Before every call of a jitted function. Raises _Found at the one that is looked for, and whenever the script
-        goes on after that."""
-        if self.found is None and self._is(function):
+        """Before every call of a jitted function. Ends the script at the one that is looked for, and at those after."""
+        if self.found is not None:
+            self.again += 1
+            end_script(self.again, user_line(), self.name)
+        if current_trace() is not None:
+            if self._is(function):
+                self.within = f"{user_line()}: {self.name} is only called within {next(reversed(self.met), 'another')}"
+            return
+        if self._is(function):
             if EXAMPLE in vars(self.module):
                 self.found = self._of_example(function)
             else:
                 self.found = _traced(function, args, kwargs, user_line())
-        if self.found is not None:
-            raise _Found
-        self.met[function.__name__] = None
+            end_script(0, "", self.name)
+        name = _path_of(function) or function.__name__
+        self.met.pop(name, None)
+        self.met[name] = function
 
     def _is(self, function: JitFunction[..., Any]) -> bool:
         return self.name in (function.__name__, _path_of(function)) or vars(self.module).get(self.name) is function
@@ -131,10 +149,17 @@ class _Search:
     def at_the_end(self, file: Path) -> Call:
         """The call that ``example_inputs`` describes, of a script that has ended without one. Raises WeftError."""
         held, name = vars(self.module), self.name
-        function = held.get(name)
+        function = _attribute(held, name)
+        if isinstance(function, JitFunction) and EXAMPLE in held:
+            return self._of_example(function)
+        if self.within:
+            raise WeftError(f"{self.within}, as part of that: name that function instead")
+        known = self._known()
+        if self.left and (function is None or isinstance(function, JitFunction)):
+            what = "defines" if function is None else "calls"
+            there = f"; until there it has: {', '.join(known)}" if known and function is None else ""
+            raise WeftError(f"{self.left}: the script exits before it {what} {name}{there}")
         if isinstance(function, JitFunction):
-            if EXAMPLE in held:
-                return self._of_example(function)
             raise WeftError(
                 f"{file}:{_first_line(function)}: the script defines {name}, but never calls it: call it once, or "
                 f"define {EXAMPLE} = (...), its arguments"
@@ -143,22 +168,35 @@ class _Search:
             line = _first_line(function)
             right = "write @weft.jit above it" if line else "give the name of a function under @weft.jit"
             raise WeftError(f"{file}{f':{line}' if line else ''}: {name} is not jitted; {right}")
-        known = dict.fromkeys([*(key for key, one in held.items() if isinstance(one, JitFunction)), *self.met])
-        there = f"there are: {', '.join(known)}" if known else "it has none: write @weft.jit above the step"
-        raise WeftError(f"{file}: no jitted function '{name}'{suggestion(name, known)}; {there}")
+        none = f"no jitted function '{name}'; it has none: write @weft.jit above the step"
+        raise WeftError(f"{file}: {unknown('jitted function', name, known) if known else none}")
+
+    def _known(self) -> list[str]:
+        """The names that can be given, one for each function."""
+        held = [(key, one) for key, one in vars(self.module).items() if isinstance(one, JitFunction)]
+        classes = [one for one in vars(self.module).values() if isinstance(one, type) and one.__module__ == "__main__"]
+        methods = [(_path_of(f), f) for one in classes for f in vars(one).values() if isinstance(f, JitFunction)]
+        names = {id(one): key for key, one in reversed([*held, *methods, *self.met.items()])}
+        return list(dict.fromkeys(reversed(names.values())))
 
 
-def _run(code: CodeType, search: _Search) -> None:
-    """Run the script. One that leaves with success, or that swallowed the end of it, has ended."""
-    try:
-        exec(code, vars(search.module))
-    except SystemExit as leaving:
-        if leaving.code not in (None, 0):
-            raise
+def _attribute(held: Mapping[str, Any], name: str) -> Any:
+    """What the script calls ``step`` or ``Trainer.step``; None if it has no such thing."""
+    first, *rest = name.split(".")
+    return functools.reduce(lambda one, part: getattr(one, part, None), rest, held.get(first))
+
+
+def _shown(leaf: Any) -> str:
+    """A value that a graph is made for: itself if it is short to write, else its class."""
+    plain = leaf is None or isinstance(leaf, bool | int | str | bytes)
+    return f"{leaf!r:.60}" if plain else getattr(leaf, "__name__", type(leaf).__name__)
 
 
 def _traced(function: JitFunction[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any], where: str) -> Call:
-    return Call(function.trace(*args, **kwargs), function.bind(*args, **kwargs), where)
+    recording, values = function.trace(*args, **kwargs), function.bind(*args, **kwargs)
+    bound = inspect.signature(function).bind(*args, **kwargs)
+    bound.apply_defaults()
+    return Call(recording, values, where, dict(leaves(dict(bound.arguments))))
 
 
 def _path_of(function: JitFunction[..., Any]) -> str:
@@ -171,25 +209,16 @@ def _first_line(function: Any) -> int | None:
     return code.co_firstlineno if code else None
 
 
-@contextmanager
-def _as_main(module: ModuleType, file: Path, arguments: Sequence[str]) -> Iterator[None]:
-    """Inside, ``module`` is the program that Python runs, and the modules beside it can be imported."""
-    module.__file__ = str(file.absolute())
-    before, argv, path = sys.modules["__main__"], sys.argv, sys.path
-    sys.modules["__main__"], sys.argv = module, [str(file), *arguments]
-    sys.path = [str(file.absolute().parent), *path]
-    try:
-        yield
-    finally:
-        sys.modules["__main__"], sys.argv, sys.path = before, argv, path
-
-
-def _told(problem: BaseException, file: Path) -> str:
+def _told(problem: BaseException, file: Path, name: str) -> str:
     """A failure of the script in one line that begins with the script's: ``train.py:12: KeyError: 'x'``."""
     if isinstance(problem, SyntaxError):
         place = f"{problem.filename or file}{f':{problem.lineno}' if problem.lineno else ''}"
         return f"{place}: {type(problem).__name__}: {problem.msg}"
     text, line = " ".join(str(problem).split()), _line(problem, file)
+    if isinstance(problem, SystemExit):
+        code = problem.code
+        how = f" with {code} before it calls {name}" if isinstance(code, int) else f" before it calls {name}, saying "
+        return f"{line}: the script exits{how}{'' if isinstance(code, int) else repr(text)}"
     if isinstance(problem, WeftError):
         return text if re.match(r"\S+:\d+: ", text) or text.startswith(f"{file}: ") else f"{line}: {text}"
     return f"{line}: {type(problem).__name__}{f': {text}' if text else ''}"

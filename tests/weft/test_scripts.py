@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -207,10 +209,28 @@ FAILING = {
     ),
     "an import that is not there": ("import nothing_of_the_kind\n", r"^train\.py:1: ModuleNotFoundError: No module"),
     "exits": ("import sys\nsys.exit(3)\n", r"^train\.py:2: the script exits with 3 before it calls step$"),
-    "exits with words": ("raise SystemExit('no data')\n", r"^train\.py:1: the script exits saying: no data be"),
+    "exits with words": (
+        "raise SystemExit('no data')\n", r"^train\.py:1: the script exits before it calls step, saying 'no data'$",
+    ),
     "no such function": (
         HEAD.replace("def step", "def stpe") + "\nexample_inputs = ()\n",
-        r"^train\.py: no jitted function 'step'; did you mean 'stpe'\?; there are: stpe$",
+        r"^train\.py: no jitted function 'step'; did you mean 'stpe'\? there are: stpe$",
+    ),
+    "exits with success": (
+        "import sys\nprint('usage')\nsys.exit(0)\n" + HEAD, r"^train\.py:3: the script exits before it defines step$",
+    ),
+    "exits between": (HEAD + "\nexit()\n", r"^train\.py:16: the script exits before it calls step$"),
+    "shows its help": (
+        "import argparse\nargparse.ArgumentParser().parse_args(['--help'])\n" + HEAD,
+        r"^train\.py:2: the script exits before it defines step$",
+    ),
+    "within another only": (
+        HEAD + "\n@weft.jit\ndef outer(x, y):\n    return step(x, y)\nouter(weft.ones(8, 4), weft.zeros(8, 2))\n",
+        r"^train\.py:18: step is only called within outer, as part of that: name that function instead$",
+    ),
+    "an alias": (
+        "import weft\nstpe = weft.jit(lambda x: x + 1)\nstpe(weft.ones(2))\n",
+        r"^train\.py: no jitted function 'step'; did you mean 'stpe'\? there are: stpe$",
     ),
     "called elsewhere only": (
         "import weft\ndef f():\n    return weft.jit(lambda x: x + 1)\nf()(weft.ones(2))\n",
@@ -286,3 +306,101 @@ def test_the_examples_are_explained(name: str, weft: Any) -> None:
     outcome = weft("report", EXAMPLES / f"{name}:step", "--device", "accel", "--json")
     assert outcome.code == 0
     assert any("layer hidden, " in op["name"] for op in json.loads(outcome.out)["accelerator"]["operators"])
+
+
+METHODS = """
+import weft
+class A:
+    @weft.jit
+    def step(self, x):
+        return x + 1
+class B(A):
+    @weft.jit
+    def step(self, x):
+        return x + 1
+"""
+
+
+@pytest.mark.parametrize("calls", ["", "A().step(weft.ones(2))\n"])
+def test_methods_are_offered_by_their_class(calls: str) -> None:
+    with pytest.raises(WeftError, match=r"'C\.step'; did you mean '[AB]\.step'\? there are: [AB]\.step, [AB]\.step$"):
+        taken(METHODS + calls, "C.step")
+    with pytest.raises(WeftError, match=r"^train\.py:8: the script defines B\.step, but never calls it"):
+        taken(METHODS + calls, "B.step")
+
+
+def test_no_name_behind_the_colon(weft: Any) -> None:
+    script(HEAD + LOOP)
+    weft("verify", "train.py:").refused(2, "train.py: names no function; write it behind the colon, as in train")
+
+
+def test_a_script_that_changes_its_folder_moves_no_path_of_the_caller(weft: Any, tmp_path: Path) -> None:
+    Path("far").mkdir()
+    target = script("import os\nos.chdir('far')\n" + HEAD + LOOP)
+    assert weft("compile", target, "-o", "p.weft").code == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["far", "p.weft", "train.py"]
+    assert Path.cwd() == tmp_path
+    script("import os\nos.chdir('far')\nraise SystemExit(3)\n")
+    weft("verify", target).refused(2, "error: train.py:3: the script exits with 3")
+    assert Path.cwd() == tmp_path
+
+
+def test_what_the_script_writes_to_the_descriptor_of_stdout_is_not_in_the_json(tmp_path: Path) -> None:
+    words = "import os, subprocess, sys\nos.write(1, b'one\\n')\nsubprocess.run(['echo', 'two'])\n"
+    words += "print('three', file=sys.__stdout__)\n"
+    target = script(words + HEAD + LOOP)
+    command = [sys.executable, "-m", "weft", "verify", target, "--engines", "fast,interp", "--json"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert json.loads(done.stdout)
+    assert {"one", "two", "three"} <= set(done.stderr.splitlines())
+
+
+FOREVER = {
+    "a bare except": "while True:\n    try:\n        STEP\n    except:\n        pass\n",
+    "suppressed": "import contextlib\nwhile True:\n    with contextlib.suppress(BaseException): STEP\n",
+    "in a function": "def f():\n    try: STEP\n    except BaseException:\n        return\nwhile True:\n    f()\n",
+    "then something else": "try:\n    loss = STEP\nexcept BaseException:\n    pass\nprint(loss)\n",
+}
+
+
+@pytest.mark.parametrize("how", FOREVER)
+def test_a_script_that_catches_everything_is_ended(how: str) -> None:
+    before = sys.gettrace()
+    found = taken(HEAD + FOREVER[how].replace("STEP", "step(weft.ones(2, 4), weft.ones(2, 2))"))
+    assert found.arguments == "x float32[2, 4], y float32[2, 2]"
+    assert sys.gettrace() is before
+
+
+def test_layers_that_catch_everything_end_the_process_with_2(tmp_path: Path) -> None:
+    loop = "while True:\n  try:\n    try: step(weft.ones(2, 4), weft.ones(2, 2))\n    except BaseException: pass\n"
+    target = script(HEAD + loop + "  except BaseException: pass\n")
+    command = [sys.executable, "-m", "weft", "verify", target]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == (
+        "error: train.py:17: the script catches what ends it at its call of step; catch Exception, not BaseException\n"
+    )
+
+
+def test_a_step_in_another_thread_is_taken(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(threading, "excepthook", threading.__excepthook__)  # pytest's takes SystemExit for a failure
+    run = "def run():\n    step(weft.ones(2, 4), weft.ones(2, 2))\n"
+    started = "import threading\nthread = threading.Thread(target=run)\nthread.start()\nthread.join()\n"
+    pooled = "from concurrent.futures import *\nwith ThreadPoolExecutor() as p:\n    p.submit(run).result()\n"
+    for rest in (started, pooled):
+        found = taken(HEAD + run + rest)
+        assert (found.arguments, found.where) == ("x float32[2, 4], y float32[2, 2]", "train.py:16")
+    assert capsys.readouterr().err == ""
+
+
+def test_arguments_that_are_not_tensors_are_said() -> None:
+    text = "import weft\n@weft.jit\ndef step(x, n, flag=True, lr=0.5, kind='a', how=len):\n    return x * n * lr\n"
+    found = taken(text + "step(weft.ones(2), 3, flag=False)\n")
+    assert found.arguments == "x float32[2], lr float32[], n=3, flag=False, kind='a', how=len"
+
+
+def test_a_bound_method_under_a_name_of_its_own_takes_the_example() -> None:
+    text = METHODS + "one = B()\nrun = one.step\nexample_inputs = weft.ones(3)\n"
+    assert taken(text, "run").arguments == "x float32[3]"

@@ -14,7 +14,6 @@ import inspect
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from contextvars import ContextVar
 from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar, overload
 
 import numpy as np
@@ -45,18 +44,19 @@ KEPT_OF_A_KIND = 4
 
 
 Note = Callable[["JitFunction[..., Any]", tuple[Any, ...], Mapping[str, Any]], None]
-_NOTE: ContextVar[Note | None] = ContextVar("note", default=None)
+_note: Note | None = None
 
 
 @contextmanager
 def calls_noted(note: Note) -> Iterator[None]:
-    """Inside, ``note(function, args, kwargs)`` comes before every call of a jitted function (but those within another,
-    and those of other threads)."""
-    token = _NOTE.set(note)
+    """Inside, ``note(function, args, kwargs)`` comes before every call of a jitted function, in whatever thread, also
+    within another that is traced."""
+    global _note
+    before, _note = _note, note
     try:
         yield
     finally:
-        _NOTE.reset(token)
+        _note = before
 
 
 class RetraceWarning(UserWarning):
@@ -81,7 +81,7 @@ class JitFunction(FrameworkObject, Generic[P, R]):
             of_object = self._name == "__call__" and function.args
             self.__name__ = type(function.args[0]).__name__ if of_object else self._name
             self.__qualname__ = getattr(called, "__qualname__", self.__name__)
-        self._signature = inspect.signature(function)
+        self._signature = self.__signature__ = inspect.signature(function)
         self._recordings: dict[tuple[Any, ...], list[Recording]] = {}
         self._last: dict[str, Any] = {}
         self._slot = f"jit {self._name}"
@@ -118,11 +118,11 @@ class JitFunction(FrameworkObject, Generic[P, R]):
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Run the compiled step; trace it first if it is new. Inside another trace it is simply part of that."""
-        if current_trace() is not None:
-            return self._function(*args, **kwargs)
-        note = _NOTE.get()
+        note = _note
         if note is not None:
             note(self, args, kwargs)
+        if current_trace() is not None:
+            return self._function(*args, **kwargs)
         recording, arguments = self._find(args, kwargs)
         inputs = self._values(recording, arguments)
         result = compiled(recording.device, recording.graph)(inputs)
