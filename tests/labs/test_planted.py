@@ -74,7 +74,7 @@ def test_a_hole_that_breaks_another_is_named(lab: Lab) -> None:
 def test_a_solution_that_fails_is_named(lab: Lab) -> None:
     broken = {"sums.py": lab.text("sums.py").replace("accumulated_result = 0.0", "accumulated_result = 1.0")}
     found = gate_solution(grade(lab, broken, load_lock(lab.folder.parent)))
-    assert found[0].startswith("the solution does not pass at total: fail: Failure(kind='difference'")
+    assert found[0].startswith("the solution does not pass at total: fail: CheckFailure(kind='difference'")
 
 
 def test_mistakes_of_no_hole_are_named(lab: Lab) -> None:

@@ -19,8 +19,8 @@ ROOT = Path(__file__).parents[2]
 HOLDER = """
 import sys, time
 from pathlib import Path
-from weft.base.cache.keeper import Keeper
-with Keeper(Path(sys.argv[1]), 1 << 20).alone("models", "a" * 24):
+from weft.base.cache.keeper import Cache
+with Cache(Path(sys.argv[1]), 1 << 20).alone("models", "a" * 24):
     (Path(sys.argv[1]) / "inside").open("x").close()
     print("inside", flush=True)
     time.sleep(float(sys.argv[2]))

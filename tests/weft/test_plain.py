@@ -69,7 +69,7 @@ def test_reprs(results: dict[str, Any], step: Any) -> None:
     assert repr(results["Program"]).startswith(program)
     assert repr(results["Run"]).startswith("Run(fast: 41,885 cycles, 1,009 executed instructions, ")
     assert repr(results["Run without a time"]).startswith("Run(interp: no time, ")
-    assert repr(results["Trace"]) == "Trace(1,009 executed instructions)"
+    assert repr(results["Trace"]) == "InstructionTrace(1,009 executed instructions)"
     first, *operators = repr(results["Profile"]).splitlines()
     assert first == "Profile(edu: 41,885 cycles, 48.3% useful multiply-accumulates)"
     assert len(operators) == len(results["Profile"].operators)

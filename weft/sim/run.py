@@ -33,7 +33,7 @@ class InstructionTrace:
         return {column: getattr(self, column).tolist() for column in ("pc", "dispatch", "start", "retire")}
 
     def __repr__(self) -> str:
-        return f"Trace({len(self.pc):,} executed instructions)"
+        return f"InstructionTrace({len(self.pc):,} executed instructions)"
 
 
 @dataclass(frozen=True, repr=False)
