@@ -276,9 +276,7 @@ class Tensor(TensorOperators, FrameworkObject):
             )
         if gradient is not None and (gradient.shape, gradient.dtype) != (self.shape, self.dtype):
             raise GradientError(f"{user_line()}: the gradient must be {self.dtype}{list(self.shape)}, as the tensor is")
-        for source, value in backward(
-            expression, None if gradient is None else gradient._read(), retain_graph
-        ):
+        for source, value in backward(expression, None if gradient is None else gradient._read(), retain_graph):
             owner = source.owner() if source.owner is not None else None
             if owner is not None:
                 owner._accumulate(value)
