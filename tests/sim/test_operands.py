@@ -121,8 +121,9 @@ def test_every_form_and_condition_is_met() -> None:
 def _changed(when: When | None) -> Iterator[When | None]:
     """Other conditions: one more or one less, one turned round or with a choice less."""
     yield None if when == () else ()
-    for at, condition in enumerate(when or ()):
-        rest = (*when[:at], *when[at + 1 :])  # type: ignore[index]  # not None, or there were no conditions
+    conditions = when or ()
+    for at, condition in enumerate(conditions):
+        rest = (*conditions[:at], *conditions[at + 1 :])
         yield rest
         yield (*rest, dataclasses.replace(condition, unless=not condition.unless))
         for choice in condition.choices if len(condition.choices) > 1 else ():
