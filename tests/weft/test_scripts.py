@@ -16,6 +16,19 @@ from weft.scripts import call, split
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
+METHODS = """
+import weft
+class A:
+    @weft.jit
+    def step(self, x):
+        return x + 1
+class B(A):
+    @weft.jit
+    def step(self, x):
+        return x + 1
+"""
+
+
 @pytest.fixture(autouse=True)
 def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
@@ -96,16 +109,7 @@ def test_one_argument_alone() -> None:
 
 
 def test_methods_and_steps_of_one_name_are_told_apart() -> None:
-    text = """
-import weft
-class A:
-    @weft.jit
-    def step(self, x):
-        return x + 1
-class B(A):
-    @weft.jit
-    def step(self, x):
-        return x + 1
+    text = METHODS + """
 A().step(weft.ones(2))
 B().step(weft.ones(3))
 train = weft.jit(lambda x: x)
@@ -273,19 +277,6 @@ def test_the_examples_are_explained(name: str, weft: Any) -> None:
     outcome = weft("report", EXAMPLES / f"{name}:step", "--device", "accel", "--json")
     assert outcome.code == 0
     assert any("layer hidden, " in op["name"] for op in json.loads(outcome.out)["accelerator"]["operators"])
-
-
-METHODS = """
-import weft
-class A:
-    @weft.jit
-    def step(self, x):
-        return x + 1
-class B(A):
-    @weft.jit
-    def step(self, x):
-        return x + 1
-"""
 
 
 @pytest.mark.parametrize("calls", ["", "A().step(weft.ones(2))\n"])
