@@ -1,0 +1,26 @@
+"""What of torch is left out, and what differs, each with its reason: the other half of the coverage page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+MISSING: Mapping[str, str] = {
+    "Tensor.__complex__": "there are no complex numbers: no accelerator here computes with them",
+    "torch.complex64": "there are no complex numbers: no accelerator here computes with them",
+    "Tensor.cuda": "there is no CUDA device; `.to(device)` moves a tensor to any that there is",
+    "torch.nn.Module.cuda": "there is no CUDA device; `.to(device)` moves a model to any that there is",
+    "torch.hub": "models are not downloaded: nothing is fetched when a program runs",
+    "torch.vmap": "functions of one example are not made ones of a batch; write the batch axis",
+    "torch.func": "`weft.gradients` takes gradients of functions; torch's transformations build on vmap",
+    "torch.nn.parallel": "one graph is split over devices by the scheduler; models are not copied to several",
+    "torch.optim.LBFGS": "it calls the loss as often as it likes, which no compiled step can do",
+}
+"""Name → why it is not there."""
+
+STATED: Mapping[str, str] = {
+    "Integers are int32 where torch's are int64": "for Python's integers and for indices where no type is asked for: "
+    "32 bits are what the accelerator computes with. `dtype=torch.int64` gives int64.",
+    "Random numbers differ": "they come from Threefry, counted by element, so that they are the same on every device "
+    "and under every tiling; torch's come from the order in which a device draws them.",
+}
+"""What differs → why."""
