@@ -1,9 +1,9 @@
 """The framework: lazy tensors, graphs, gradients, modules and training, working alone with NumPy.
 
 In the order of processing: ``dtypes``, ``primitives``, ``graph`` and ``builder`` (the IR), ``reference`` (its meaning),
-``autodiff``, ``device``; then ``lazy`` and ``tracing`` (pending and recorded work), ``labels``, ``tensor`` with
-``operators`` and ``functional``, ``recording`` and ``jit``, ``display`` in notebooks; then ``nn``, ``optim``,
-``data``, ``random``, ``checkpoint``.
+``autodiff``, ``device``; then ``lazy``, ``backward`` and ``tracing`` (pending and recorded work), ``labels``,
+``tensor`` with ``operators``, ``differentiable`` and ``functional``, ``recording`` and ``jit``, ``display``;
+then ``nn``, ``optim``, ``data``, ``random``, ``checkpoint``.
 ``weft/__init__.pyi`` says which names the front door has; inside, import from the modules.
 """
 

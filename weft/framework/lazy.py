@@ -16,11 +16,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from weft.framework.autodiff import gradients
-from weft.framework.builder import GraphBuilder, constant_value, infer, plain_attributes
+from weft.framework.builder import infer, plain_attributes
 from weft.framework.device import Device, compiled, default_device
 from weft.framework.dtypes import DType
-from weft.framework.errors import DeviceError, DTypeError, GradientError, TraceError
+from weft.framework.errors import DeviceError, DTypeError, TraceError
 from weft.framework.graph import Attributes, Graph, Node
 from weft.framework.origin import Origin, origin, user_line
 from weft.framework.primitives import PRIMITIVES
@@ -152,7 +151,7 @@ def constant(value: float, dtype: DType) -> Expr:
     """
     try:
         with np.errstate(over="ignore"):  # infinity, as everywhere
-            return _scalar(np.asarray(value, dtype.numpy), dtype)
+            return scalar(np.asarray(value, dtype.numpy), dtype)
     except (OverflowError, TypeError, ValueError):
         huge = isinstance(value, int) and abs(value) >> 64
         shown = f"an integer of {int(value).bit_length()} bits" if huge else repr(value)
@@ -162,7 +161,7 @@ def constant(value: float, dtype: DType) -> Expr:
         ) from None
 
 
-def _scalar(value: Array, dtype: DType) -> Expr:
+def scalar(value: Array, dtype: DType) -> Expr:
     trace = ACTIVE.get()
     if trace is None and value.item() not in FIXED:
         return leaf(value, dtype)
@@ -177,8 +176,8 @@ def apply(op: str, *inputs: Expr, **attrs: Any) -> Expr:
     requires_grad = dtype.is_float and grad_enabled() and any(e.requires_grad for e in inputs)
     CLOCK.now += 1
     made = Expr(
-        op, inputs, named, shape, dtype, device=_common_device(op, inputs), requires_grad=requires_grad,
-        trace=_common_trace(inputs), origin=where,
+        op, inputs, named, shape, dtype, device=common_device(op, inputs), requires_grad=requires_grad,
+        trace=common_trace(inputs), origin=where,
     )
     if op in _SEEN_AT_ONCE and made.trace is None and inputs[0].value is not None:
         made.settle(_seen(made, inputs[0].value))
@@ -195,7 +194,7 @@ def _seen(e: Expr, value: Array) -> Array:
     return np.ascontiguousarray(seen).reshape(e.shape)  # NumPy makes one axis of none
 
 
-def _common_device(op: str, inputs: Sequence[Expr]) -> Device | None:
+def common_device(op: str, inputs: Sequence[Expr]) -> Device | None:
     devices = {id(e.device): e.device for e in inputs if e.device is not None}
     if len(devices) > 1:
         placed = ", ".join(f"{e.dtype}{list(e.shape)} on {e.device.name}" for e in inputs if e.device is not None)
@@ -203,7 +202,7 @@ def _common_device(op: str, inputs: Sequence[Expr]) -> Device | None:
     return next(iter(devices.values()), None)
 
 
-def _common_trace(inputs: Sequence[Expr]) -> Tracing | None:
+def common_trace(inputs: Sequence[Expr]) -> Tracing | None:
     for e in inputs:
         check_alive(e)
     return ACTIVE.get()
@@ -285,45 +284,3 @@ def realize(wanted: Iterable[Expr], is_held: Callable[[Expr], bool] = lambda e: 
         )
         for k, e in enumerate(results):
             e.settle(result.outputs[f"y{k}"])
-
-
-def backward(loss: Expr, seed: Expr | None = None, retain_graph: bool = False) -> list[tuple[Expr, Expr]]:
-    """(expression with an owner, its gradient) for all that ``loss`` was computed from.
-
-    The history of ``loss`` ends with this unless ``retain_graph``. Raises GradientError.
-    """
-    order = topological([loss], lambda e: e.inputs if e.requires_grad and e.owner is None else ())
-    history = [e for e in order if e.requires_grad and e.owner is None]
-    if any(e.freed for e in history):
-        raise GradientError(
-            f"{user_line()}: trying to backward through the graph a second time: the first backward() has freed its "
-            "history; give the first one retain_graph=True, or compute the tensor anew"
-        )
-    index = {id(e): i for i, e in enumerate(order)}
-    nodes: list[Node] = []
-    for e in order:
-        inner = e.requires_grad and e.owner is None
-        attrs = e.attrs if inner else (("name", dict(e.attrs).get("name", "parameter")),)
-        inputs = tuple(index[id(source)] for source in e.inputs) if inner else ()
-        nodes.append(Node(e.op if inner else "input", inputs, attrs, e.shape, e.dtype, e.origin))
-    builder = GraphBuilder(nodes)
-    if seed is not None:
-        builder.nodes.append(Node("input", (), (("name", "seed"),), seed.shape, seed.dtype))
-        order.append(seed)
-    owned = [e for e in order if e.owner is not None and e.requires_grad]
-    start = len(builder)
-    found = gradients(builder, index[id(loss)], [index[id(e)] for e in owned], None if seed is None else start - 1)
-    for node in builder.nodes[start:]:
-        operands = tuple(order[i] for i in node.inputs)
-        if node.op == "constant" and not node.shape:
-            order.append(_scalar(constant_value(node), node.dtype))
-            continue
-        order.append(Expr(
-            node.op, operands, node.attrs, node.shape, node.dtype,
-            device=_common_device(node.op, operands) or loss.device, trace=_common_trace(operands), origin=node.origin,
-        ))
-    CLOCK.now += len(builder) - start
-    if not retain_graph:
-        for e in history:
-            e.free()
-    return [(e, order[i]) for e, i in zip(owned, found, strict=True)]

@@ -14,20 +14,10 @@ from typing import Any, Self
 import numpy as np
 
 from weft.framework.device import Device, default_device, get_device
+from weft.framework.differentiable import Differentiable
 from weft.framework.dtypes import DTYPES, DType, as_dtype, data_dtype, float32, int32, int64, python_dtype
 from weft.framework.errors import DTypeError, GradientError, ShapeError, TraceError
-from weft.framework.lazy import (
-    ALIAS,
-    Expr,
-    alias,
-    apply,
-    backward,
-    check_alive,
-    constant,
-    is_left_over,
-    leaf,
-    no_grad,
-)
+from weft.framework.lazy import Expr, alias, apply, check_alive, constant, is_left_over, leaf
 from weft.framework.operators import TensorOperators
 from weft.framework.origin import user_line
 from weft.framework.pending import realize_all, realize_pending, relieve, wait
@@ -39,7 +29,7 @@ from weft.framework.views import Storage, View, stepped
 Number = bool | int | float
 
 
-class Tensor(TensorOperators, FrameworkObject):
+class Tensor(TensorOperators, Differentiable, FrameworkObject):
     """An n-dimensional array of one element type, with an optional gradient.
 
     data: a number, nested sequence, NumPy array or tensor. dtype: element type, else the data's (float64 → float32,
@@ -147,15 +137,6 @@ class Tensor(TensorOperators, FrameworkObject):
         """Number of axes."""
         return len(self.shape)
 
-    @property
-    def requires_grad(self) -> bool:
-        """Whether gradients flow through it; to set it is ``requires_grad_``."""
-        return self._expr.requires_grad
-
-    @requires_grad.setter
-    def requires_grad(self, value: bool) -> None:
-        self.requires_grad_(value)
-
     def numel(self) -> int:
         """Number of elements."""
         total = 1
@@ -231,66 +212,6 @@ class Tensor(TensorOperators, FrameworkObject):
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
         refuse_value("conversion to a NumPy array")
         return self.numpy() if dtype is None else self.numpy().astype(dtype)
-
-    # Gradients
-
-    def requires_grad_(self, requires_grad: bool = True) -> Self:
-        """Start (or stop) collecting gradients here. Raises GradientError for a dtype that has none."""
-        if requires_grad and not self.dtype.is_float:
-            raise GradientError(f"{user_line()}: only floats have gradients; this is {self.dtype}{list(self.shape)}")
-        if requires_grad and self.requires_grad:
-            return self
-        owner: weakref.ref[Tensor] | None = weakref.ref(self) if requires_grad else None
-        if self._seen_as is not None:
-            self._read()
-            self._seen_as.collect_gradients(owner)
-        else:
-            self._storage.expr = alias(self._read(), requires_grad, owner)
-        return self
-
-    @property
-    def is_leaf(self) -> bool:
-        """Whether it was not computed from something that requires a gradient."""
-        return self._expr.owner is not None or not self.requires_grad
-
-    def detach(self) -> Tensor:
-        """A view of the same value, without history."""
-        return self._view(ALIAS)
-
-    def backward(self, gradient: Tensor | None = None, retain_graph: bool = False) -> None:
-        """Add the derivative of this scalar to ``.grad`` of every tensor that it was computed from.
-
-        gradient: the cotangent, if this is no scalar. retain_graph: keep the history of this tensor, so that a gradient
-        can go through it again; else it ends here, and with it what it holds in memory. Raises GradientError.
-        """
-        expression = self._read()
-        if not expression.requires_grad:
-            raise GradientError(
-                f"{user_line()}: backward() on a tensor that was computed from none with requires_grad (what a jitted "
-                "function returns has no history: call backward() in it)"
-            )
-        if gradient is None and self.numel() != 1:
-            raise GradientError(
-                f"{user_line()}: backward() without a gradient needs one element; this is {self.dtype}"
-                f"{list(self.shape)}; reduce it with .sum() or .mean()"
-            )
-        if gradient is not None and (gradient.shape, gradient.dtype) != (self.shape, self.dtype):
-            raise GradientError(f"{user_line()}: the gradient must be {self.dtype}{list(self.shape)}, as the tensor is")
-        for source, value in backward(expression, None if gradient is None else gradient._read(), retain_graph):
-            owner = source.owner() if source.owner is not None else None
-            if owner is not None:
-                owner._accumulate(value)
-
-    def _accumulate(self, value: Expr) -> None:
-        trace = current_trace()
-        if self.grad is None or is_left_over(self.grad._expr):
-            self.grad = Tensor._holding(value)
-            if trace is not None:
-                trace.gradients.append(self)
-        else:
-            with no_grad():
-                self.grad._storage.expr = apply("add", self.grad._read(), value)
-                wait(self.grad)
 
     def _await(self) -> None:
         """Its expression is another from here on."""

@@ -42,7 +42,6 @@ class Writing:
 
     shape: Any
     dtype: Any
-    _grad: Tensor | None
     _storage: Storage
     _seen_as: View | None
     _read: Callable[[], Expr]
@@ -54,27 +53,6 @@ class Writing:
     __itruediv__, __ipow__ = _in_place("__truediv__"), _in_place("__pow__")
     __iand__, __ior__ = _in_place("__and__"), _in_place("__or__")
     add_, sub_, mul_, div_ = __iadd__, __isub__, __imul__, __itruediv__
-
-    @property
-    def grad(self) -> Tensor | None:
-        """The gradient that was collected, or None. To assign it takes a tensor of this shape and element type.
-
-        Raises DTypeError or ShapeError.
-        """
-        return self._grad
-
-    @grad.setter
-    def grad(self, value: Tensor | None) -> None:
-        given: Any = value
-        if given is not None and not isinstance(given, Writing):
-            kind = type(given).__name__
-            raise DTypeError(f"{user_line()}: a gradient is a tensor or None, not a {kind}; give weft.tensor(...)")
-        if given is not None and (given.shape, given.dtype) != (self.shape, self.dtype):
-            raise (ShapeError if given.shape != self.shape else DTypeError)(
-                f"{user_line()}: the gradient of {self.dtype}{list(self.shape)} is of that shape and type, not "
-                f"{given.dtype}{list(given.shape)}"
-            )
-        self._grad = value
 
     def copy_(self, source: Operand) -> Self:
         """Take the values of ``source``, broadcast and cast, and its history.
