@@ -86,7 +86,8 @@ def test_no_colour_where_none_is_wanted(weft: Any, monkeypatch: pytest.MonkeyPat
 def test_doctor(weft: Any) -> None:
     result = parsed(weft("doctor", "--json"))
     assert result["ok"]
-    assert {"python", "platform", "cores", "cache", "parts"} <= result.keys()
+    assert {"python", "platform", "cores", "cache", "blas", "parts"} <= result.keys()
+    assert result["blas"] is None or result["blas"]["kernel"] in weft("doctor").out
     for part in result["parts"]:
         assert part["version"] or part["remedy"]
         assert part["required"] or part["without"]

@@ -7,26 +7,31 @@ from typing import Any
 
 import click
 
-from weft.cli.options import ChoiceOption, json_option, machine_of, machine_options, print_json
+from weft.cli.options import COUNT, ChoiceOption, json_option, machine_of, machine_options, print_json
 from weft.cli.printing import say
+from weft.groups import VerbGroup
+from weft.reports.frameworks.contenders import CONTENDERS
+from weft.reports.frameworks.rows import ALL_ROWS, ROWS
 
 PARTS = ("gemm", "engines", "rtl-build", "cpu")
 
 
-@click.command("bench")
+@click.group("bench", cls=VerbGroup, invoke_without_command=True)
 @machine_options()
 @click.option("--only", type=ChoiceOption(PARTS), multiple=True, help="Measure only this (may be given again).")
 @json_option
-def command(machine: str, settings: tuple[tuple[str, int], ...], only: tuple[str, ...], as_json: bool) -> None:
+@click.pass_context
+def command(
+    context: click.Context, machine: str, settings: tuple[tuple[str, int], ...], only: tuple[str, ...], as_json: bool
+) -> None:
     """Measure utilisation (simulated cycles, exact) and speed (ratios of medians, taken side by side)."""
+    if context.invoked_subcommand is not None:
+        return
     from weft.progress import track
     from weft.reports import accelerator_benchmarks as accelerator
 
     chosen = machine_of(machine, settings)
-    result: dict[str, Any] = {
-        "schema": 1,
-        "host": {"processor": platform.processor(), "python": platform.python_version()},
-    }
+    result: dict[str, Any] = {"schema": 1, "host": _host()}
     for part in track([p for p in PARTS if not only or p in only], "measuring"):
         if part == "gemm":
             result["gemm"] = accelerator.gemm_utilisation(chosen)
@@ -39,13 +44,17 @@ def command(machine: str, settings: tuple[tuple[str, int], ...], only: tuple[str
         elif part == "rtl-build":
             result["rtl_build"] = accelerator.rtl_build(chosen)
         else:
-            from weft.reports.benchmarks import mlp_cpu_vs_torch
+            from weft.reports.frameworks.measure import table
 
-            result["cpu"] = mlp_cpu_vs_torch(threads=1)
+            result["cpu"] = table(["mlp"], ["weft", "torch"], threads=1, rounds=12)
     if as_json:
         print_json(result)
     else:
         say(text(result))
+
+
+def _host() -> dict[str, str]:
+    return {"processor": platform.processor(), "python": platform.python_version()}
 
 
 def text(result: dict[str, Any]) -> str:
@@ -71,12 +80,64 @@ def text(result: dict[str, Any]) -> str:
             f"{build['cached_seconds']:.1f} s cached"
         )
     if cpu := result.get("cpu"):
-        lines.append(
-            cpu["reason"]
-            or f"784-512-512-10 step, batch 64, one thread: cpu {cpu['weft_ms']:.2f} ms, "
-            f"torch {cpu['torch_ms']:.2f} ms, ratio {cpu['ratio']:.2f}"
-        )
+        lines.append(framework_text(cpu))
     return "\n".join(lines)
+
+
+@command.command("framework")
+@click.option("--row", "rows", type=ChoiceOption(ALL_ROWS), multiple=True, help="Only this row (may be given again).")
+@click.option("--with", "names", type=ChoiceOption(CONTENDERS), multiple=True, help="Only this framework (as well).")
+@click.option("--threads", type=COUNT, default=1, show_default=True, help="Threads and cores of each process.")
+@click.option("--rounds", type=COUNT, default=12, show_default=True, help="Turns that each process takes.")
+@json_option
+def framework(rows: tuple[str, ...], names: tuple[str, ...], threads: int, rounds: int, as_json: bool) -> None:
+    """Measure the CPU target beside torch, torch.compile, jax and onnxruntime.
+
+    Each runs in a process of its own with the same number of threads; the processes take turns, and figures are
+    medians over all steps. Frameworks that are not installed are left out, with the reason.
+    """
+    from weft.progress import track
+    from weft.reports.frameworks.measure import chosen, table
+
+    result: dict[str, Any] = {"schema": 1, "host": _host()}
+    wanted = chosen(names, CONTENDERS)
+    for row in track(chosen(rows, ALL_ROWS), "measuring"):
+        for key, value in table([row], wanted, threads, rounds).items():
+            result[key] = result[key] | value if isinstance(value, dict) and key in result else value
+    if as_json:
+        print_json(result)
+    else:
+        say(framework_text(result))
+
+
+def framework_text(result: dict[str, Any]) -> str:
+    """The table of frameworks as lines for people."""
+    lines, notes = [], dict[str, None]()
+    for row, by_name in result["steps"].items():
+        lines.append(f"{row}: {ROWS[row].doc}; threads: {result['threads']}")
+        lines.append(f"  {'ms a step':24} {'median':>9} {'processor':>9} {'fastest':>9}")
+        for name, told in by_name.items():
+            if told["reason"] is None:
+                times = (told[key] for key in ("wall_ms", "processor_ms", "best_ms"))
+                lines.append(f"  {name:14} {told['version']:9}" + "".join(f" {value:9.3f}" for value in times))
+            elif told["reason"] != "no such row":
+                lines.append(f"  {name:14} {told['reason']}")
+            if name == "weft" and told.get("blas"):
+                notes[f"weft's matrix products: {told['blas']['library']} {told['blas']['version']}, kernel "
+                      f"{told['blas']['kernel']}"] = None  # fmt: skip
+    for name, told in result.get("first", {}).items():
+        figures = told["reason"] or f"{told['cold']:.2f} s with empty caches, {told['warm']:.2f} s with full ones"
+        lines.append(f"first step of mlp: {name:14} {figures}")
+    lines += [f"process: {name:14} {seconds:.3f} s" for name, seconds in result.get("start", {}).items()]
+    for name, told in result.get("memory", {}).items():
+        lines.append(f"memory: {name:14} {told['reason'] or _growth(told)}")
+    return "\n".join([*lines, *notes])
+
+
+def _growth(told: dict[str, Any]) -> str:
+    if told["steps"] is None or told["kept"] is None:
+        return "this system does not tell a process's memory"
+    return f"{told['steps']:+,} bytes over 10,000 steps, {told['kept']:+,} over 1,000 whose losses are kept"
 
 
 def _rate(value: float) -> str:

@@ -100,6 +100,16 @@ def _cache() -> str | None:
     return None if place is None else str(place)
 
 
+def _blas() -> dict[str, Any] | None:
+    """The BLAS kernel that runs matrix products, with what is wrong with it."""
+    if is_course() or not all(importlib.util.find_spec(name) for name in ("numpy", "llvmlite", "threadpoolctl")):
+        return None
+    from weft.compiler.targets.cpu.blas_kernel import blas_kernel
+
+    found = blas_kernel()
+    return None if found is None else dataclasses.asdict(found)
+
+
 def examine() -> dict[str, Any]:
     """What this machine has, as plain data."""
     parts = []
@@ -124,6 +134,7 @@ def examine() -> dict[str, Any]:
         "platform": platform.platform(),
         "cores": os.cpu_count(),
         "cache": _cache(),
+        "blas": _blas(),
         "parts": parts,
         "limits": table(),
         "ok": not any(problem.fatal for problem in found)
@@ -142,6 +153,10 @@ def command(as_json: bool) -> None:
         say(f"Python {result['python']} on {result['platform']}, {result['cores']} cores")
         if result["cache"] is not None:
             say(f"cache: {result['cache']}")
+        if (blas := result["blas"]) is not None:
+            say(f"matrix products: {blas['library']} {blas['version']}, kernel {blas['kernel']}")
+            for warning in blas["warnings"]:
+                say(f"{'-':2} {warning}")
         about = result["installation"]
         editable = ", editable" if about["editable"] else ""
         say(f"{about['distribution'] or 'weft'} in {about['folder']}{editable}")

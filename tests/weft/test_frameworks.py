@@ -1,0 +1,70 @@
+"""The frameworks that are measured do the same work; how fast anything is, is not tested."""
+
+from __future__ import annotations
+
+import json
+import os
+
+import pytest
+
+from tests.weft.conftest import Weft
+from weft.compiler.targets.cpu.blas_kernel import OVERRULING
+from weft.reports.frameworks import measure, with_weft
+from weft.reports.frameworks.rows import ALL_ROWS, ROWS, BenchmarkRow
+
+
+@pytest.fixture
+def few_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(measure, "ROWS", {name: BenchmarkRow(name, row.doc, 3) for name, row in ROWS.items()})
+
+
+@pytest.mark.parametrize("row", with_weft.STEPS)
+def test_weft_and_torch_train_the_same_model(row: str, few_steps: None) -> None:
+    pytest.importorskip("torch", reason="torch is an oracle that no extra installs: pip install torch==2.13.0")
+    result = measure.step_times(row, ["weft", "torch"], 1, 2)
+    for told in result.values():
+        assert told["reason"] is None
+        assert 0 < told["best_ms"] <= told["wall_ms"]
+    # Nine steps from the same weights on the same data.
+    assert result["weft"]["value"] == pytest.approx(result["torch"]["value"], rel=1e-4)
+    assert result["weft"]["blas"]["kernel"]
+
+
+def test_what_is_not_installed_or_fails_is_left_out_with_a_reason() -> None:
+    result = measure.step_times("toy", ["weft", "onnxruntime", "nothing"], 1, 1)
+    assert result["weft"]["reason"] is None
+    assert (
+        result["onnxruntime"]["reason"] == "no such row" or "pip install onnxruntime" in result["onnxruntime"]["reason"]
+    )
+    assert result["nothing"]["reason"] == measure.ENDED
+    assert result["onnxruntime"]["wall_ms"] is result["nothing"]["wall_ms"] is None
+
+
+def test_no_variable_that_chooses_a_kernel_is_inherited(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in OVERRULING:
+        monkeypatch.setenv(name, "1")
+    monkeypatch.setenv("OMP_NUM_THREADS", "7")
+    inherited = measure.environment(2)
+    assert not set(OVERRULING) & inherited.keys()
+    assert inherited["OMP_NUM_THREADS"] == inherited["OPENBLAS_NUM_THREADS"] == "2"
+    assert inherited["PATH"] == os.environ["PATH"]
+
+
+@pytest.mark.thorough
+def test_first_steps_starts_and_memory() -> None:
+    first = measure.first_steps(["weft"], 1)["weft"]
+    assert first["cold"] > 0
+    assert first["warm"] > 0
+    assert {"import weft", "weft --help"} <= measure.start_times(1).keys()
+    grown = measure.memory(["weft"], 200, 100)["weft"]
+    assert grown["reason"] is None
+    assert (grown["steps"] is None) == (grown["kept"] is None)
+
+
+def test_the_verb(weft: Weft) -> None:
+    outcome = weft("bench", "framework", "--row", "toy-jit", "--with", "weft", "--rounds", "1", "--json")
+    result = json.loads(outcome.out)
+    assert result["steps"]["toy-jit"]["weft"]["wall_ms"] > 0
+    weft("bench", "framework", "--threads", "100000").refused(2, "--threads 100000: this process may use ")
+    weft("bench", "framework", "--row", "mpl").refused(2, "did you mean 'mlp'?")
+    assert ROWS.keys() < ALL_ROWS.keys()

@@ -1,0 +1,1 @@
+"""``weft bench framework``: the CPU target beside torch, jax and onnxruntime, one process each, in turns."""
