@@ -1,9 +1,13 @@
 """The public names of ``weft`` and where each comes from: read by type checkers and, at run time, by ``weft.names``."""
 
+from weft import autograd as autograd
+from weft import nn as nn
+from weft import optim as optim
+from weft import utils as utils
 from weft.base.errors import WeftError
 from weft.compiler.errors import CompileError
 from weft.datasets import Split, digits
-from weft.framework import checkpoint, data, functional, nn, optim, random
+from weft.framework import checkpoint, random
 from weft.framework.autodiff import gradients, with_gradients
 from weft.framework.builder import GraphBuilder, prune, rewrite
 from weft.framework.checkpoint import load, save
@@ -37,9 +41,6 @@ from weft.framework.functional import (
     minimum,
     ones,
     ones_like,
-    relu,
-    sigmoid,
-    softmax,
     where,
     zeros,
     zeros_like,
@@ -47,6 +48,7 @@ from weft.framework.functional import (
 from weft.framework.graph import Graph, Node
 from weft.framework.jit import JitFunction, RetraceWarning, jit, trace
 from weft.framework.lazy import no_grad
+from weft.framework.nn.functional import relu, sigmoid, softmax
 from weft.framework.quantisation import CalibrationError, quantise
 from weft.framework.random import Generator, manual_seed, rand, randn
 from weft.framework.reference import evaluate, reference_node
@@ -61,11 +63,13 @@ from weft.isa.machine import Machine
 from weft.isa.machine import load as load_machine
 from weft.isa.program import Program
 from weft.isa.validator import validate as validate_program
+from weft.nn import functional as functional
 from weft.reporting import Report, report
 from weft.reports.profile import Profile
 from weft.sim.engines import get_engine
 from weft.sim.run import Engine, Run
 from weft.sim.verify import Verification, verify
+from weft.utils import data as data
 
 __all__ = [
     "CalibrationError",
@@ -102,6 +106,7 @@ __all__ = [
     "WeftError",
     "arange",
     "assemble",
+    "autograd",
     "bfloat16",
     "bool_",
     "check_program",
@@ -154,6 +159,7 @@ __all__ = [
     "tensor",
     "trace",
     "use_device",
+    "utils",
     "validate_program",
     "verify",
     "where",

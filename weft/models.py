@@ -11,7 +11,8 @@ import numpy.typing as npt
 
 from weft.base.errors import WeftError
 from weft.datasets import Split, digits
-from weft.framework import functional, nn, optim
+from weft.framework import nn, optim
+from weft.framework.nn import functional
 from weft.framework.random import Generator
 from weft.framework.tensor import Tensor
 from weft.isa.text import unknown

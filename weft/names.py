@@ -20,11 +20,11 @@ __framework__ = True
 
 @cache
 def homes() -> Mapping[str, tuple[str, str]]:
-    """Public name → the module that it comes from, and its name there."""
+    """Public name → the module that it comes from, and its name there; none for a module of ``weft`` itself."""
     stub = pkgutil.get_data("weft", STUB)
     assert stub is not None, "the stub is installed beside weft/__init__.py"
     return {
-        alias.asname or alias.name: (node.module, alias.name)
+        alias.asname or alias.name: (f"weft.{alias.name}", "") if node.module == "weft" else (node.module, alias.name)
         for node in ast.parse(stub).body
         if isinstance(node, ast.ImportFrom) and node.module is not None
         for alias in node.names
@@ -38,7 +38,8 @@ def public(name: str) -> Any:
         raise refusal(f"weft.{name}")
     if name in homes():
         module, own = homes()[name]
-        return getattr(__import__(module, fromlist=[own]), own)  # as `from module import own` does it
+        found = __import__(module, fromlist=[own or "__name__"])  # as `from module import own` does it
+        return getattr(found, own) if own else found
     if LEFT_OUT or name.startswith("__"):
         raise AttributeError(f"module 'weft' has no attribute {name!r}")
     from weft.framework.refusals import UnknownNameError

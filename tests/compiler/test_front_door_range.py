@@ -14,15 +14,16 @@ import pytest
 
 from tests.compiler.sweep import errors, every_exponent
 from weft.compiler.targets.cpu.device import CpuDevice
-from weft.framework import functional
 from weft.framework.autodiff import gradients
 from weft.framework.builder import GraphBuilder
 from weft.framework.errors import FrameworkError
 from weft.framework.graph import Graph
 from weft.framework.jit import jit
+from weft.framework.nn import functional
 from weft.framework.operators import TensorOperators
 from weft.framework.primitives.base import Array
 from weft.framework.reference import evaluate, run
+from weft.framework.refusals import public_names
 from weft.framework.tensor import Tensor
 
 ULP = {"x ** -3": 6, "x ** -2": 4, "x ** 3": 4}
@@ -35,7 +36,8 @@ def lowered(f: Callable[[Any], Any], x: Array) -> Graph:
 
 def found() -> dict[str, Callable[[Any], Any]]:
     """Every function of one tensor and every method without arguments that keeps shape and computes."""
-    candidates: dict[str, Callable[[Any], Any]] = {name: getattr(functional, name) for name in functional.__all__}
+    names = public_names(vars(functional))
+    candidates: dict[str, Callable[[Any], Any]] = {name: getattr(functional, name) for name in names}
     for name in dir(TensorOperators):
         if not name.startswith("_") and callable(getattr(TensorOperators, name)):
             candidates[f"Tensor.{name}"] = getattr(Tensor, name)

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from weft.framework import functional as F
 from weft.framework.device import use_device
+from weft.framework.nn import functional as F
 from weft.framework.tensor import Tensor
 
 DEVICES = ("numpy", "cpu", "accel")

@@ -12,9 +12,10 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from weft.framework import functional, nn, optim
+from weft.framework import nn, optim
 from weft.framework.device import use_device
 from weft.framework.jit import jit
+from weft.framework.nn import functional
 from weft.framework.tensor import Tensor, tensor
 
 DEVICES = ("numpy", "cpu", "accel")

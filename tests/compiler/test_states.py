@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 import weft
-from weft.framework import functional as F
 from weft.framework import nn, optim, reference
 from weft.framework.builder import GraphBuilder
 from weft.framework.device import get_device
 from weft.framework.graph import Graph
+from weft.framework.nn import functional as F
 
 DEVICES = ("numpy", "cpu", "accel")
 

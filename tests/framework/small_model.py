@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from weft.framework import functional as F
 from weft.framework import nn, optim
+from weft.framework.nn import functional as F
 from weft.framework.tensor import Tensor
 
 

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from weft.framework import functional as F
+from weft.framework import functional
 from weft.framework.errors import AxisError, DTypeError, FrameworkError, ShapeError
+from weft.framework.nn import functional as F
 from weft.framework.tensor import Tensor, tensor
 
 SHAPES: list[tuple[int, ...]] = [(), (3,), (2, 3), (2, 1, 3), (1, 1), (0, 2)]
@@ -59,7 +60,7 @@ CASES = [
     if not (name.startswith("expand") and (shape, argument) == ((), (0, -1)))  # torch makes a shape of [0, -1]
 ]
 
-UNCHECKED: Any = F.full
+UNCHECKED: Any = functional.full
 """For arguments that a type checker would find."""
 
 
@@ -108,18 +109,18 @@ def test_every_method_on_every_axis_is_torchs() -> None:
         (lambda x: x.reshape(None), DTypeError, "an extent of the shape is an integer, not None"),
         (lambda x: x[::0], DTypeError, "a slice has whole numbers and a step above 0, not None:None:0"),
         (lambda x: x["a":], DTypeError, "a slice has whole numbers"),
-        (lambda x: F.zeros(-1), ShapeError, r"the shape \[-1\] has a negative extent"),
-        (lambda x: F.arange(-1), ShapeError, r"the range \[-1\] has a negative extent"),
+        (lambda x: functional.zeros(-1), ShapeError, r"the shape \[-1\] has a negative extent"),
+        (lambda x: functional.arange(-1), ShapeError, r"the range \[-1\] has a negative extent"),
         (lambda x: UNCHECKED((2.5,), 1), DTypeError, r"an extent of the shape is an integer, not 2\.5"),
     ],
 )  # fmt: skip
 def test_what_a_bad_axis_is_told(wrong: Callable[[Tensor], Any], error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=rf"test_axes.py:\d+: .*{message}"):
-        wrong(F.ones(2, 3))
+        wrong(functional.ones(2, 3))
 
 
 def test_integers_of_numpy_are_axes() -> None:
     x = tensor([[1.0, 2.0]])
     assert x.sum(np.int64(1)).tolist() == [3]
     assert x.reshape(np.int32(2), 1).shape == (2, 1)
-    assert F.zeros(np.int64(2)).shape == (2,)
+    assert functional.zeros(np.int64(2)).shape == (2,)

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 from tests.framework.small_model import X, Y, make, train_step
-from weft.framework import functional as F
-from weft.framework import nn, optim
+from weft.framework import functional, nn, optim
 from weft.framework.device import NumpyDevice
 from weft.framework.errors import DeviceError, DTypeError, FrameworkError, ShapeError, TraceError
 from weft.framework.jit import JitFunction, RetraceWarning, jit, trace
+from weft.framework.nn import functional as F
 from weft.framework.tensor import Tensor, tensor
 
 
@@ -159,7 +159,7 @@ def test_results_keep_their_structure_and_state_that_is_returned() -> None:
     def f(pair: tuple[Tensor, dict[str, Tensor]], label: str) -> tuple[Tensor, list[Any], Tensor]:
         count.assign(count + 1)
         a, rest = pair
-        return a + rest["b"], [count, label, None, 3], F.ones(2)
+        return a + rest["b"], [count, label, None, 3], functional.ones(2)
 
     for calls in (1, 2):
         total, (seen, label, nothing, three), ones = f((tensor([1.0]), {"b": tensor([2.0])}), "l")

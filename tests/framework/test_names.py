@@ -13,7 +13,6 @@ import pytest
 from tests.framework.small_model import X, Y, make, train_step
 from weft.compiler.passes import pipeline
 from weft.compiler.targets.accel.compile import compile
-from weft.framework import functional as F
 from weft.framework import nn, optim
 from weft.framework.builder import GraphBuilder
 from weft.framework.errors import FrameworkError
@@ -22,6 +21,7 @@ from weft.framework.jit import jit
 from weft.framework.lazy import collect
 from weft.framework.module import Module
 from weft.framework.names import node_label, node_name, node_text
+from weft.framework.nn import functional as F
 from weft.framework.origin import Origin
 from weft.framework.tensor import Tensor
 from weft.isa.machine import load

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from weft.framework import checkpoint, functional, nn, optim
+from weft.framework import checkpoint, nn, optim
 from weft.framework.data import DataLoader, TensorDataset
 from weft.framework.errors import CheckpointError, FrameworkError
+from weft.framework.nn import functional
 from weft.framework.random import Generator, default_generator, manual_seed
 from weft.framework.tensor import Tensor
 

@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from weft.framework import functional as F
+from weft.framework import functional
 from weft.framework.device import NumpyDevice
 from weft.framework.errors import DeviceError, DTypeError, FrameworkError, GradientError, ShapeError
 from weft.framework.lazy import Expr, no_grad
+from weft.framework.nn import functional as F
 from weft.framework.tensor import Tensor, tensor
 
 
@@ -55,10 +56,11 @@ def test_values_shapes_and_text() -> None:
         (lambda x: x[..., None, 1], [[1], [4]]),
         (lambda x: x.unsqueeze(1).squeeze(1).transpose(0, 1).permute(1, 0).flatten(), [0, 1, 2, 3, 4, 5]),
         (lambda x: x[0].expand(2, -1), [[0, 1, 2], [0, 1, 2]]),
-        (lambda x: F.where(x > 2, x, -1), [[-1, -1, -1], [3, 4, 5]]),
+        (lambda x: functional.where(x > 2, x, -1), [[-1, -1, -1], [3, 4, 5]]),
         (lambda x: np.ones(3) + x[0] + np.float32(1), [2, 3, 4]),
-        (lambda x: F.one_hot(tensor([2, 0]), 3) + F.arange(3), [[0, 1, 3], [1, 1, 2]]),
-        (lambda x: F.ones(2, 3) + F.zeros((2, 3)) + F.ones_like(x) - F.zeros_like(x), [[2, 2, 2], [2, 2, 2]]),
+        (lambda x: F.one_hot(tensor([2, 0]), 3) + functional.arange(3), [[0, 1, 3], [1, 1, 2]]),
+        (lambda x: functional.ones(2, 3) + functional.zeros((2, 3)) + 1, [[2, 2, 2], [2, 2, 2]]),
+        (lambda x: functional.ones_like(x) - functional.zeros_like(x), [[1, 1, 1], [1, 1, 1]]),
     ],
 )
 def test_operations(compute: Callable[[Tensor], Tensor], expected: Any) -> None:
@@ -81,7 +83,7 @@ def test_transposed_operands_become_flags() -> None:
     def f(x: Tensor, w: Tensor) -> Tensor:
         return x @ w.T
 
-    graph = trace(f, F.ones(2, 3), F.ones(4, 3))
+    graph = trace(f, functional.ones(2, 3), functional.ones(4, 3))
     assert [n.op for n in graph.nodes] == ["input", "input", "matmul"]
     assert graph.nodes[2].attr("transpose_b") is True
 
@@ -201,7 +203,7 @@ def test_in_place_changes() -> None:
         (lambda x: x.int().mean(), DTypeError, r"mean\(\) takes floats, not int32"),
         (lambda x: x.int().requires_grad_(), GradientError, r"only floats have gradients; this is int32\[2, 3\]"),
         (lambda x: x**0.3, FrameworkError, r"\*\* takes whole numbers and 0.5, not 0.3"),
-        (lambda x: F.where(x, 1, 0), DTypeError, r"condition of where\(\) is float32, not bool"),
+        (lambda x: functional.where(x, 1, 0), DTypeError, r"condition of where\(\) is float32, not bool"),
         (lambda x: F.cross_entropy(x, x), ShapeError, r"logits \[rows, classes\] and labels \[rows\], not"),
         (lambda x: F.cross_entropy(x, tensor([0.0, 1.0])), DTypeError, "labels are class numbers, so integers"),
         (lambda x: F.mse_loss(x, x[0]), ShapeError, r"mse_loss: shapes \[2, 3\] and \[3\] differ"),

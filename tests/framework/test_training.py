@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 import weft
-from weft.framework import functional as F
 from weft.framework import nn, optim
 from weft.framework.data import DataLoader, TensorDataset
 from weft.framework.errors import CheckpointError, DTypeError, FrameworkError, ShapeError
 from weft.framework.jit import jit
+from weft.framework.nn import functional as F
 from weft.framework.random import Generator, manual_seed
 from weft.framework.tensor import Tensor, tensor
 

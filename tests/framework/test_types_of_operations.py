@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from weft.framework import functional as F
+from weft.framework import functional
 from weft.framework.device import use_device
 from weft.framework.dtypes import DTYPES, as_dtype
 from weft.framework.errors import DTypeError
+from weft.framework.nn import functional as F
 from weft.framework.tensor import Tensor, tensor
 
 torch = pytest.importorskip("torch", reason="torch is the oracle of element types")
@@ -140,7 +141,7 @@ def test_a_value_survives_the_way_through_a_device_and_a_list(name: str, device:
         assert seen.tolist() == [x.tolist()[i] for i in order]
         assert seen[0].item() == x.tolist()[0]
         assert seen.numpy().dtype == DTYPES[name].numpy
-        assert F.where(x == x, x, x).tolist() == x.tolist()
+        assert functional.where(x == x, x, x).tolist() == x.tolist()
 
 
 @pytest.mark.parametrize("device", DEVICES)
@@ -150,7 +151,7 @@ def test_integer_sums_do_not_overflow_unless_asked_to(device: str) -> None:
         assert x.sum().item() == 2**32 + 3
         assert x.sum(dtype="int32").item() == 3
         assert tensor([127] * 1000, dtype="int8").sum().item() == 127000
-        assert (F.ones(70000) == 1).sum().item() == 70000
+        assert (functional.ones(70000) == 1).sum().item() == 70000
         assert tensor([2**63 - 1, 1], dtype="int64").sum().item() == -(2**63)
 
 
@@ -159,7 +160,7 @@ def test_means_of_integers_and_differences_of_bools_are_refused() -> None:
     with pytest.raises(DTypeError, match=r"mean\(\) takes floats, not int32; use \.float\(\) first"):
         whole.mean()
     with pytest.raises(DTypeError, match=r"mean\(\) takes floats, not float32 as int64"):
-        F.ones(2).mean(dtype="int64")
+        functional.ones(2).mean(dtype="int64")
     with pytest.raises(DTypeError, match=r"sum\(\) gives numbers, not bool"):
         truth.sum(dtype="bool")
     with pytest.raises(DTypeError, match="sub: there is no sub of bools; write a != b"):
@@ -213,10 +214,10 @@ def test_whatever_sums_bfloat16_does_so_in_float32_and_rounds_once(name: str, de
 @pytest.mark.parametrize("device", DEVICES)
 def test_a_mean_of_many_ones_and_its_gradient(device: str) -> None:
     with use_device(device):
-        ones = F.ones(3000).to("bfloat16").requires_grad_()
+        ones = functional.ones(3000).to("bfloat16").requires_grad_()
         assert ones.mean().item() == 1.0
         scale = tensor(1.0, dtype="bfloat16", requires_grad=True)
-        (F.ones(3000).to("bfloat16") * scale).sum().backward()
+        (functional.ones(3000).to("bfloat16") * scale).sum().backward()
         assert scale.grad is not None
         assert scale.grad.item() == torch.tensor(3000.0).bfloat16().item()
 

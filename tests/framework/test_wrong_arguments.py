@@ -18,6 +18,7 @@ import weft
 from weft.framework import checkpoint, data, functional, nn, optim, quantisation
 from weft.framework import random as weft_random
 from weft.framework.errors import FrameworkError
+from weft.framework.nn import init, utils
 from weft.framework.tensor import Tensor, tensor
 
 UNCHECKED: Any = weft
@@ -66,7 +67,7 @@ OPERATORS = (
     "__lt__", "__eq__", "__and__", "__or__", "__getitem__", "__iadd__", "__imul__", "__itruediv__", "__ipow__",
     "__iand__", "__call__",
 )  # fmt: skip
-MODULES = (functional, nn, optim, data, weft_random, checkpoint, quantisation)
+MODULES = (functional, nn, nn.functional, init, utils, optim, data, weft_random, checkpoint, quantisation)
 LEFT_ALONE = {"manual_seed", "is_class", "fitted", "threefry2x32", "Dataset", "take", "update"}
 """What changes the process for the tests that follow, and what only the framework itself calls."""
 RIGHT = (FrameworkError, TypeError, ValueError, IndexError)
@@ -79,7 +80,7 @@ def is_error(value: Any) -> bool:
 def functions() -> Iterator[tuple[str, Callable[[], Any]]]:
     for module in MODULES:
         for name, value in list(vars(module).items()):
-            own = getattr(value, "__module__", "") == module.__name__
+            own = getattr(value, "__module__", "").startswith(module.__name__)
             if own and callable(value) and not name.startswith("_") and name not in LEFT_ALONE and not is_error(value):
                 yield f"{module.__name__}.{name}", partial(lambda value: value, value)
     for title, make in SUBJECTS.items():

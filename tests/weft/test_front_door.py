@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
+import operator
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -96,7 +99,8 @@ def test_mistakes_in_python(call: Callable[[], Any], text: str) -> None:
         call()
 
 
-def test_a_run_of_the_program_is_taken() -> None:
+def test_a_run_of_the_program_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")  # two reports are compared
     run = front.get_engine("fast").run(HALF)
     assert front.report(HALF, run=run).result == front.report(HALF).result
 
@@ -114,8 +118,56 @@ def test_messages_name_the_users_line() -> None:
 
 
 def test_no_module_takes_a_public_name() -> None:
-    """Importing ``weft.x`` binds it in ``weft``: a file or folder of a public name would replace what is public."""
-    package, public = Path(front.__file__).parent, set(names.homes())
-    files = {path.stem for path in package.iterdir() if path.suffix in ("", ".py")}
+    """Importing ``weft.x`` binds it in ``weft``: a file or folder of a public name must be what is public."""
+    files = {path.stem for path in Path(front.__file__).parent.iterdir() if path.suffix in ("", ".py")}
     assert "reports" in files
-    assert files & public == set()
+    homes = names.homes()
+    assert {name: homes[name] for name in files & homes.keys()} == {name: (f"weft.{name}", "") for name in PARTS}
+
+
+PARTS = ("autograd", "nn", "optim", "utils")
+"""Public modules that are imported by their own names."""
+IMPORTED = {
+    "import weft.nn as x": "nn",
+    "import weft.nn.functional as x": "nn.functional",
+    "from weft.nn import functional as x": "nn.functional",
+    "from weft import functional as x": "nn.functional",
+    "import weft.nn.init as x": "nn.init",
+    "from weft.nn import init as x": "nn.init",
+    "import weft.nn.utils as x": "nn.utils",
+    "import weft.optim as x": "optim",
+    "import weft.utils.data as x": "utils.data",
+    "from weft.utils import data as x": "utils.data",
+    "from weft import data as x": "utils.data",
+    "import weft.autograd as x": "autograd",
+    "from weft.nn import Linear as x": "nn.Linear",
+    "from weft.nn.utils import clip_grad_norm_ as x": "nn.utils.clip_grad_norm_",
+    "from weft.optim import SGD as x": "optim.SGD",
+    "from weft.utils.data import DataLoader as x": "DataLoader",
+    "from weft.autograd import no_grad as x": "no_grad",
+}
+"""Imports as torch scripts have them → what they give."""
+
+
+@pytest.mark.parametrize("line", IMPORTED)
+def test_imports_as_torch_scripts_have_them(line: str) -> None:
+    found: dict[str, Any] = {}
+    exec(line, found)
+    assert found["x"] is operator.attrgetter(IMPORTED[line])(front)
+
+
+def test_such_an_import_is_what_the_attribute_is_in_either_order(fresh_python: Callable[..., Any]) -> None:
+    for first, second in (("import weft.nn", "weft.nn"), ("import weft; weft.nn", "__import__('weft.nn').nn")):
+        done = fresh_python(f"{first}; import sys, weft; print({second} is weft.nn is sys.modules['weft.nn'])")
+        assert (done.code, done.out) == (0, "True\n"), done.err
+
+
+@pytest.mark.parametrize("part", ["nn", "nn.functional", "nn.init", "nn.utils", "optim", "utils.data", "autograd"])
+def test_a_part_has_what_it_lists_and_no_more(part: str) -> None:
+    module: Any = importlib.import_module(f"weft.{part}")
+    parts = {name for name, value in vars(module).items() if isinstance(value, ModuleType)}
+    own = {name for name in vars(module) if not name.startswith("_")} - {"TYPE_CHECKING", "annotations"}
+    assert own - parts - {"public_names", "unknown_name"} == set(module.__all__)
+    assert parts == ({"functional", "init", "utils"} if part == "nn" else set())
+    with pytest.raises(front.FrameworkError, match=rf"test_front_door.py:\d+: {part} has no Nothinglike"):
+        module.Nothinglike  # noqa: B018  # reading it is what fails

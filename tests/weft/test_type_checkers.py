@@ -27,7 +27,11 @@ from typing import assert_type
 import numpy as np
 
 import weft
-from weft import Tensor, functional, nn, optim
+import weft.nn.functional as F
+import weft.optim as optim
+from weft import Tensor, functional, nn
+from weft.nn.utils import clip_grad_norm_
+from weft.utils.data import DataLoader, TensorDataset
 
 
 class Classifier(nn.Module):
@@ -50,8 +54,8 @@ class Classifier(nn.Module):
 
 weft.manual_seed(0)
 split = weft.digits()
-dataset = weft.TensorDataset(split.train_images[:128], split.train_labels[:128])
-loader = weft.DataLoader(dataset, batch_size=64, shuffle=True, seed=1)
+dataset = TensorDataset(split.train_images[:128], split.train_labels[:128])
+loader = DataLoader(dataset, batch_size=64, shuffle=True, seed=1)
 model = Classifier(width=16).to(weft.device("numpy"))
 criterion = nn.CrossEntropyLoss()
 optimizer = optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
@@ -62,6 +66,7 @@ def step(images: Tensor, labels: Tensor) -> Tensor:
     optimizer.zero_grad()
     loss = assert_type(criterion(model(images), labels), Tensor)
     loss.backward()
+    assert_type(clip_grad_norm_(model.parameters(), 1.0), Tensor)
     optimizer.step()
     return loss
 
@@ -99,6 +104,8 @@ layers = nn.Sequential(nn.Linear(3, 4), nn.Sigmoid()).to("numpy").eval()
 assert_type(layers, nn.Sequential)
 assert_type(layers(x), Tensor)
 assert_type(layers[:1], nn.Sequential)
+assert_type(F.softmax(layers(x), dim=1), Tensor)
+assert_type(nn.init.xavier_uniform_(nn.Parameter([[1.0, 2.0]])), Tensor)
 assert_type(functional.softmax(weft.zeros((2, 3)), dim=1), Tensor)
 state = layers.state_dict()
 layers.load_state_dict(state)
@@ -109,13 +116,14 @@ assert_type(weft.load_machine("nano"), weft.Machine)
 
 WRONG = """\
 import weft
+import weft.nn.functional as F
 from weft import nn, optim
 
 model = nn.Sequential(nn.Linear(64, 128), nn.ReLU(), nn.Linear(128, 10))
 optimizer = optim.SGD(model.parametres(), lr=0.1)  # wrong: a method that is not there
 images = weft.tensor([[0.5] * 64])
 weft.thereisnosuchname(images)  # wrong: a name that is not there
-logits = model(images)
+logits = F.relue(model(images))  # wrong: a function that is not there
 loss = nn.MSELoss()(logits, "zeros")  # wrong: an argument of another type
 loss.backward()
 optimizer.step()
@@ -160,7 +168,7 @@ def test_mistakes_are_found_and_nothing_else(checker: Callable[[Path], Found], t
     (tmp_path / "right.py").write_text(RIGHT, encoding="utf-8")
     (tmp_path / "wrong.py").write_text(WRONG, encoding="utf-8")
     planted = {number for number, line in enumerate(WRONG.splitlines(), 1) if "# wrong" in line}
-    assert len(planted) == 3
+    assert len(planted) == 4
     assert checker(tmp_path) == {"wrong.py": planted}
 
 

@@ -17,6 +17,8 @@ from weft.framework.random import Generator, default_generator
 from weft.framework.refusals import unknown_name
 from weft.framework.tensor import Tensor, stored
 
+__all__ = ["DataLoader", "Dataset", "TensorDataset"]
+
 
 class Dataset(Protocol):
     """Examples that can be taken many at once."""

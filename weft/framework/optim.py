@@ -18,6 +18,8 @@ from weft.framework.state_names import Called
 from weft.framework.tensor import Tensor
 from weft.framework.tracing import current_trace
 
+__all__ = ["SGD", "Optimizer"]
+
 
 class Optimizer(FrameworkObject):
     """Holds parameters and a learning rate; ``step`` changes the parameters by their gradients.

@@ -45,6 +45,12 @@ def unknown_name(module: str, names: Mapping[str, object]) -> Callable[[str], No
     return missing
 
 
+def public_names(names: Mapping[str, object]) -> list[str]:
+    """What ``__all__`` is of a module that only hands on what other files define (``names``: its globals)."""
+    homes = {name: str(getattr(value, "__module__", "")) for name, value in names.items() if not name.startswith("_")}
+    return sorted(name for name, home in homes.items() if home.startswith("weft.") and home != __name__)
+
+
 class FrameworkObject:
     """What has attributes that a user may misspell, and can be copied but not pickled.
 

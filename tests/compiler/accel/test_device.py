@@ -6,10 +6,11 @@ import numpy as np
 
 from tests.compiler.models import mlp_step, starting_values
 from weft.compiler.targets.accel.device import AccelDevice
-from weft.framework import functional, nn, optim
+from weft.framework import nn, optim
 from weft.framework.builder import GraphBuilder
 from weft.framework.device import Device
 from weft.framework.jit import jit
+from weft.framework.nn import functional
 from weft.framework.random import manual_seed
 from weft.framework.tensor import Tensor
 

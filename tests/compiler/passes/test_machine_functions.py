@@ -14,10 +14,10 @@ from weft.compiler.fuzz.values import random_values
 from weft.compiler.passes.machine_functions import FORMS, machine_functions
 from weft.compiler.passes.magnitude import Magnitudes
 from weft.compiler.targets.accel.expand import ELEMENTWISE
-from weft.framework import functional as F
 from weft.framework.builder import GraphBuilder
 from weft.framework.graph import Graph
 from weft.framework.jit import jit
+from weft.framework.nn import functional as F
 from weft.framework.primitives import PRIMITIVES
 from weft.framework.reference import evaluate
 from weft.framework.tensor import Tensor

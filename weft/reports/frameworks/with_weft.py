@@ -6,10 +6,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from weft.compiler.targets.cpu.device import CpuDevice
-from weft.framework import functional, nn, optim
+from weft.framework import nn, optim
 from weft.framework.device import set_default_device
 from weft.framework.jit import jit
 from weft.framework.module import Module, Parameter
+from weft.framework.nn import functional
 from weft.framework.tensor import Tensor, tensor
 from weft.reports.frameworks import workloads
 from weft.reports.frameworks.workloads import RATE, Array, Weights

@@ -1,0 +1,12 @@
+"""Data sets and loaders, as ``torch.utils.data`` has them: the implementations are in ``weft.framework.data``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from weft.framework.data import *
+from weft.framework.refusals import public_names, unknown_name
+
+if not TYPE_CHECKING:  # a type checker reads the lists of the files, and is to go on reporting unknown names itself
+    __all__ = public_names(globals())
+    __getattr__ = unknown_name("utils.data", globals())
