@@ -36,6 +36,13 @@ def matmul(ta: bool, tb: bool, batch: tuple[int, ...] = ()) -> Case:
     return Case("matmul", ((*batch, *a), (*batch, *b)), attrs)
 
 
+def conv(result: str, *shapes: tuple[int, ...], size: tuple[int, ...], groups: int = 1, **sliding: int) -> Case:
+    distances = {"stride": 1, "low": 0, "input_dilation": 1, "dilation": 1} | sliding
+    named = {name: (n,) * len(size) for name, n in distances.items()}
+    attrs = {"result": result, "size": size, "groups": groups, "accumulate": "float32", **named}
+    return Case("conv", shapes, tuple(sorted(attrs.items())))
+
+
 CASES = [
     *(Case(op, ((2, 3), (2, 3))) for op in ("add", "sub", "mul", "maximum", "minimum")),
     Case("div", ((2, 3), (2, 3)), positive=True),
@@ -55,6 +62,9 @@ CASES = [
     Case("pad", ((2, 3),), (("high", (2, 0)), ("interior", (1, 2)), ("low", (0, 1)), ("value", 1.5))),
     *(matmul(ta, tb) for ta in (False, True) for tb in (False, True)),
     matmul(True, False, batch=(2,)),
+    conv("output", (2, 4, 5), (6, 2, 3), size=(3,), groups=2, stride=2, low=1),
+    conv("input", (2, 4, 3), (4, 1, 2), size=(6,), groups=2, stride=2, dilation=3),
+    conv("kernel", (2, 2, 4, 4), (2, 3, 3, 3), size=(2, 2), low=-1, input_dilation=2),
 ]
 
 

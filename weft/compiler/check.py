@@ -11,7 +11,7 @@ integers, bools,
 quantise, dequantise
 add, sub, mul        u·|r|: rounded once
 sum of n             (n - 1)·v·Σ|x| + u·|r|: n - 1 additions in any order
-matmul over K        2·K·v·Σ|a·b| + u·|r|: K fused products, and at most as many sums of partial sums
+matmul over K, conv  2·K·v·Σ|a·b| + u·|r|: K fused products, and at most as many sums of partial sums
 functions, div       c·v·|r| + u·|r|, with c from the target's table in `accuracy.py`; 0 where it has none
 ==================== ================================================================================
 
@@ -21,7 +21,7 @@ Where a target flushes, numbers below 2**-126 count as zero, and may become zero
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -49,6 +49,22 @@ class NodeError:
     ratio: float
 
 
+def _conv_depth(node: Node, inputs: list[Array]) -> int:
+    """The most products that one element of a convolution is the sum of: without padding, each of the second operand's
+    but for the channels that the result has too."""
+    groups, result = node.attr("groups"), node.attr("result")
+    shared = {"output": 0, "input": 1, "kernel": 1}[result]
+    channels = inputs[1].shape[shared] * (groups if result == "input" else 1)
+    return int(inputs[1].size // max(1, channels))
+
+
+DEPTH: Mapping[str, Callable[[Node, list[Array]], int]] = {
+    "matmul": lambda node, inputs: inputs[0].shape[-2 if node.attr("transpose_a") else -1],
+    "conv": _conv_depth,
+}
+"""Sums of products → how many products one element of the result is the sum of."""
+SUMS = frozenset({"sum", *DEPTH})
+"""What adds up many elements, in whatever order."""
 EXACT = frozenset({"maximum", "minimum", "neg", "abs", "select", "cast", "max", "quantise", "dequantise", "constant"})
 
 
@@ -68,9 +84,8 @@ def arithmetic_error(graph: Graph, index: int, inputs: list[Array], result: Arra
     if node.op == "sum":
         count = inputs[0].size // max(1, result.size)
         return np.asarray(max(count - 1, 0) * V * _magnitude(graph, index, inputs))
-    if node.op == "matmul":
-        depth = inputs[0].shape[-2 if node.attr("transpose_a") else -1]
-        return np.asarray(2 * depth * V * _magnitude(graph, index, inputs))
+    if node.op in DEPTH:
+        return np.asarray(2 * DEPTH[node.op](node, inputs) * V * _magnitude(graph, index, inputs))
     if node.op not in accuracy.functions:
         return np.zeros(result.shape)
     return np.asarray(accuracy.functions[node.op].of(inputs[0].astype(np.float64)) * V * np.abs(result))
@@ -96,7 +111,7 @@ def flushed(values: list[Array]) -> list[Array]:
 def _beyond(graph: Graph, index: int, inputs: list[Array], shape: tuple[int, ...]) -> Array:
     """Where partial sums may leave float32's range, whatever infinities there are besides: nothing is judged there."""
     node = graph.nodes[index]
-    if node.op not in ("sum", "matmul") or not node.dtype.is_float:
+    if node.op not in SUMS or not node.dtype.is_float:
         return np.zeros(shape, bool)
     wide = [x.astype(np.float64) for x in inputs]
     return np.asarray(_magnitude(graph, index, [np.where(np.isfinite(x), x, 0.0) for x in wide]) >= LARGEST)

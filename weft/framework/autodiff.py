@@ -52,7 +52,7 @@ def _propagate(
 @lru_cache(maxsize=4096)
 def _origin(forward: Origin, op: str, target: str | None) -> Origin:
     """The origin of the gradient of an operand of ``op``, which is merely another view of input ``target`` if any."""
-    passed_on = "input gradient" if op == "matmul" else "backward"
+    passed_on = "input gradient" if op in ("matmul", "conv") else "backward"
     return forward._replace(role=passed_on if target is None else f"{target} gradient")
 
 

@@ -54,6 +54,11 @@ def _product(graph: Graph, node: Node) -> str:
     return "·".join(extents(graph.nodes[i].shape) + "ᵀ" * flag for i, flag in sides)
 
 
+def _convolution(graph: Graph, node: Node) -> str:
+    operands = "∗".join(extents(graph.nodes[i].shape) for i in node.inputs)
+    return operands if node.attr("result") == "output" else f"{node.attr('result')} of {operands}"
+
+
 def _cast(graph: Graph, node: Node) -> str:
     source = graph.nodes[node.inputs[0]]
     named = f"{source.attr('name')} " if source.op == "input" else ""
@@ -70,6 +75,7 @@ def _elements(graph: Graph, node: Node) -> str:
 
 _WHAT: Mapping[str, Callable[[Graph, Node], str]] = {
     "matmul": _product,
+    "conv": _convolution,
     "cast": _cast,
     "sum": _reduction,
     "max": _reduction,

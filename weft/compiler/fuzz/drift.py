@@ -14,7 +14,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from weft.compiler.accuracy import Accuracy
-from weft.compiler.check import arithmetic_error, bound
+from weft.compiler.check import DEPTH, SUMS, arithmetic_error, bound
 from weft.framework.dtypes import DType
 from weft.framework.graph import Graph, Node
 from weft.framework.primitives import PRIMITIVES
@@ -38,7 +38,7 @@ def drift(graph: Graph, values: Mapping[int, Array], accuracy: Accuracy) -> dict
             if node.dtype.is_float and node.inputs:
                 inputs = [values[i] for i in node.inputs]
                 wide = np.asarray(reference_node(graph, index, inputs))
-                if node.op in ("sum", "matmul") and not _exact_sum(graph, index, inputs):
+                if node.op in SUMS and not _exact_sum(graph, index, inputs):
                     own = 2 * arithmetic_error(graph, index, inputs, wide, accuracy)
                 disturbed = (apart > 0) | (own > 0)
                 rounding = 2 * bound(graph, index, inputs, wide, accuracy) + 2.0**-7 * apart
@@ -52,7 +52,7 @@ def drift(graph: Graph, values: Mapping[int, Array], accuracy: Accuracy) -> dict
 def _exact_sum(graph: Graph, index: int, inputs: list[Array]) -> bool:
     """Whether no partial sum is rounded, in whatever order: multiples of 2**-8 that stay below 2**16."""
     wide = [x.astype(np.float64) for x in inputs]
-    grains = 256.0 if graph.nodes[index].op == "sum" else 16.0
+    grains = 16.0 if graph.nodes[index].op in DEPTH else 256.0
     if not all(bool(np.all(grains * x == np.rint(grains * x))) for x in wide):
         return False
     return bool(np.all(np.abs(reference_node(graph, index, [np.abs(x) for x in wide])) < 2.0**16))
@@ -67,7 +67,7 @@ def _carried(graph: Graph, index: int, node: Node, values: Mapping[int, Array], 
     reference = PRIMITIVES[node.op].reference
     if PRIMITIVES[node.op].group == "movement" or node.op in ("sum", "max"):
         return np.asarray(reference(moved, attributes | ({"value": 0.0} if node.op == "pad" else {}), real))
-    if node.op == "matmul":
+    if node.op in DEPTH:
         a, b = (np.abs(x) for x in inputs)
         return np.asarray(
             reference([a, moved[1]], attributes, real) + reference([moved[0], b], attributes, real)

@@ -18,6 +18,7 @@ from weft.framework.graph import Graph
 from weft.framework.primitives import PRIMITIVES
 from weft.framework.primitives.base import Shape
 from weft.framework.primitives.contraction import ACCUMULATION
+from weft.framework.primitives.convolution import OPERANDS
 
 EXTENTS = ((1, 2, 3, 5, 9), (1, 4, 7, 8, 9), (1, 8, 15, 16, 17), (1, 2, 31, 33, 40), (3, 4, 70))
 """What a graph draws its extents from: small, around the array's width, beyond it."""
@@ -298,10 +299,36 @@ def _move(g: _Growth) -> None:
         g.apply(op, x, axis=rng.randrange(rank), keepdims=rng.random() < 0.5)
 
 
+def _conv(g: _Growth) -> None:
+    """One of a convolution's input, kernel and output from the others, of what is there or of one number; with
+    strides beyond the window, padding beyond the kernel, dilations and groups."""
+    x = g.pick(("float",) if g.rng.random() < 0.9 else ("float", "int"), 1)
+    if x is None or g.b.dtype(x).name not in ACCUMULATION:
+        return
+    rng, b, dtype, shape = g.rng, g.b, g.b.dtype(x).name, g.b.shape(x)
+    shape = (1,) * (rng.choice((3, 4)) - len(shape)) + shape  # [N, channels, …]
+    first = b.apply("reshape", x, shape=shape) if len(b.shape(x)) < len(shape) else x
+    axes, groups = len(shape) - 2, rng.choice([n for n in (1, 1, 2, 3, shape[1]) if n and shape[1] % n == 0])
+    result, wide = rng.choice(tuple(OPERANDS)), rng.choice((1, 2))
+    channels = {
+        "output": (groups * wide, shape[1] // groups), "input": (shape[1], wide), "kernel": (shape[0], groups * wide),
+    }  # fmt: skip
+    second = (*channels[result], *(rng.choice((1, 2, 3)) for _ in range(axes)))
+    other = g.partner(b.apply("broadcast_to", b.constant(rng.choice((2, 0.5)), dtype), shape=second))
+    g.apply("conv", first, other, result=result, groups=groups, size=[rng.randint(1, 5) for _ in range(axes)],
+            accumulate=ACCUMULATION[dtype], **_sliding(rng, axes))  # fmt: skip
+
+
+def _sliding(rng: random.Random, axes: int) -> dict[str, list[int]]:
+    """How windows slide: attributes of ``primitives.sliding``, but for the size."""
+    drawn = {"stride": (1, 1, 2, 4), "low": (0, 0, 1, 2, 4, -1), "input_dilation": (1, 1, 1, 2), "dilation": (1, 1, 2)}
+    return {name: [rng.choice(pool) for _ in range(axes)] for name, pool in drawn.items()}
+
+
 Move = Callable[[_Growth], None]
 TAME: tuple[tuple[Move, int], ...] = (
     (_unary, 4), (_binary, 10), (_outer, 1), (_cast, 2), (_select, 2), (_reduce, 4), (_pattern, 2), (_matmul, 3),
     (_view, 2), (_iota, 1), (_constant, 1),
 )  # fmt: skip
-WILD: tuple[tuple[Move, int], ...] = ((_move, 12), (_scaled, 2))
+WILD: tuple[tuple[Move, int], ...] = ((_move, 12), (_scaled, 2), (_conv, 3))
 """How a graph grows, and how often which way is taken."""

@@ -1,19 +1,28 @@
 """The table of primitives: everything a graph can compute, each declared once in the file of its kind.
 
 Order of reading: ``base`` (what a declaration holds), ``sources``, ``elementwise``, ``functions``, ``reduction``,
-``movement``, ``contraction``, ``quantisation``. Adding a primitive is one ``Primitive(...)`` in one of these files, and
-its tests.
+``movement``, ``contraction``, ``sliding`` (windows, which the next shares), ``convolution``, ``quantisation``. Adding a
+primitive is one ``Primitive(...)`` in one of these files, and its tests.
 """
 
 from __future__ import annotations
 
 from weft.framework.errors import GraphError
-from weft.framework.primitives import contraction, elementwise, functions, movement, quantisation, reduction, sources
+from weft.framework.primitives import (
+    contraction,
+    convolution,
+    elementwise,
+    functions,
+    movement,
+    quantisation,
+    reduction,
+    sources,
+)
 from weft.framework.primitives.base import Emitter, Primitive, Site
 
 PRIMITIVES: dict[str, Primitive] = {
     primitive.name: primitive
-    for module in (sources, elementwise, functions, reduction, movement, contraction, quantisation)
+    for module in (sources, elementwise, functions, reduction, movement, contraction, convolution, quantisation)
     for primitive in module.PRIMITIVES
 }
 """Every primitive by name."""

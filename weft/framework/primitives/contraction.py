@@ -1,4 +1,10 @@
-"""Products summed over an axis: the matrix product with its named accumulation type."""
+"""Products summed over an axis: the matrix product with its named accumulation type.
+
+It is the general contraction in its normal form. Any product of two arrays summed over axes that both have (einsum,
+dot_general) is a permutation and a reshape of each to [batch…, M, K] and [batch…, K, N], this product, and a reshape
+and a permutation of the result; the moves cost nothing where they are views. Batch axes are equal, and whoever
+broadcasts them does it before.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +34,8 @@ def _matmul_shape(operands: Sequence[OperandType], attrs: Attrs) -> Shape:
     return (*a.shape[:-2], rows, columns)
 
 
-def _matmul_dtype(operands: Sequence[OperandType], attrs: Attrs) -> DType:
+def product_dtype(operands: Sequence[OperandType], attrs: Attrs) -> DType:
+    """The type that two operands' products are summed in, which attribute ``accumulate`` names. Raises DTypeError."""
     a, b = operands
     wanted = ACCUMULATION.get(a.dtype.name) if a.dtype == b.dtype else None
     if wanted is None or attrs["accumulate"] != wanted:
@@ -37,14 +44,18 @@ def _matmul_dtype(operands: Sequence[OperandType], attrs: Attrs) -> DType:
     return as_dtype(wanted)
 
 
+def in_operand_type(e: Emitter, node: int, like: int) -> int:
+    """A node as ``like``'s dtype, in which the products of a gradient are taken and their sums returned."""
+    dtype = e.dtype(like)
+    return node if e.dtype(node) == dtype else e.apply("cast", node, dtype=dtype.name)
+
+
 def _product(e: Emitter, a: int, b: int, transpose_a: bool, transpose_b: bool, like: int) -> int:
     """A gradient's product, in the operands' type and returned in that of ``like``."""
-    dtype = e.dtype(like).name
-    a, b = (x if e.dtype(x).name == dtype else e.apply("cast", x, dtype=dtype) for x in (a, b))
-    product = e.apply(
-        "matmul", a, b, transpose_a=transpose_a, transpose_b=transpose_b, accumulate=ACCUMULATION[dtype]
-    )
-    return product if e.dtype(product).name == dtype else e.apply("cast", product, dtype=dtype)
+    a, b = (in_operand_type(e, x, like) for x in (a, b))
+    accumulate = ACCUMULATION[e.dtype(like).name]
+    product = e.apply("matmul", a, b, transpose_a=transpose_a, transpose_b=transpose_b, accumulate=accumulate)
+    return in_operand_type(e, product, like)
 
 
 def _gradient_a(e: Emitter, s: Site, g: int) -> int:
@@ -71,7 +82,7 @@ def _matmul(inputs: Sequence[Array], attrs: Attrs, real: np.dtype[Any]) -> Array
 PRIMITIVES = (
     Primitive(
         "matmul", "op(A)·op(B) over the last two axes, batch axes in front equal; op transposes if its flag is set.",
-        "contraction", 2, _matmul_shape, _matmul_dtype, _matmul, (_gradient_a, _gradient_b),
+        "contraction", 2, _matmul_shape, product_dtype, _matmul, (_gradient_a, _gradient_b),
         {
             "transpose_a": "bool: A is stored [K, M] instead of [M, K]",
             "transpose_b": "bool: B is stored [N, K] instead of [K, N]",

@@ -17,6 +17,7 @@ from weft.framework.names import node_label, node_text
 _WRAPS = ("add", "sub", "mul", "neg", "abs")
 _INSTEAD = {
     "argmax": "return the values, and take .numpy().argmax() on the host",
+    "conv": "device='cpu', which runs it, or a product of matrices of the windows, given as an input",
     "slice": "give each part as an input of its own",
 }
 """What to write instead of an operation that has no near form."""

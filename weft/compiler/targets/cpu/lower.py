@@ -12,13 +12,15 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, TypeVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
 from weft.compiler.passes.fusion import FusionGroup, fusion_groups, index_space
-from weft.compiler.targets.cpu.loops import AccessWindow, LoopNest, Scalar, Store
-from weft.compiler.targets.cpu.program import Gemm, Step, orientation
+from weft.compiler.targets.cpu.body import LoopBody
+from weft.compiler.targets.cpu.loops import AccessWindow, Store
+from weft.compiler.targets.cpu.products import ProductLowering
+from weft.compiler.targets.cpu.program import Step
 from weft.compiler.targets.cpu.views import Index, NumberView, View, contiguous, move
 from weft.framework.builder import constant_value
 from weft.framework.dtypes import DTYPES
@@ -61,7 +63,7 @@ def lower(graph: Graph, has_sgemm: bool) -> Lowered:
     return _Lowering(graph, has_sgemm).run()
 
 
-class _Lowering:
+class _Lowering(ProductLowering):
     """The state of one lowering: steps and buffers so far, and where each node's value lies."""
 
     def __init__(self, graph: Graph, has_sgemm: bool) -> None:
@@ -120,7 +122,7 @@ class _Lowering:
 
     def _copy(self, source: View, target: AccessWindow) -> None:
         """target = source, converted to the target's dtype; one of their shape."""
-        body = _Body(target.shape)
+        body = LoopBody(target.shape)
         slot = body.operand(source)
         if source.dtype != target.dtype:
             slot = body.compute("cast", (slot,), target.dtype, source.dtype)
@@ -168,7 +170,7 @@ class _Lowering:
     def _loop(self, group: FusionGroup) -> None:
         """One loop nest that computes a fusion group."""
         assert group.space is not None
-        body = _Body(group.space)
+        body = LoopBody(group.space)
         slots: dict[int, int] = {}
         stores: list[Store] = []
         narrowed: list[tuple[AccessWindow, AccessWindow]] = []
@@ -234,9 +236,9 @@ class _Lowering:
         dtype, space = source.dtype, source.shape
         reduced = {"axes": (axis,), "keepdims": node.attr("keepdims")}
         largest = _spread(self._temporary(node.shape, dtype), node, space, reduced)
-        body = _Body(space)
+        body = LoopBody(space)
         self.steps.append(body.loop([Store(body.operand(source), largest, "max")]))
-        body = _Body(space)
+        body = LoopBody(space)
         x, top = body.operand(source), body.operand(largest)
         hit = body.compute("eq", (x, top), "bool", dtype)
         if DTYPES[dtype].is_float:
@@ -248,101 +250,10 @@ class _Lowering:
         self.steps.append(body.loop([Store(where, _spread(target, node, space, reduced), "min")]))
         return target
 
-    def _matmul(self, i: int, node: Node) -> View:
-        a, b = (
-            _transposed(self.views[source]) if node.attr(flag) else self.views[source]
-            for source, flag in zip(node.inputs, ("transpose_a", "transpose_b"), strict=True)
-        )
-        target = self._target(i)
-        if node.dtype.name == "float32" and self.has_sgemm:
-            self.steps.append(Gemm(self._readable(a), self._readable(b), target))
-            return target
-        # [batch…, M, K, N]: products summed along K
-        m, k, n = (*a.shape[-2:], b.shape[-1])
-        space = (*node.shape[:-2], m, k, n)
-        body = _Body(space)
-        slots = []
-        for view, missing in ((a, -1), (b, -3)):
-            strides = list(view.strides)
-            strides.insert(len(space) + missing, 0)
-            slot = body.operand(view._replace(shape=space, strides=tuple(strides)))
-            slots.append(body.compute("cast", (slot,), node.dtype.name, view.dtype))
-        product = body.compute("mul", tuple(slots), node.dtype.name, node.dtype.name)
-        out = target._replace(shape=space, strides=(*target.strides[:-1], 0, target.strides[-1]))
-        self.steps.append(body.loop([Store(product, out, "sum")]))
-        return target
-
-    def _readable(self, view: View) -> AccessWindow:
-        """A float32 window that BLAS can read, with the view's elements: itself, or a copy made once."""
-        reading = orientation(view) if isinstance(view, AccessWindow) else None
-        if reading is not None and isinstance(view, AccessWindow) and view.dtype == "float32":
-            return view
-        swapped = reading is not None and reading[0]
-        stored = _transposed(view) if swapped else view  # both orientations share one copy
-        if repr(stored) not in self.copies:
-            self.copies[repr(stored)] = self._temporary(stored.shape, "float32")
-            self._copy(stored, self.copies[repr(stored)])
-        copy = self.copies[repr(stored)]
-        return _transposed(copy) if swapped else copy
-
     _OTHERS: ClassVar[dict[str, Callable[[_Lowering, int, Node], View]]] = {
-        "constant": _constant, "iota": _iota, "pad": _pad, "argmax": _argmax, "matmul": _matmul,
+        "constant": _constant, "iota": _iota, "pad": _pad, "argmax": _argmax,
+        "matmul": ProductLowering._matmul, "conv": ProductLowering._conv,
     }  # fmt: skip
-
-
-class _Body:
-    """A loop's loads and scalar operations under construction."""
-
-    def __init__(self, shape: Shape) -> None:
-        self.shape = shape
-        self.entries: list[AccessWindow | Scalar] = []
-        self.known: dict[AccessWindow | str, int] = {}
-
-    def operand(self, view: View) -> int:
-        """The number of a value read from a view of the loop's shape."""
-        key = view if isinstance(view, AccessWindow) else repr(view)  # 0.0 and -0.0 are equal, but other numbers
-        if key not in self.known:
-            assert view.shape == self.shape
-            self.known[key] = len(self.entries)
-            self.entries.append(_leaf(view))
-        return self.known[key]
-
-    def compute(self, op: str, args: tuple[int, ...], dtype: str, operand_dtype: str) -> int:
-        """The number of an operation's result."""
-        self.entries.append(Scalar(op, args, dtype, operand_dtype))
-        return len(self.entries) - 1
-
-    def loop(self, stores: list[Store]) -> LoopNest:
-        """The finished loop: loads numbered first, as `LoopNest` wants them."""
-        loads = [n for n, e in enumerate(self.entries) if isinstance(e, AccessWindow)]
-        rest = [n for n, e in enumerate(self.entries) if isinstance(e, Scalar)]
-        slot = {n: place for place, n in enumerate([*loads, *rest])}
-        return LoopNest(
-            self.shape,
-            tuple(e for e in self.entries if isinstance(e, AccessWindow)),
-            tuple(e._replace(args=tuple(slot[a] for a in e.args)) for e in self.entries if isinstance(e, Scalar)),
-            tuple(Store(slot[s.slot], s.window, s.combine) for s in stores),
-        )
-
-
-def _leaf(view: View) -> AccessWindow | Scalar:
-    """How a loop's body reads a view."""
-    if isinstance(view, NumberView):
-        return Scalar("constant", (), view.dtype, view.dtype, view.value)
-    if isinstance(view, Index):
-        return Scalar("index", (), view.dtype, view.dtype, (view.strides, view.offset))
-    return view
-
-
-V = TypeVar("V", AccessWindow, View)
-
-
-def _transposed(view: V) -> V:
-    """The view with its last two dimensions exchanged."""
-    return view._replace(
-        shape=(*view.shape[:-2], view.shape[-1], view.shape[-2]),
-        strides=(*view.strides[:-2], view.strides[-1], view.strides[-2]),
-    )
 
 
 def _spread(target: AccessWindow, node: Node, space: Shape, attrs: dict[str, Any] | None = None) -> AccessWindow:

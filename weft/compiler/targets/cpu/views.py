@@ -8,6 +8,7 @@ from typing import NamedTuple
 from weft.compiler.targets.cpu.loops import AccessWindow
 from weft.framework.graph import Node
 from weft.framework.primitives.base import Shape
+from weft.framework.primitives.sliding import SlidingAxis
 
 
 class NumberView(NamedTuple):
@@ -88,3 +89,19 @@ def reshaped(shape: Shape, strides: Sequence[int], wanted: Shape) -> tuple[int, 
         if runs[-1][0] == 1:
             runs.pop()
     return tuple(reversed(result))
+
+
+def windows(view: View, axes: Sequence[SlidingAxis], starts: Shape, size: Shape, window: Shape) -> View:
+    """[…, *size, *window]: what windows see that slide over the last dimensions, the first ones at ``starts``."""
+    lead = len(view.shape) - len(axes)
+    steps = view.strides[lead:]
+    strides = (
+        *view.strides[:lead],
+        *(step * axis.stride for step, axis in zip(steps, axes, strict=True)),
+        *(step * axis.dilation for step, axis in zip(steps, axes, strict=True)),
+    )
+    shape = (*view.shape[:lead], *size, *window)
+    if isinstance(view, NumberView):
+        return view._replace(shape=shape, strides=strides)
+    first = sum(step * start for step, start in zip(steps, starts, strict=True))
+    return view._replace(shape=shape, strides=strides, offset=view.offset + first)
