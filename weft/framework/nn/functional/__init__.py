@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from weft.framework.nn.functional.activation import *
+from weft.framework.nn.functional.convolution import *
 from weft.framework.nn.functional.loss import *
 from weft.framework.refusals import public_names, unknown_name
 
