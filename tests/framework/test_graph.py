@@ -30,7 +30,9 @@ def small() -> Graph:
 
 
 def test_text() -> None:
-    assert str(small()) == """graph {
+    assert (
+        str(small())
+        == """graph {
   %0 = input(kind='input', name='x') : float32[2, 3]
   %1 = input(kind='state', name='w') : float32[3]
   %2 = broadcast_to(%1) : float32[2, 3]  # net.py:7
@@ -42,6 +44,7 @@ def test_text() -> None:
   output s = %4
   update w = %7
 }"""
+    )
 
 
 def test_digest_ignores_origins_and_nothing_else() -> None:
@@ -112,8 +115,12 @@ def test_builder_refuses_what_does_not_fit() -> None:
     b = GraphBuilder()
     x, y = b.input("x", (2, 3), "float32"), b.input("y", (4, 5), "float32")
     flags = {"transpose_a": False, "transpose_b": False}
-    with b.origin(Origin("net.py:9")), pytest.raises(
-        ShapeError, match=r"net.py:9: matmul: cannot multiply \[2, 3\] by \[4, 5\]: the inner extents 3 and 4 differ"
+    with (
+        b.origin(Origin("net.py:9")),
+        pytest.raises(
+            ShapeError,
+            match=r"net.py:9: matmul: cannot multiply \[2, 3\] by \[4, 5\]: the inner extents 3 and 4 differ",
+        ),
     ):
         b.apply("matmul", x, y, **flags, accumulate="float32")
     with pytest.raises(ShapeError, match=r"add: shapes \[2, 3\] and \[4, 5\] differ; insert broadcast_to"):

@@ -64,7 +64,9 @@ def test_products_of_a_training_step() -> None:
     assert sorted(found) == sorted(PRODUCTS)
     assert {"layer 2, bias gradient, sum of [6×2]", "layer 0, bias gradient, sum of [6×4]"} <= set(names(graph, "sum"))
     assert {name.rpartition(", ")[0] for name in names(graph, "select")} == {
-        "cross-entropy loss, forward", "cross-entropy loss, backward", "layer 1, backward",
+        "cross-entropy loss, forward",
+        "cross-entropy loss, backward",
+        "layer 1, backward",
     }
     assert Counter(names(graph, "sub"))["layer 2, weight update, sub [2×4]"] == 1
     assert "layer 0, bias update, sub [4]" in names(graph, "sub")

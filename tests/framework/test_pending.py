@@ -140,9 +140,7 @@ def test_a_schedule_compiles_nothing_anew(counting: CountingDevice) -> None:
     ],
     ids=["row", "batch", "strided", "reshaped", "new tensor"],
 )
-def test_an_index_that_changes_compiles_nothing_anew(
-    counting: CountingDevice, step: Callable[[Any, int], Any]
-) -> None:
+def test_an_index_that_changes_compiles_nothing_anew(counting: CountingDevice, step: Callable[[Any, int], Any]) -> None:
     x, w = tensor(X), tensor(X[:1, :2].sum())
     for i in range(50):
         np.testing.assert_array_equal(step(x, i).numpy(), np.asarray(step(X, i)))

@@ -158,8 +158,15 @@ def one(op: str, *values: Any, dtypes: str = "float32", **attrs: Any) -> np.ndar
         (lambda: one("pad", [1, 2], dtypes="int32", low=(1,), high=(0,), interior=(1,), value=9), [9, 1, 9, 2]),
         (lambda: one("pad", np.zeros((0,)), low=(1,), high=(1,), interior=(3,), value=2.0), [2, 2]),
         (
-            lambda: one("matmul", np.full((1, 3), -128), np.full((3, 1), -128), dtypes="int8", transpose_a=False,
-                        transpose_b=False, accumulate="int32"),
+            lambda: one(
+                "matmul",
+                np.full((1, 3), -128),
+                np.full((3, 1), -128),
+                dtypes="int8",
+                transpose_a=False,
+                transpose_b=False,
+                accumulate="int32",
+            ),
             [[3 * 128 * 128]],
         ),
     ],
@@ -170,8 +177,15 @@ def test_meaning(value: Callable[[], np.ndarray], expected: object) -> None:
 
 def test_bfloat16_is_summed_in_float32_and_rounded_once() -> None:
     assert float(one("sum", np.ones(1000), dtypes="bfloat16", axes=(0,), keepdims=False)) == 1000
-    product = one("matmul", np.full((1, 300), 1.0), np.full((300, 1), 1.0), dtypes="bfloat16",
-                  transpose_a=False, transpose_b=False, accumulate="float32")
+    product = one(
+        "matmul",
+        np.full((1, 300), 1.0),
+        np.full((300, 1), 1.0),
+        dtypes="bfloat16",
+        transpose_a=False,
+        transpose_b=False,
+        accumulate="float32",
+    )
     assert product.dtype == np.float32
     assert product[0, 0] == 300
 

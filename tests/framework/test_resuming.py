@@ -107,7 +107,10 @@ def test_a_shared_generator_is_drawn_from_once() -> None:
         ({"drop_last": 1}, "the loader's drop_last is 0, but 1 in the state"),
         ({"given": 5}, "the loader's state is behind batch 5; a pass has 4"),
         ({"given": -1}, "the loader's state is behind batch -1"),
-        ({"colour": 1}, "a loader's state is batch_size, drop_last, examples, generator, given, order, shuffle, not "),
+        (
+            {"colour": 1},
+            "a loader's state is batch_size, drop_last, epoch, examples, generator, given, order, shuffle, not ",
+        ),
     ],
 )
 def test_the_state_of_another_loader_is_refused(change: dict[str, Any], message: str) -> None:

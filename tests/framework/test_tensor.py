@@ -38,7 +38,7 @@ def test_values_shapes_and_text() -> None:
         (lambda x: 2 / (x + 1), [[2, 1, 2 / 3], [0.5, 0.4, 1 / 3]]),
         (lambda x: x**3 - x**2 + x**0, [[1, 1, 5], [19, 49, 101]]),
         (lambda x: (x + 1) ** -1 * 60, [[60, 30, 20], [15, 12, 10]]),
-        (lambda x: -x.abs().sqrt() ** 2, [[0, -1, -2], [-3, -4, -5]]),
+        (lambda x: -(x.abs().sqrt() ** 2), [[0, -1, -2], [-3, -4, -5]]),
         (lambda x: (x > 2) & ~(x == 4) | (x < 1), [[True, False, False], [True, False, True]]),
         (lambda x: x.sum(0), [3, 5, 7]),
         (lambda x: x.mean(dim=-1, keepdim=True), [[1], [4]]),

@@ -225,13 +225,22 @@ def test_labels_may_be_arrays_and_must_be_classes() -> None:
     [
         (lambda: nn.Linear(-1, 3), ShapeError, "Linear: in_features is a positive integer, not -1"),
         (lambda: UNCHECKED.nn.Linear(3, 4.5), ShapeError, "Linear: out_features is a positive integer, not 4.5"),
-        (lambda: UNCHECKED.nn.Linear(3, 2)(None), DTypeError,
-         r"Linear\(3, 2\) was given None; give a tensor or an array"),
-        (lambda: UNCHECKED.functional.cross_entropy(np.ones((1, 2)), None), DTypeError,
-         "cross_entropy was given None; give a tensor"),
+        (
+            lambda: UNCHECKED.nn.Linear(3, 2)(None),
+            DTypeError,
+            r"Linear\(3, 2\) was given None; give a tensor or an array",
+        ),
+        (
+            lambda: UNCHECKED.functional.cross_entropy(np.ones((1, 2)), None),
+            DTypeError,
+            "cross_entropy was given None; give a tensor",
+        ),
         (lambda: UNCHECKED.relu("x"), DTypeError, "relu was given a str; give a tensor"),
-        (lambda: UNCHECKED.nn.Tanh, AttributeError,
-         "nn has no Tanh; there are: .*Linear, .*ReLU, Sequential, Sigmoid$"),
+        (
+            lambda: UNCHECKED.nn.Tanh,
+            AttributeError,
+            "nn has no Tanh; there are: .*Linear, .*ReLU, Sequential, Sigmoid$",
+        ),
         (lambda: UNCHECKED.optim.Adam, AttributeError, "optim has no Adam; there are: Optimizer, SGD$"),
         (lambda: UNCHECKED.jit(F.relu)(), TypeError, r"relu\(x.*\).*: missing a required argument: 'x'"),
     ],

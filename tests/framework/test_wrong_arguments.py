@@ -17,6 +17,7 @@ import pytest
 import weft
 from weft.framework import checkpoint, data, functional, nn, optim, quantisation
 from weft.framework import random as weft_random
+from weft.framework.data import collate, combining, datasets, loader, samplers
 from weft.framework.errors import FrameworkError
 from weft.framework.nn import init, utils
 from weft.framework.tensor import Tensor, tensor
@@ -59,6 +60,10 @@ SUBJECTS: dict[str, Callable[[], Any]] = {
     "SGD": lambda: optim.SGD([nn.Parameter([1.0])], lr=0.1, momentum=0.9),
     "Generator": lambda: weft_random.Generator(1),
     "TensorDataset": lambda: data.TensorDataset(np.zeros((2, 2))),
+    "Subset": lambda: data.Subset(data.TensorDataset(np.zeros((4, 2))), [2, 0]),
+    "ConcatDataset": lambda: data.ConcatDataset([data.TensorDataset(np.zeros((4, 2)))]),
+    "RandomSampler": lambda: data.RandomSampler(range(4)),
+    "BatchSampler": lambda: data.BatchSampler(data.SequentialSampler(range(4)), 2),
     "DataLoader": lambda: data.DataLoader(data.TensorDataset(np.zeros((2, 2)))),
     "jitted": lambda: weft.jit(lambda x: x + 1),
 }
@@ -67,8 +72,11 @@ OPERATORS = (
     "__lt__", "__eq__", "__and__", "__or__", "__getitem__", "__iadd__", "__imul__", "__itruediv__", "__ipow__",
     "__iand__", "__call__",
 )  # fmt: skip
-MODULES = (functional, nn, nn.functional, init, utils, optim, data, weft_random, checkpoint, quantisation)
-LEFT_ALONE = {"manual_seed", "is_class", "fitted", "threefry2x32", "Dataset", "take", "update"}
+DATA = (datasets, combining, samplers, collate, loader)
+MODULES = (functional, nn, nn.functional, init, utils, optim, *DATA, weft_random, checkpoint, quantisation)
+LEFT_ALONE = {"manual_seed", "is_class", "fitted", "threefry2x32", "Dataset", "take", "update", "seeded",
+              "taker", "many", "is_stream", "title", "listed", "place", "sized", "flag", "drawing", "index_array",
+              "order", "source"}  # fmt: skip
 """What changes the process for the tests that follow, and what only the framework itself calls."""
 RIGHT = (FrameworkError, TypeError, ValueError, IndexError)
 

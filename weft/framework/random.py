@@ -7,6 +7,8 @@ made from the seed and the number of the draw; element i of the draw is word 0 o
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +17,7 @@ import numpy.typing as npt
 
 from weft.framework.axes import Extent, real, sizes, whole
 from weft.framework.axes import count as _count
-from weft.framework.errors import FrameworkError, TraceError
+from weft.framework.errors import CheckpointError, FrameworkError, TraceError
 from weft.framework.origin import user_line
 from weft.framework.primitives.base import Shape
 from weft.framework.refusals import unknown_name
@@ -71,6 +73,20 @@ class Generator:
         self.seed, self.draws = (int(word) for word in words.view(np.uint64))
         return self
 
+    def state_dict(self) -> dict[str, npt.NDArray[np.int64]]:
+        """The whole state by name, for what keeps the states of many things: ``{"state": get_state()}``."""
+        return {"state": self.get_state()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from where ``state_dict`` was called. Raises CheckpointError."""
+        if not isinstance(state, Mapping) or state.keys() != {"state"}:
+            found = ", ".join(map(str, state)) if isinstance(state, Mapping) else f"a {type(state).__name__}"
+            raise CheckpointError(f"{user_line()}: a generator's state_dict() holds state, not {found}")
+        try:
+            self.set_state(state["state"])
+        except FrameworkError as problem:
+            raise CheckpointError(str(problem)) from None
+
     def bits(self, count: int) -> Words:
         """``count`` random 32-bit words: the next draw."""
         if current_trace() is not None:
@@ -115,6 +131,16 @@ def default_generator() -> Generator:
         generator = Generator(0)
         _DEFAULT.set(generator)
     return generator
+
+
+@contextmanager
+def seeded(generator: Generator) -> Iterator[None]:
+    """Inside, ``generator`` is used where none is given."""
+    token = _DEFAULT.set(generator)
+    try:
+        yield
+    finally:
+        _DEFAULT.reset(token)
 
 
 def manual_seed(seed: int) -> Generator:
