@@ -125,7 +125,7 @@ def test_without_replacement_the_second_draw_has_the_weights_that_are_left() -> 
 
 def test_weights_as_tensors_and_indices_as_arrays() -> None:
     assert set(data.WeightedRandomSampler(tensor([0.0, 1.0]), 3)) == {1}
-    assert sorted(data.SubsetRandomSampler(np.array([3, 1]))) == [1, 3]  # type: ignore[arg-type]
+    assert sorted(data.SubsetRandomSampler(np.array([3, 1]))) == [1, 3]
 
 
 @pytest.mark.parametrize(

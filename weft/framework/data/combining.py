@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
 from weft.framework.data.datasets import Dataset, IterableDataset, Take, is_stream, listed, taker
 from weft.framework.data.errors import DataError
@@ -25,7 +26,7 @@ T_co = TypeVar("T_co", covariant=True)
 class Subset(Dataset[T_co]):
     """The examples of a data set with the given indices, in that order. Raises DataError."""
 
-    def __init__(self, dataset: Dataset[T_co], indices: Sequence[int]) -> None:
+    def __init__(self, dataset: Dataset[T_co], indices: Sequence[int] | npt.NDArray[Any]) -> None:
         self.dataset, self.indices, self._chosen = dataset, indices, index_array(indices)
 
     def __len__(self) -> int:

@@ -130,7 +130,7 @@ class RandomSampler(DrawnSampler):
 class SubsetRandomSampler(DrawnSampler):
     """The given indices in random order. Raises DataError for what is no list of indices."""
 
-    def __init__(self, indices: Sequence[int], generator: Generator | None = None) -> None:
+    def __init__(self, indices: Sequence[int] | Tensor | npt.NDArray[Any], generator: Generator | None = None) -> None:
         super().__init__()
         self.indices, self._indices, self.generator = indices, index_array(indices), drawing(generator)
 
@@ -152,7 +152,7 @@ class WeightedRandomSampler(DrawnSampler):
 
     def __init__(
         self,
-        weights: Sequence[float],
+        weights: Sequence[float] | Tensor | npt.NDArray[Any],
         num_samples: int,
         replacement: bool = True,
         generator: Generator | None = None,
