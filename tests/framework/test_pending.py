@@ -54,7 +54,7 @@ def counting(numpy_device: None) -> Iterator[CountingDevice]:
 def arrays() -> set[int]:
     """The arrays that live expressions hold."""
     gc.collect()
-    return {id(o.value) for o in gc.get_objects() if type(o) is Expr and o.value is not None and o.value.size > 1}
+    return {id(o.value) for o in gc.get_objects() if type(o) is Expr and o.value is not None and o.value.shape != ()}
 
 
 X = np.random.default_rng(0).normal(size=(100, 6)).astype(np.float32)

@@ -54,6 +54,7 @@ CASES = [
     Case("max", ((2, 3, 4),), (("axes", (0, 2)), ("keepdims", False))),
     Case("max", ((3, 4),), (("axes", (1,)), ("keepdims", True))),
     Case("reshape", ((2, 6),), (("shape", (3, 4)),)),
+    Case("copy", ((2, 3),), (("source", None), ("target", None))),
     Case("permute", ((2, 3, 4),), (("order", (2, 0, 1)),)),
     Case("broadcast_to", ((3, 1),), (("shape", (2, 3, 4)),)),
     Case("broadcast_to", ((),), (("shape", (2, 3)),)),

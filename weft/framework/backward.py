@@ -6,7 +6,7 @@ from weft.framework.autodiff import gradients
 from weft.framework.builder import GraphBuilder, constant_value
 from weft.framework.errors import GradientError
 from weft.framework.graph import Node
-from weft.framework.lazy import CLOCK, Expr, common_device, common_trace, scalar, topological
+from weft.framework.lazy import CLOCK, COPY, Expr, common_device, common_trace, scalar, topological
 from weft.framework.origin import user_line
 
 
@@ -35,6 +35,7 @@ def backward(loss: Expr, seed: Expr | None = None, retain_graph: bool = False) -
         order.append(seed)
     owned = [e for e in order if e.owner is not None and e.requires_grad]
     start = len(builder)
+    home = None if any(e.op == COPY for e in history) else loss.device
     found = gradients(builder, index[id(loss)], [index[id(e)] for e in owned], None if seed is None else start - 1)
     for node in builder.nodes[start:]:
         operands = tuple(order[i] for i in node.inputs)
@@ -42,8 +43,8 @@ def backward(loss: Expr, seed: Expr | None = None, retain_graph: bool = False) -
             order.append(scalar(constant_value(node), node.dtype))
             continue
         order.append(Expr(
-            node.op, operands, node.attrs, node.shape, node.dtype,
-            device=common_device(node.op, operands) or loss.device, trace=common_trace(operands), origin=node.origin,
+            node.op, operands, node.attrs, node.shape, node.dtype, trace=common_trace(operands), origin=node.origin,
+            device=common_device(node.op, operands, node.attrs) or home,
         ))
     CLOCK.now += len(builder) - start
     if not retain_graph:

@@ -1,26 +1,30 @@
 """Where graphs run: the device protocol, the registry of devices, and the NumPy reference device.
 
 A device plugs in through the entry-point group ``weft.devices``: a name, and a class with the methods of ``Device``.
-It is imported when first asked for. "numpy" is always there. A dependency engine that runs independent graphs of
-several devices in parallel belongs between ``compiled`` and its callers (``framework.lazy``, ``framework.jit``).
+It is imported when first asked for. "numpy" is always there. Values are the device's affair: NumPy arrays where it
+works in the host's memory, handles of its own (``DeviceArray``) where it does not. A dependency engine that runs
+independent graphs of several devices in parallel belongs between ``launch`` and its callers (``framework.lazy``,
+``framework.jit``).
 """
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib import metadata
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, TypeAlias, runtime_checkable
+
+import numpy as np
 
 from weft.base.plain import array, outline
 from weft.framework import reference
 from weft.framework.errors import DeviceError
 from weft.framework.graph import Graph
-from weft.framework.primitives.base import Array
+from weft.framework.primitives.base import Array, Shape
 from weft.framework.recent import Recent
 
 GROUP = "weft.devices"
@@ -56,7 +60,13 @@ class Result:
 
 
 class Executable(Protocol):
-    """A compiled graph. One that holds much memory says so in an attribute ``nbytes``."""
+    """A compiled graph. One that holds much memory says so in an attribute ``nbytes``.
+
+    One that keeps values where they are also has ``run(values)``: it takes a value for every input and state in the
+    order of ``graph.inputs``, NumPy arrays or handles of any device, writes to none, and gives the values of
+    ``graph.results`` as its device keeps them. It reads handles of another device through ``host``. Where there is no
+    ``run``, ``launch`` brings every value to the host and calls the executable.
+    """
 
     def __call__(self, inputs: Mapping[str, Array]) -> Result:
         """Run once. ``inputs`` has an array for every input and state of the graph (more are ignored), not written to.
@@ -77,6 +87,53 @@ class Device(Protocol):
     def compile(self, graph: Graph) -> Executable:
         """Compile ``graph``; raises an error naming the node for whatever the device cannot run."""
         ...
+
+
+@runtime_checkable
+class MemoryDevice(Device, Protocol):
+    """A device with a memory of its own, whose values are handles."""
+
+    def put(self, array: Array) -> DeviceArray:
+        """A handle of a copy of ``array`` on this device."""
+        ...
+
+    def get(self, handle: DeviceArray) -> Array:
+        """What a handle of this device holds, in the host's memory. The caller does not write to it."""
+        ...
+
+
+class DeviceArray(Protocol):
+    """An array in a device's memory: a handle, of which the device alone knows more than this.
+
+    What it holds never changes: a device that updates state in place first saves what a living handle shows.
+    """
+
+    @property
+    def device(self) -> MemoryDevice: ...
+
+    @property
+    def shape(self) -> Shape: ...
+
+    @property
+    def nbytes(self) -> int: ...
+
+
+Value: TypeAlias = Array | DeviceArray
+"""What a tensor's value is: an array in the host's memory, or a handle. Nobody writes to it."""
+
+
+def host(value: Value) -> Array:
+    """``value`` in the host's memory; not to be written to."""
+    return value if isinstance(value, np.ndarray) else value.device.get(value)
+
+
+def placed(value: Value, device: Device | None) -> Value:
+    """``value`` where ``device`` keeps its values (None, and a device without a memory of its own: with the host)."""
+    if not isinstance(device, MemoryDevice):
+        return host(value)
+    if not isinstance(value, np.ndarray) and value.device is device:
+        return value
+    return device.put(host(value))
 
 
 class NumpyDevice:
@@ -171,6 +228,16 @@ def use_device(device: str | Device) -> Iterator[Device]:
 def compiled(device: Device, graph: Graph) -> Executable:
     """The executable of ``graph`` on ``device``, compiled once for all equal graphs while it is among those kept."""
     return _EXECUTABLES.get((device, graph.digest()), lambda: device.compile(graph))
+
+
+def launch(device: Device, graph: Graph, values: Sequence[Value]) -> Sequence[Value]:
+    """Run ``graph`` on ``device``: the values of ``graph.results``, given one for each of ``graph.inputs``."""
+    executable = compiled(device, graph)
+    run: Callable[[Sequence[Value]], Sequence[Value]] | None = getattr(executable, "run", None)
+    if run is not None:
+        return run(values)
+    result = executable(dict(zip(graph.input_names, map(host, values), strict=True)))
+    return [*(result.outputs[name] for name, _ in graph.outputs), *(result.state[name] for name, _ in graph.updates)]
 
 
 _EXECUTABLES: Recent[tuple[Device, str], Executable] = Recent(

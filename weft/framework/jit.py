@@ -18,7 +18,7 @@ from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar, overload
 
 import numpy as np
 
-from weft.framework.device import compiled
+from weft.framework.device import Value, host, launch
 from weft.framework.dtypes import float32
 from weft.framework.errors import TraceError
 from weft.framework.graph import Graph
@@ -124,9 +124,9 @@ class JitFunction(FrameworkObject, Generic[P, R]):
         if current_trace() is not None:
             return self._function(*args, **kwargs)
         recording, arguments = self._find(args, kwargs)
-        inputs = self._values(recording, arguments)
-        result = compiled(recording.device, recording.graph)(inputs)
-        delivered: R = recording.deliver(result)
+        values = self._values(recording, arguments)
+        results = launch(recording.device, recording.graph, [values[name] for name in recording.graph.input_names])
+        delivered: R = recording.deliver(results)
         return delivered
 
     def trace(self, *args: Any, **kwargs: Any) -> Recording:
@@ -140,7 +140,7 @@ class JitFunction(FrameworkObject, Generic[P, R]):
     def bind(self, *args: Any, **kwargs: Any) -> dict[str, Array]:
         """The value of every input and state of ``lower(*args, **kwargs)`` as a call would pass them now, by name."""
         recording, arguments = self._find(args, kwargs)
-        return self._values(recording, arguments)
+        return {name: host(value) for name, value in self._values(recording, arguments).items()}
 
     def _find(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[Recording, dict[str, Any]]:
         try:
@@ -164,7 +164,7 @@ class JitFunction(FrameworkObject, Generic[P, R]):
             del self._recordings[next(iter(self._recordings))]
         return recording, arguments
 
-    def _values(self, recording: Recording, arguments: dict[str, Any]) -> dict[str, Array]:
+    def _values(self, recording: Recording, arguments: dict[str, Any]) -> dict[str, Value]:
         tensors = {path: leaf for path, leaf in leaves(arguments) if isinstance(leaf, Tensor)}
         inputs = {name: tensors[name] for name in recording.arguments}
         recording.refuse_aliases(inputs)

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from weft.framework.device import Value, host
 from weft.framework.errors import FrameworkError
 from weft.framework.lazy import Expr
 from weft.framework.origin import user_line
-from weft.framework.primitives.base import Array
 from weft.framework.tracing import current_trace
 
 
@@ -36,13 +36,14 @@ def expect_labels(labels: Expr, classes: int) -> None:
         trace.labels.append((labels, classes, user_line()))
 
 
-def check_labels(ranges: tuple[LabelRange, ...], values: Mapping[str, Array]) -> None:
+def check_labels(ranges: tuple[LabelRange, ...], values: Mapping[str, Value]) -> None:
     """Raise FrameworkError for the first value, by name, that holds a label out of its range."""
     for name, classes, where in ranges:
         _check(values[name], classes, where, f" of {name!r}")
 
 
-def _check(labels: Array, classes: int, where: str, of: str = "") -> None:
+def _check(value: Value, classes: int, where: str, of: str = "") -> None:
+    labels = host(value)
     if not labels.size or (labels.min() >= 0 and labels.max() < classes):
         return
     row = int(((labels < 0) | (labels >= classes)).argmax())

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from weft.framework.builder import infer, plain_attributes
-from weft.framework.device import Device, compiled, default_device
+from weft.framework.device import Device, Value, default_device, host, launch, placed
 from weft.framework.dtypes import DType
 from weft.framework.errors import DeviceError, DTypeError, TraceError
 from weft.framework.graph import Attributes, Graph, Node
@@ -34,6 +34,8 @@ ALIAS = "alias"
 """An expression with the value of its input, but not its history: where gradients stop or start."""
 
 
+COPY = "copy"
+"""The copy between devices: what it gives is where its attribute ``target`` says."""
 FIXED = frozenset({0, 1, -1})
 """The numbers that algebraic rules look for: they stay in the graph, and all others are given to it."""
 
@@ -59,7 +61,7 @@ class Expr:
     """One lazily computed value.
 
     op, inputs, attrs: as in a ``Node``; op may also be LEAF or ALIAS. shape, dtype: of the value.
-    value: the array, once it is known. device: where it was put, or None: then it goes wherever it is needed.
+    value: the array or handle, once it is known. device: where it was put, or None: it goes wherever it is needed.
     requires_grad: whether a gradient flows through. owner: the tensor whose ``.grad`` collects what arrives here.
     trace: the trace that it exists in, if any. freed: whether a ``backward()`` has ended its history.
     born: when the oldest of the operations that it waits for was asked for, on ``CLOCK``.
@@ -78,7 +80,7 @@ class Expr:
         shape: Shape,
         dtype: DType,
         *,
-        value: Array | None = None,
+        value: Value | None = None,
         device: Device | None = None,
         requires_grad: bool = False,
         owner: weakref.ref[Tensor] | None = None,
@@ -95,7 +97,7 @@ class Expr:
         """Whether a gradient may go through to what it was computed from."""
         return self.requires_grad and self.owner is None and not self.freed
 
-    def settle(self, value: Array) -> None:
+    def settle(self, value: Value) -> None:
         """Store the value, and forget the history unless a gradient may still need it."""
         self.value = value
         if not self.has_history:
@@ -108,7 +110,7 @@ class Expr:
             self.settle(self.value)
 
 
-def leaf(value: Array, dtype: DType, device: Device | None = None) -> Expr:
+def leaf(value: Value, dtype: DType, device: Device | None = None) -> Expr:
     """An expression that is ``value``, already of ``dtype``."""
     CLOCK.now += value.nbytes >> 16
     return Expr(LEAF, (), (), value.shape, dtype, value=value, device=device)
@@ -121,6 +123,14 @@ def alias(of: Expr, requires_grad: bool = False, owner: weakref.ref[Tensor] | No
         op, inputs, (), of.shape, of.dtype, value=of.value, device=of.device, requires_grad=requires_grad,
         owner=owner, trace=of.trace, origin=of.origin,
     )
+
+
+def copied(e: Expr, device: Device) -> Expr:
+    """``e`` on ``device``: a copy that a gradient goes back through, made now if the value is known."""
+    made = apply(COPY, e, source=e.device, target=device)
+    if e.value is not None:
+        made.settle(placed(e.value, device))
+    return made
 
 
 ACTIVE: ContextVar[Tracing | None] = ContextVar("trace", default=None)
@@ -176,7 +186,7 @@ def apply(op: str, *inputs: Expr, **attrs: Any) -> Expr:
     requires_grad = dtype.is_float and grad_enabled() and any(e.requires_grad for e in inputs)
     CLOCK.now += 1
     made = Expr(
-        op, inputs, named, shape, dtype, device=common_device(op, inputs), requires_grad=requires_grad,
+        op, inputs, named, shape, dtype, device=common_device(op, inputs, named), requires_grad=requires_grad,
         trace=common_trace(inputs), origin=where,
     )
     if op in _SEEN_AT_ONCE and made.trace is None and inputs[0].value is not None:
@@ -188,13 +198,16 @@ _SEEN_AT_ONCE = frozenset({"slice", "reshape"})
 """Moves of a known value that need no device, so that a loop over its rows or batches compiles one graph."""
 
 
-def _seen(e: Expr, value: Array) -> Array:
+def _seen(e: Expr, value: Value) -> Array:
     """The part of a known value that ``e`` is, without a copy where its elements lie in a row."""
-    seen = PRIMITIVES[e.op].reference([value], dict(e.attrs), np.dtype(np.float32))
+    seen = PRIMITIVES[e.op].reference([host(value)], dict(e.attrs), np.dtype(np.float32))
     return np.ascontiguousarray(seen).reshape(e.shape)  # NumPy makes one axis of none
 
 
-def common_device(op: str, inputs: Sequence[Expr]) -> Device | None:
+def common_device(op: str, inputs: Sequence[Expr], attrs: Attributes = ()) -> Device | None:
+    if op == COPY:
+        target: Device | None = dict(attrs)["target"]
+        return target
     devices = {id(e.device): e.device for e in inputs if e.device is not None}
     if len(devices) > 1:
         placed = ", ".join(f"{e.dtype}{list(e.shape)} on {e.device.name}" for e in inputs if e.device is not None)
@@ -270,17 +283,39 @@ def realize(wanted: Iterable[Expr], is_held: Callable[[Expr], bool] = lambda e: 
 
     is_held: tells of what lies on the way whether somebody can still ask for it: then its value is kept too.
     """
+    missing = list({id(e): e for e in wanted if e.value is None}.values())
+    behind = topological(missing, lambda e: () if e.value is not None else e.inputs)
+    if any(e.op == COPY and e.value is None for e in behind):
+        _realize_copies(behind, is_held)
+        behind = topological(missing, lambda e: () if e.value is not None else e.inputs)
     by_device: dict[Device, list[Expr]] = {}
-    for e in {id(e): e for e in wanted if e.value is None}.values():
-        by_device.setdefault(e.device or default_device(), []).append(e)
+    for e in missing:
+        if e.value is None:
+            by_device.setdefault(e.device or default_device(), []).append(e)
     for device, expressions in by_device.items():
-        behind = topological(expressions, lambda e: () if e.value is not None else e.inputs)
+        if len(by_device) > 1:
+            behind = topological(expressions, lambda e: () if e.value is not None else e.inputs)
         on_the_way = [e for e in behind if e.value is None and (e.device or default_device()) is device and is_held(e)]
         results = list({id(e): e for e in (*expressions, *on_the_way)}.values())
         nodes, index, known = collect(results)
         outputs = tuple((f"y{k}", index[id(e)]) for k, e in enumerate(results))
-        result = compiled(device, Graph(tuple(nodes), outputs))(
-            {f"v{k}": e.value for k, e in enumerate(known) if e.value is not None}
-        )
-        for k, e in enumerate(results):
-            e.settle(result.outputs[f"y{k}"])
+        values = launch(device, Graph(tuple(nodes), outputs), [e.value for e in known if e.value is not None])
+        for e, value in zip(results, values, strict=True):
+            e.settle(value)
+
+
+def _realize_copies(behind: Sequence[Expr], is_held: Callable[[Expr], bool]) -> None:
+    """Compute the pending copies between devices among ``behind``: first those that no other leads to."""
+    depth: dict[int, int] = {}
+    levels: dict[int, list[Expr]] = {}
+    for e in behind:
+        crossing = e.op == COPY and e.value is None
+        depth[id(e)] = max((depth[id(source)] for source in e.inputs if id(source) in depth), default=0) + crossing
+        if crossing:
+            levels.setdefault(depth[id(e)], []).append(e)
+    for _, copies in sorted(levels.items()):
+        realize([e.inputs[0] for e in copies], is_held)
+        for e in copies:
+            value = e.inputs[0].value
+            assert value is not None
+            e.settle(placed(value, e.device))

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
-from weft.framework.device import Device, Result, default_device
+from weft.framework.device import Device, Value, default_device
 from weft.framework.dtypes import DType
 from weft.framework.errors import DeviceError, TraceError
 from weft.framework.graph import Graph
@@ -94,18 +94,19 @@ class Recording:
                         f"(weft.Tensor({name}))"
                     )
 
-    def deliver(self, result: Result) -> Any:
-        """Put the new state into its tensors and return what the function returned."""
-        tensors = dict(self.states)
-        for name, value in result.state.items():
+    def deliver(self, results: Sequence[Value]) -> Any:
+        """Put the new state, the last of ``results``, into its tensors and return what the function returned."""
+        tensors, count = dict(self.states), len(self.graph.outputs)
+        for (name, _), value in zip(self.graph.updates, results[count:], strict=True):
             tensors[name].take(value)
+        outputs = {name: value for (name, _), value in zip(self.graph.outputs, results[:count], strict=True)}
         for parameter, gradient in self._gradients:
             parameter.grad = gradient  # using it says that it was left over from the trace
 
         def value_of(path: str, part: Any) -> Any:
             if not isinstance(part, _Output):
                 return part
-            return Tensor._of(leaf(result.outputs[part.name], part.dtype, part.device))
+            return Tensor._of(leaf(outputs[part.name], part.dtype, part.device))
 
         return map_leaves(self._returned, value_of)
 

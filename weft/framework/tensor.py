@@ -13,11 +13,11 @@ from typing import Any, Self
 
 import numpy as np
 
-from weft.framework.device import Device, default_device, get_device
+from weft.framework.device import Device, default_device, get_device, host
 from weft.framework.differentiable import Differentiable
 from weft.framework.dtypes import DTYPES, DType, as_dtype, data_dtype, float32, int32, int64, python_dtype
 from weft.framework.errors import DTypeError, GradientError, ShapeError, TraceError
-from weft.framework.lazy import Expr, alias, apply, check_alive, constant, is_left_over, leaf
+from weft.framework.lazy import Expr, alias, apply, check_alive, constant, copied, is_left_over, leaf
 from weft.framework.operators import TensorOperators
 from weft.framework.origin import user_line
 from weft.framework.pending import realize_all, realize_pending, relieve, wait
@@ -182,7 +182,7 @@ class Tensor(TensorOperators, Differentiable, FrameworkObject):
         refuse_value(".numpy()")
         realize_pending(self)
         assert self._expr.value is not None
-        return self._expr.value.copy()
+        return host(self._expr.value).copy()
 
     def item(self) -> Number:
         """The Python number of a one-element tensor. Raises ShapeError, or TraceError inside a jitted function."""
@@ -243,7 +243,8 @@ class Tensor(TensorOperators, Differentiable, FrameworkObject):
     def to(self, target: DType | str | Device, dtype: DType | str | None = None) -> Tensor:
         """This tensor as another element type, or on another device (by name or as a Device).
 
-        Moving between devices realises it and has no gradient. Raises DTypeError or DeviceError.
+        On another device it is a copy, as pending as this tensor is, through which gradients come back. Raises
+        DTypeError or DeviceError.
         """
         if dtype is not None:
             return self.to(target).to(dtype)
@@ -255,12 +256,7 @@ class Tensor(TensorOperators, Differentiable, FrameworkObject):
             return self
         if current_trace() is not None:
             raise TraceError(f"{user_line()}: a jitted function runs on one device; move tensors before calling it")
-        if self.requires_grad and not self.is_leaf:
-            raise GradientError(f"{user_line()}: moving between devices has no gradient; move before, or detach()")
-        realize_pending(self)
-        assert self._expr.value is not None
-        moved = Tensor._of(leaf(self._expr.value, self.dtype, device))
-        return moved.requires_grad_() if self.requires_grad else moved
+        return Tensor._of(copied(self._read(), device))
 
     def float(self) -> Tensor:
         """As float32."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypeVar
 
 import numpy as np
 
+from weft.framework.device import Value
 from weft.framework.dtypes import DType
 from weft.framework.errors import DTypeError, GradientError, ShapeError, TraceError
 from weft.framework.indexing import Index
@@ -107,7 +108,7 @@ class Writing:
         self._write(alias(new))
         return self
 
-    def take(self, value: Array) -> None:
+    def take(self, value: Value) -> None:
         """Become ``value``, which a compiled step computed for this tensor: of its shape and dtype, on its device.
 
         The tensor is no view. Raises GradientError as ``assign`` does, and checks nothing else.

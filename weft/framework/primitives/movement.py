@@ -128,6 +128,12 @@ def _movement(
 
 PRIMITIVES = (
     _movement(
+        "copy", "The same elements on another device; a graph is cut here, so that no device sees one.",
+        lambda operands, attrs: operands[0].shape, lambda inputs, attrs, real: inputs[0],
+        lambda e, s, g: e.apply("copy", g, source=s.attrs["target"], target=s.attrs["source"]),
+        source="the device that it comes from, None for the host", target="the device that it goes to",
+    ),
+    _movement(
         "reshape", "The same elements in row-major order under another shape.", _reshape_shape,
         lambda inputs, attrs, real: inputs[0].reshape(attrs["shape"]),
         lambda e, s, g: e.apply("reshape", g, shape=e.shape(s.inputs[0])),

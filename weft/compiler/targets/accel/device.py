@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import threading
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-
-import numpy as np
 
 from weft.compiler.accuracy import ACCEL
 from weft.compiler.targets.accel.compile import compile, observable, prepared
-from weft.framework.device import Result
+from weft.compiler.targets.accel.dram import DramArray, ProgramMemory, write
+from weft.framework.device import DeviceArray, Result, Value, host
 from weft.framework.graph import Graph
 from weft.framework.primitives.base import Array
 from weft.framework.reference import checked_value
 from weft.isa.checker import check
-from weft.isa.image import copied
+from weft.isa.image import Bytes, copied
 from weft.isa.machine import Machine, load
 from weft.isa.program import Program
 from weft.isa.validator import validate
@@ -23,44 +23,54 @@ from weft.sim.run import Run
 
 
 class AccelExecutable:
-    """A compiled graph: ``program``; ``run_on`` shows the whole machine after one run."""
+    """A compiled graph: ``program``; ``memory``, its DRAM between runs. Callable from several threads."""
 
     def __init__(self, device: AccelDevice, graph: Graph, program: Program) -> None:
         self.device, self.graph, self.program = device, graph, program
-        self._updated = {name for name, _ in graph.updates}
         self._image = program.image()
+        given = {b.name: b for b in program.buffers if b.kind in ("input", "state")}
+        names = [graph.nodes[i].attr("name") for i in graph.inputs]
+        # One that nothing depends on has no buffer.
+        self._regions = [(given.get(name), graph.nodes[i]) for name, i in zip(names, graph.inputs, strict=True)]
+        made = {b.name.removesuffix(" (output)"): b for b in program.buffers if b.kind == "output"}
+        self._outputs = [(made[name], graph.nodes[i]) for name, i in graph.outputs]
+        self._updates = [(names.index(name), given[name], graph.nodes[i]) for name, i in graph.updates]
+        self._lock = threading.Lock()
+        self.memory = ProgramMemory(device, self._image, self._regions)
 
     def validate(self) -> None:
         """Check that the program breaks no rule of the machine, has no race, cannot deadlock. Raises ProgramError."""
         validate(self.program)
         check(self.program)
 
-    def image(self, inputs: Mapping[str, Array]) -> np.ndarray[tuple[int], np.dtype[np.uint8]]:
+    def image(self, inputs: Mapping[str, Array]) -> Bytes:
         """A DRAM image with the given value of every input and state in place."""
         dram = copied(self._image)
-        for buffer in self.program.buffers:
-            if buffer.kind in ("input", "state"):
-                node = self.graph.nodes[self.graph.input_names[buffer.name]]
-                value = checked_value(node, inputs)
-                stored = -value.astype(np.int8) if node.dtype.kind == "bool" else value
-                buffer.write(dram, stored)
+        for buffer, node in self._regions:
+            if buffer is not None:
+                write(buffer, node, checked_value(node, inputs), dram)
         return dram
 
-    def __call__(self, inputs: Mapping[str, Array]) -> Result:
-        """Run once on the device's engine (see ``framework.device.Executable``)."""
-        run = self.device.engine.run(self.program, self.image(inputs), trace=self.device.trace)
-        self.device.last_program, self.device.last_run = self.program, run
-        self.device.total_cycles += run.cycles
-        outputs = {name: self._read(name, i, "output", run) for name, i in self.graph.outputs}
-        return Result(outputs, {name: self._read(name, i, "state", run) for name, i in self.graph.updates})
+    def run(self, values: Sequence[Value]) -> list[Value]:
+        """Run once on the device's engine; see ``framework.device.Executable``. What it gives stays in DRAM."""
+        device = self.device
+        with self._lock:
+            run = device.engine.run(self.program, self.memory.filled(values), trace=device.trace)
+            outputs = [DramArray.in_region(device, node, buffer, run.dram) for buffer, node in self._outputs]
+            states = [DramArray.in_region(device, node, buffer, run.dram) for _, buffer, node in self._updates]
+            places = [place for place, _, _ in self._updates]
+            self.memory.ran(run.dram, list(zip(places, states, strict=True)), outputs)
+        device.last_program, device.last_run = self.program, run
+        device.total_cycles += run.cycles
+        return [*outputs, *states]
 
-    def _read(self, name: str, index: int, kind: str, run: Run) -> Array:
-        buffer = next(
-            b for b in self.program.buffers
-            if (b.kind == "output") == (kind == "output") and b.name in (name, f"{name} (output)")
-        )  # fmt: skip
-        value = buffer.read(run.dram)
-        return value != 0 if self.graph.nodes[index].dtype.kind == "bool" else value
+    def __call__(self, inputs: Mapping[str, Array]) -> Result:
+        """Run once; see ``framework.device.Executable``."""
+        values = [checked_value(node, inputs) for _, node in self._regions]
+        results = [host(value) for value in self.run(values)]
+        names = [name for name, _ in (*self.graph.outputs, *self.graph.updates)]
+        split, pairs = len(self._outputs), list(zip(names, results, strict=True))
+        return Result(dict(pairs[:split]), dict(pairs[split:]))
 
 
 _KEPT = 256
@@ -68,7 +78,7 @@ _KEPT = 256
 
 
 class AccelDevice:
-    """Runs graphs on a simulated machine.
+    """Runs graphs on a simulated machine, in whose DRAM values stay until the host asks for one.
 
     machine: a preset's name, a TOML file's path, or a Machine. engine: "fast", "rtl", "pysim" or "interp". trace:
     whether runs keep when each instruction started and retired. tune: see ``compile``.
@@ -106,6 +116,15 @@ class AccelDevice:
                 del self._compiled[next(iter(self._compiled))]
             self._compiled[key] = AccelExecutable(self, graph, compile(graph, self.machine, tune=self.tune))
         return self._compiled[key]
+
+    def put(self, array: Array) -> DramArray:
+        """A handle of a copy of ``array``."""
+        return DramArray(self, array)
+
+    def get(self, handle: DeviceArray) -> Array:
+        """What a handle holds, copied out of DRAM if it lies there."""
+        assert isinstance(handle, DramArray)
+        return handle.read()
 
     def __repr__(self) -> str:
         return f"accel({self.machine.name}, {self.engine.name})"
