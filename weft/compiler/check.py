@@ -31,14 +31,16 @@ from weft.framework.graph import Graph, Node
 from weft.framework.names import node_text
 from weft.framework.primitives import PRIMITIVES
 from weft.framework.primitives.base import Array
-from weft.framework.reference import reference_node
+from weft.framework.reference import operands, reference_node
 
-ROUNDOFF = {"float32": 2.0**-24, "bfloat16": 2.0**-8}
+ROUNDOFF = {"float32": 2.0**-24, "float64": 2.0**-52, "bfloat16": 2.0**-8}
+"""Unit roundoff; of float64 twice that, for the oracle itself rounds as well."""
 V = ROUNDOFF["float32"]
 TINY = 2.0**-126
-LEAST = {"float32": 2.0**-149, "bfloat16": 2.0**-133}
+LEAST = {"float32": 2.0**-149, "float64": 2.0**-1074, "bfloat16": 2.0**-133}
 """The smallest subnormals."""
 LARGEST = float(np.finfo(np.float32).max)
+
 
 @dataclass(frozen=True)
 class NodeError:
@@ -81,14 +83,15 @@ def _magnitude(graph: Graph, index: int, inputs: list[Array]) -> Array:
 def arithmetic_error(graph: Graph, index: int, inputs: list[Array], result: Array, accuracy: Accuracy) -> Array:
     """The allowed absolute error before the result is rounded to the node's dtype."""
     node = graph.nodes[index]
+    v = min(V, ROUNDOFF[node.dtype.name])
     if node.op == "sum":
         count = inputs[0].size // max(1, result.size)
-        return np.asarray(max(count - 1, 0) * V * _magnitude(graph, index, inputs))
+        return np.asarray(max(count - 1, 0) * v * _magnitude(graph, index, inputs))
     if node.op in DEPTH:
-        return np.asarray(2 * DEPTH[node.op](node, inputs) * V * _magnitude(graph, index, inputs))
+        return np.asarray(2 * DEPTH[node.op](node, inputs) * v * _magnitude(graph, index, inputs))
     if node.op not in accuracy.functions:
         return np.zeros(result.shape)
-    return np.asarray(accuracy.functions[node.op].of(inputs[0].astype(np.float64)) * V * np.abs(result))
+    return np.asarray(accuracy.functions[node.op].of(inputs[0].astype(np.float64)) * v * np.abs(result))
 
 
 def bound(graph: Graph, index: int, inputs: list[Array], result: Array, accuracy: Accuracy) -> Array:
@@ -105,7 +108,7 @@ def bound(graph: Graph, index: int, inputs: list[Array], result: Array, accuracy
 
 def flushed(values: list[Array]) -> list[Array]:
     """Floats with everything below 2**-126 made a zero of its sign."""
-    return [np.where(np.abs(x) < TINY, np.copysign(0.0, x), x) if x.dtype.kind not in "bi" else x for x in values]
+    return [np.where(np.abs(x) < TINY, np.copysign(0.0, x), x) if x.dtype.kind not in "biu" else x for x in values]
 
 
 def _beyond(graph: Graph, index: int, inputs: list[Array], shape: tuple[int, ...]) -> Array:
@@ -124,7 +127,7 @@ def _judge(
         text = f"{node_text(graph, index)}: the value is {value.dtype}{list(value.shape)}"
         return NodeError(index, text, math.inf)
     with np.errstate(all="ignore"):
-        seen = flushed([x.astype(np.float64) if x.dtype.kind not in "bi" else x for x in inputs])
+        seen = flushed([x.astype(np.float64) if x.dtype.kind not in "biu" else x for x in inputs])
         expected = np.asarray(reference_node(graph, index, seen if accuracy.flushes else inputs))
         if node.dtype.is_float:
             allowed = bound(graph, index, inputs, expected, accuracy)
@@ -154,9 +157,10 @@ def check_nodes(graph: Graph, values: Mapping[int, Array], accuracy: Accuracy = 
     known = {i: np.asarray(value) for i, value in values.items()}
     found: list[NodeError] = []
     for index, node in enumerate(graph.nodes):
-        if node.op == "input" or any(i not in known for i in node.inputs):
+        sources = operands(graph, index)
+        if node.op == "input" or node.further or any(i not in known for i in sources):
             continue
-        inputs = [known[i] for i in node.inputs]
+        inputs = [known[i] for i in sources]
         if index in known:
             error = _judge(graph, index, node, inputs, known[index], accuracy)
             if error:

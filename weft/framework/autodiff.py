@@ -28,10 +28,18 @@ def gradients(builder: GraphBuilder, loss: int, wrt: Sequence[int], seed: int | 
         raise GradientError(f"only a scalar has a gradient without a seed; this is {node.type_text}")
     reached, targets = _depends_on(builder, loss, wrt), _targets(builder, loss, wrt)
     cotangents: dict[int, int] = {loss: builder.full(1, like=loss) if seed is None else seed}
+    of_results: dict[int, dict[int, int]] = {}  # of nodes with several results: number of the result → cotangent
     for i in range(loss, -1, -1):
-        if not reached[i] or i not in cotangents:
+        if not reached[i] or (i not in cotangents and i not in of_results):
             continue
-        _propagate(builder, i, cotangents, reached, targets)
+        node = builder[i]
+        if node.op == "result":
+            of_results.setdefault(node.inputs[0], {})[node.attr("index")] = cotangents[i]
+        elif PRIMITIVES[node.op].gradient is not None:
+            found = of_results.pop(i) if node.further else {0: cotangents[i]}
+            _propagate_whole(builder, i, found, cotangents, reached, targets)
+        else:
+            _propagate(builder, i, cotangents, reached, targets)
     return tuple(cotangents[i] if i in cotangents else builder.full(0, like=i) for i in wrt)
 
 
@@ -45,8 +53,32 @@ def _propagate(
         if rule is None or not reached[source] or not builder.dtype(source).is_float:
             continue
         with builder.origin(None if node.origin is None else _origin(node.origin, node.op, targets.get(source))):
-            part = rule(builder, site, cotangents[i])
-            cotangents[source] = builder.apply("add", cotangents[source], part) if source in cotangents else part
+            _add(builder, cotangents, source, rule(builder, site, cotangents[i]))
+
+
+def _propagate_whole(
+    builder: GraphBuilder,
+    i: int,
+    of_results: Mapping[int, int],
+    cotangents: dict[int, int],
+    reached: bytearray,
+    targets: Mapping[int, str],
+) -> None:
+    """The same for a node whose gradient is one rule: all its results' cotangents give all its inputs'."""
+    node = builder[i]
+    rule = PRIMITIVES[node.op].gradient
+    assert rule is not None
+    given = [of_results.get(k) for k in range(1 + len(node.further))]
+    with builder.origin(None if node.origin is None else _origin(node.origin, node.op, None)):
+        parts = rule(builder, Site(node.inputs, i, node.attributes), given)
+    for source, part in zip(node.inputs, parts, strict=True):
+        if part is not None and reached[source] and builder.dtype(source).is_float:
+            with builder.origin(None if node.origin is None else _origin(node.origin, node.op, targets.get(source))):
+                _add(builder, cotangents, source, part)
+
+
+def _add(builder: GraphBuilder, cotangents: dict[int, int], source: int, part: int) -> None:
+    cotangents[source] = builder.apply("add", cotangents[source], part) if source in cotangents else part
 
 
 @lru_cache(maxsize=4096)

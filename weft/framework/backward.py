@@ -28,7 +28,7 @@ def backward(loss: Expr, seed: Expr | None = None, retain_graph: bool = False) -
         inner = e.requires_grad and e.owner is None
         attrs = e.attrs if inner else (("name", dict(e.attrs).get("name", "parameter")),)
         inputs = tuple(index[id(source)] for source in e.inputs) if inner else ()
-        nodes.append(Node(e.op if inner else "input", inputs, attrs, e.shape, e.dtype, e.origin))
+        nodes.append(Node(e.op if inner else "input", inputs, attrs, e.shape, e.dtype, e.origin, e.further))
     builder = GraphBuilder(nodes)
     if seed is not None:
         builder.nodes.append(Node("input", (), (("name", "seed"),), seed.shape, seed.dtype))

@@ -10,10 +10,9 @@ import numpy as np
 
 from weft.framework.dtypes import DType, as_dtype, data_dtype
 from weft.framework.errors import DTypeError, GraphError, ShapeError
-from weft.framework.graph import Attributes, Graph, Node, check_attributes
+from weft.framework.graph import Attributes, Graph, Node, Subgraph, check_attributes, check_results, node_types
 from weft.framework.origin import Origin
-from weft.framework.primitives import PRIMITIVES
-from weft.framework.primitives.base import Array, OperandType, Shape
+from weft.framework.primitives.base import Array, OperandType, Shape, Types
 
 
 def _plain(value: Any) -> Any:
@@ -22,6 +21,8 @@ def _plain(value: Any) -> Any:
         return tuple(_plain(v) for v in value)
     if isinstance(value, DType):
         return value.name
+    if isinstance(value, Graph):
+        return Subgraph(value)
     return value.item() if isinstance(value, np.generic) else value
 
 
@@ -61,6 +62,10 @@ class GraphBuilder:
         """The dtype of a node."""
         return self.nodes[node].dtype
 
+    def further(self, node: int) -> Types:
+        """The types of a node's results behind the first."""
+        return self.nodes[node].further
+
     def origin(self, origin: Origin | None) -> _Origin:
         """Nodes appended in a ``with`` block of this carry this origin."""
         return _Origin(self, origin)
@@ -77,9 +82,16 @@ class GraphBuilder:
         """Append ``op`` with attributes already in the form that a node holds them in."""
         origin = origin or self._origin
         check_attributes(op, dict(attrs), len(inputs))
-        shape, dtype = infer(op, [self.nodes[i] for i in inputs], attrs, origin)
-        self.nodes.append(Node(op, tuple(inputs), attrs, shape, dtype, origin))
+        operands = [self.nodes[i] for i in inputs]
+        check_results(op, operands)
+        shape, dtype, further = infer(op, operands, attrs, origin)
+        self.nodes.append(Node(op, tuple(inputs), attrs, shape, dtype, origin, further))
         return len(self.nodes) - 1
+
+    def results(self, op: str, *inputs: int, **attrs: Any) -> tuple[int, ...]:
+        """Append ``op``, a primitive of several results, and a ``result`` node for each; return those."""
+        made = self.apply(op, *inputs, **attrs)
+        return tuple(self.apply("result", made, index=k) for k in range(1 + len(self.nodes[made].further)))
 
     def copy(self, node: Node, inputs: Sequence[int]) -> int:
         """Append ``node`` with other inputs; its shape and dtype are inferred anew."""
@@ -88,7 +100,7 @@ class GraphBuilder:
     def retain(self, node: Node, inputs: tuple[int, ...]) -> int:
         """Append ``node`` with inputs that are known to have the shapes and dtypes of its own."""
         same = node.inputs == inputs
-        self.nodes.append(node if same else Node(node.op, inputs, node.attrs, node.shape, node.dtype, node.origin))
+        self.nodes.append(node if same else with_inputs(node, inputs))
         return len(self.nodes) - 1
 
     def input(self, name: str, shape: Shape, dtype: DType | str, kind: str = "input") -> int:
@@ -148,11 +160,10 @@ class _Origin:
 
 def infer(
     op: str, operands: Sequence[OperandType], attrs: Attributes, origin: Origin | None = None
-) -> tuple[Shape, DType]:
-    """Shape and dtype that ``op`` has on these operands. Raises ShapeError or DTypeError naming the origin and op."""
-    rule, named = PRIMITIVES[op], dict(attrs)
+) -> tuple[Shape, DType, Types]:
+    """What ``node_types`` gives. Raises ShapeError or DTypeError naming the origin and op."""
     try:
-        return rule.shape(operands, named), rule.dtype(operands, named)
+        return node_types(op, operands, dict(attrs))
     except (ShapeError, DTypeError) as error:
         raise type(error)(f"{f'{origin}: ' if origin else ''}{op}: {error}") from None
 
@@ -183,7 +194,7 @@ def rewrite(graph: Graph, rule: Rule) -> Graph:
             replacement = rule(builder, node, inputs)
         if replacement is None:
             for i, j in zip(node.inputs, inputs, strict=True):
-                if before[i] is not after[j] and (before[i].shape, before[i].dtype) != (after[j].shape, after[j].dtype):
+                if before[i] is not after[j] and _types(before[i]) != _types(after[j]):
                     replacement = builder.copy(node, inputs)
                     break
             else:
@@ -195,6 +206,15 @@ def rewrite(graph: Graph, rule: Rule) -> Graph:
     return builder.build(outputs, {name: mapped[i] for name, i in graph.updates})
 
 
+def with_inputs(node: Node, inputs: tuple[int, ...]) -> Node:
+    """``node`` with other inputs of the same types (``dataclasses.replace`` takes three times as long)."""
+    return Node(node.op, inputs, node.attrs, node.shape, node.dtype, node.origin, node.further)
+
+
+def _types(node: Node) -> Types:
+    return ((node.shape, node.dtype), *node.further)
+
+
 def prune(graph: Graph) -> Graph:
     """The graph without nodes that no result needs; inputs stay, since they are its signature."""
     if len(graph.live) == len(graph.nodes):
@@ -204,7 +224,6 @@ def prune(graph: Graph) -> Graph:
     for i, node in enumerate(graph.nodes):
         if i in graph.live or node.op == "input":
             mapped[i] = len(nodes)
-            inputs = tuple(mapped[source] for source in node.inputs)
-            nodes.append(Node(node.op, inputs, node.attrs, node.shape, node.dtype, node.origin))
+            nodes.append(with_inputs(node, tuple(mapped[source] for source in node.inputs)))
     outputs = tuple((name, mapped[i]) for name, i in graph.outputs)
     return Graph(tuple(nodes), outputs, tuple((name, mapped[i]) for name, i in graph.updates))

@@ -28,6 +28,11 @@ class DType:
     numpy: np.dtype[Any]
 
     @property
+    def signed(self) -> bool:
+        """Whether there are negative values of this type."""
+        return self.numpy.kind != "u" and self.kind != "bool"
+
+    @property
     def is_float(self) -> bool:
         """Whether gradients can flow through values of this type."""
         return self.kind == "float"
@@ -47,20 +52,23 @@ class DType:
 
 
 float32 = DType("float32", "float", 32, np.dtype(np.float32))
+float64 = DType("float64", "float", 64, np.dtype(np.float64))
 bfloat16 = DType("bfloat16", "float", 16, np.dtype(ml_dtypes.bfloat16))
 int8 = DType("int8", "int", 8, np.dtype(np.int8))
 int32 = DType("int32", "int", 32, np.dtype(np.int32))
 int64 = DType("int64", "int", 64, np.dtype(np.int64))
+uint8 = DType("uint8", "int", 8, np.dtype(np.uint8))
+uint32 = DType("uint32", "int", 32, np.dtype(np.uint32))
 bool_ = DType("bool", "bool", 8, np.dtype(np.bool_))
 
-DTYPES: dict[str, DType] = {d.name: d for d in (float32, bfloat16, int8, int32, int64, bool_)}
-"""Every element type by name. No wider float is stored: float64 serves the reference oracle only."""
+DTYPES: dict[str, DType] = {d.name: d for d in (float32, float64, bfloat16, int8, int32, int64, uint8, uint32, bool_)}
+"""Every element type by name."""
 
 _BY_NUMPY = {d.numpy: d for d in DTYPES.values()}
 _STORED_AS = {
-    **dict.fromkeys(("float64", "float16"), float32),
-    **dict.fromkeys(("int16", "uint8", "uint16"), int32),
-    **dict.fromkeys(("uint32", "uint64"), int64),
+    "float16": float32,
+    **dict.fromkeys(("int16", "uint16"), int32),
+    "uint64": int64,
 }
 """NumPy types that have no element type of their own, and the one their values are stored in."""
 
@@ -72,7 +80,8 @@ _DEFAULT = {"bool": bool_, "int": int32, "float": float32}
 def as_dtype(value: DType | str | np.dtype[Any] | type) -> DType:
     """The element type that ``value`` names.
 
-    Takes a DType, its name, or a NumPy dtype (float64 becomes float32). Raises DTypeError.
+    Takes a DType, its name, or a NumPy dtype (one that is no element type gives the one its values are stored in).
+    Raises DTypeError.
     """
     if isinstance(value, DType):
         return value
@@ -91,18 +100,25 @@ def as_dtype(value: DType | str | np.dtype[Any] | type) -> DType:
 def data_dtype(stored: np.dtype[Any]) -> DType:
     """The element type that data take which come as NumPy type ``stored`` and name none.
 
-    Integers wider than 32 bits become int32, as Python's do: NumPy makes int64 of whatever nobody chose a type for.
-    Raises DTypeError.
+    Numbers wider than 32 bits become float32 and int32, as Python's do: NumPy makes float64 and int64 of whatever
+    nobody chose a type for. Raises DTypeError.
     """
     dtype = as_dtype(stored)
-    return int32 if dtype is int64 else dtype
+    return {int64: int32, float64: float32}.get(dtype, dtype)
 
 
 def promote(a: DType, b: DType) -> DType:
-    """The type two tensors of one rank promote to, as in torch: float over int over bool, then the wider."""
+    """The type two tensors of one rank promote to, as in torch: float over int over bool, then the wider.
+
+    Of a signed and an unsigned type of which neither holds the other's numbers it is the next wider signed one that
+    there is (int8 and uint8: int32, where torch has int16).
+    """
     if a.kind != b.kind:
         return a if _CATEGORY[a.kind] > _CATEGORY[b.kind] else b
-    return a if a.bits >= b.bits else b
+    wide, narrow = (a, b) if a.bits >= b.bits else (b, a)
+    if a.kind != "int" or wide.signed == narrow.signed or (wide.signed and wide.bits > narrow.bits):
+        return wide
+    return int32 if wide.bits < 32 else int64
 
 
 def result_type(operands: Iterable[tuple[DType, Rank]]) -> DType:

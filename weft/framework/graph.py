@@ -7,6 +7,7 @@ its depth, so 100,000 nodes are as good as ten.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -17,7 +18,7 @@ from weft.framework.dtypes import DType
 from weft.framework.errors import DTypeError, GraphError, ShapeError
 from weft.framework.origin import Origin
 from weft.framework.primitives import PRIMITIVES, primitive
-from weft.framework.primitives.base import Shape
+from weft.framework.primitives.base import OperandType, Shape, Types
 
 Attributes = tuple[tuple[str, Any], ...]
 
@@ -29,10 +30,11 @@ class Node:
     op: the name of a primitive.
     inputs: indices of earlier nodes of the same graph.
     attrs: the primitive's attributes as (name, value) pairs, sorted by name; values are hashable (ints, bools, floats,
-        strings, bytes and tuples of ints).
-    shape, dtype: of the result, as the primitive's rules give them.
+        strings, bytes, tuples of ints, and graphs as ``Subgraph``).
+    shape, dtype: of the result, as the primitive's rules give them; of several results of the first.
     origin: where it came from, ``file.py:12 in 0 (Linear)``; not part of the graph's identity, so that equal steps
         compile once. ``framework.names`` makes of it what people call the node.
+    further: the types of the results behind the first. Each of several results is read by a ``result`` node.
     """
 
     op: str
@@ -41,6 +43,7 @@ class Node:
     shape: Shape
     dtype: DType
     origin: Origin | None = None
+    further: Types = ()
 
     def attr(self, name: str) -> Any:
         """The attribute called ``name``. Raises GraphError."""
@@ -64,11 +67,12 @@ class Node:
 
     @property
     def type_text(self) -> str:
-        """dtype and shape as text: ``float32[64, 10]``."""
-        return f"{self.dtype}{list(self.shape)}"
+        """dtype and shape as text: ``float32[64, 10]``, of several results ``(float32[3], int32[3])``."""
+        texts = [f"{dtype}{list(shape)}" for shape, dtype in ((self.shape, self.dtype), *self.further)]
+        return texts[0] if len(texts) == 1 else f"({', '.join(texts)})"
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class Graph:
     """A program of primitives.
 
@@ -123,6 +127,13 @@ class Graph:
                     seen[source] = 1
         return frozenset(i for i, flag in enumerate(seen) if flag)
 
+    def __eq__(self, other: object) -> bool:
+        """Whether both compute the same in the same order; where nodes come from does not count."""
+        return self is other or (isinstance(other, Graph) and self._digest == other._digest)
+
+    def __hash__(self) -> int:
+        return hash(self._digest)
+
     def digest(self) -> str:
         """A hash of everything but the origins: equal graphs, equal digests, in every process (64 hex digits)."""
         return self._digest
@@ -131,7 +142,7 @@ class Graph:
     def _digest(self) -> str:
         h = hashlib.sha256()
         for node in self.nodes:
-            h.update(repr((node.op, node.inputs, node.attrs, node.shape, node.dtype.name)).encode())
+            h.update(repr((node.op, node.inputs, node.attrs, node.shape, node.dtype.name, node.further)).encode())
         h.update(repr((self.outputs, self.updates)).encode())
         return h.hexdigest()
 
@@ -143,17 +154,21 @@ class Graph:
             if node.inputs and not 0 <= min(node.inputs) <= max(node.inputs) < i:
                 raise GraphError(f"{where}: inputs {list(node.inputs)} are not all earlier nodes")
             operands = [self.nodes[source] for source in node.inputs]
-            kind = (node.op, node.attrs, node.shape, node.dtype, *((o.shape, o.dtype) for o in operands))
+            kind = (
+                node.op, node.attrs, node.shape, node.dtype, node.further,
+                *((o.shape, o.dtype, o.further) for o in operands),
+            )  # fmt: skip
             if kind in legal:
                 continue
             check_attributes(node.op, dict(node.attrs), len(node.inputs))
-            rule = PRIMITIVES[node.op]
+            check_results(node.op, operands)
             try:
-                shape, dtype = rule.shape(operands, node.attributes), rule.dtype(operands, node.attributes)
+                shape, dtype, further = node_types(node.op, operands, node.attributes)
             except (ShapeError, DTypeError) as error:
                 raise GraphError(f"{where}: {error}") from None
-            if (shape, dtype) != (node.shape, node.dtype):
-                raise GraphError(f"{where}: is declared {node.type_text}, but its rules give {dtype}{list(shape)}")
+            if (shape, dtype, further) != (node.shape, node.dtype, node.further):
+                given = Node(node.op, node.inputs, node.attrs, shape, dtype, None, further)
+                raise GraphError(f"{where}: is declared {node.type_text}, but its rules give {given.type_text}")
             legal.add(kind)
         self._validate_names()
 
@@ -166,6 +181,8 @@ class Graph:
             for name, i in pairs:
                 if not 0 <= i < len(self.nodes):
                     raise GraphError(f"{kind}: {name!r} names node %{i} of {len(self.nodes)}")
+                if self.nodes[i].further:
+                    raise GraphError(f"{kind}: {name!r} names %{i}, which has several results; name a result of it")
         for name, i in self.updates:
             state = self.nodes[self.input_names[name]] if name in self.input_names else None
             if state is None or state.attr("kind") != "state":
@@ -188,6 +205,26 @@ class Graph:
         from weft.framework.display import graph_html
 
         return graph_html(self)
+
+
+@dataclass(frozen=True, repr=False)
+class Subgraph:
+    """A graph as an attribute: the body of a loop, a branch. Its text, like its identity, is its digest."""
+
+    graph: Graph
+
+    def __repr__(self) -> str:
+        return f"{{{len(self.graph.nodes)} nodes, {self.graph.digest()[:12]}}}"
+
+
+def node_types(op: str, operands: Sequence[OperandType], attrs: Mapping[str, Any]) -> tuple[Shape, DType, Types]:
+    """Shape and dtype of ``op``'s first result on these operands, and the types of the further ones.
+
+    Raises ShapeError or DTypeError.
+    """
+    rule = PRIMITIVES[op]
+    further = () if rule.further is None else rule.further(operands, attrs)
+    return rule.shape(operands, attrs), rule.dtype(operands, attrs), further
 
 
 _NUMBERS_SHOWN = 4
@@ -220,5 +257,12 @@ def check_attributes(op: str, attrs: dict[str, Any], inputs: int) -> None:
     declared = primitive(op)
     if set(attrs) != set(declared.attributes):
         raise GraphError(f"{op} takes attributes {sorted(declared.attributes)}, not {sorted(attrs)}")
-    if inputs != declared.arity:
-        raise GraphError(f"{op} takes {declared.arity} inputs, not {inputs}")
+    if inputs != declared.arity if declared.arity is not None else inputs < 1:
+        wanted = "one or more" if declared.arity is None else declared.arity
+        raise GraphError(f"{op} takes {wanted} inputs, not {inputs}")
+
+
+def check_results(op: str, operands: Sequence[OperandType]) -> None:
+    """Check that several results are read by ``result`` nodes alone. Raises GraphError."""
+    if op != "result" and any(o.further for o in operands):
+        raise GraphError(f"{op} reads a node of several results; read one of them with result(…, index=…)")

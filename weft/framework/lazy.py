@@ -23,7 +23,7 @@ from weft.framework.errors import DeviceError, DTypeError, TraceError
 from weft.framework.graph import Attributes, Graph, Node
 from weft.framework.origin import Origin, origin, user_line
 from weft.framework.primitives import PRIMITIVES
-from weft.framework.primitives.base import Array, Shape
+from weft.framework.primitives.base import Array, Shape, Types
 
 if TYPE_CHECKING:
     from weft.framework.tensor import Tensor
@@ -65,11 +65,13 @@ class Expr:
     requires_grad: whether a gradient flows through. owner: the tensor whose ``.grad`` collects what arrives here.
     trace: the trace that it exists in, if any. freed: whether a ``backward()`` has ended its history.
     born: when the oldest of the operations that it waits for was asked for, on ``CLOCK``.
+    further: the types of the results behind the first. An expression of several results never has a value: the
+        ``result`` expressions that read it do.
     """
 
     __slots__ = (
-        "__weakref__", "attrs", "born", "device", "dtype", "freed", "inputs", "op", "origin", "owner", "requires_grad",
-        "shape", "trace", "value",
+        "__weakref__", "attrs", "born", "device", "dtype", "freed", "further", "inputs", "op", "origin", "owner",
+        "requires_grad", "shape", "trace", "value",
     )
 
     def __init__(
@@ -86,10 +88,11 @@ class Expr:
         owner: weakref.ref[Tensor] | None = None,
         trace: Tracing | None = None,
         origin: Origin | None = None,
+        further: Types = (),
     ) -> None:
         self.op, self.inputs, self.attrs, self.shape, self.dtype = op, inputs, attrs, shape, dtype
         self.value, self.device, self.requires_grad, self.owner = value, device, requires_grad, owner
-        self.trace, self.origin, self.freed = trace, origin, False
+        self.trace, self.origin, self.freed, self.further = trace, origin, False, further
         self.born: int = min((e.born for e in inputs if e.value is None), default=CLOCK.now)
 
     @property
@@ -182,16 +185,23 @@ def scalar(value: Array, dtype: DType) -> Expr:
 def apply(op: str, *inputs: Expr, **attrs: Any) -> Expr:
     """Primitive ``op`` on expressions. Raises ShapeError, DTypeError or DeviceError at the user's line."""
     where, named = origin(), plain_attributes(attrs)
-    shape, dtype = infer(op, inputs, named, where)
-    requires_grad = dtype.is_float and grad_enabled() and any(e.requires_grad for e in inputs)
+    shape, dtype, further = infer(op, inputs, named, where)
+    has_float = dtype.is_float or any(kind.is_float for _, kind in further)
+    requires_grad = has_float and grad_enabled() and any(e.requires_grad for e in inputs)
     CLOCK.now += 1
     made = Expr(
         op, inputs, named, shape, dtype, device=common_device(op, inputs, named), requires_grad=requires_grad,
-        trace=common_trace(inputs), origin=where,
+        trace=common_trace(inputs), origin=where, further=further,
     )
     if op in _SEEN_AT_ONCE and made.trace is None and inputs[0].value is not None:
         made.settle(_seen(made, inputs[0].value))
     return made
+
+
+def results(op: str, *inputs: Expr, **attrs: Any) -> tuple[Expr, ...]:
+    """All results of ``op``, a primitive that has several. Raises as ``apply`` does."""
+    made = apply(op, *inputs, **attrs)
+    return tuple(apply("result", made, index=k) for k in range(1 + len(made.further)))
 
 
 _SEEN_AT_ONCE = frozenset({"slice", "reshape"})
@@ -200,7 +210,7 @@ _SEEN_AT_ONCE = frozenset({"slice", "reshape"})
 
 def _seen(e: Expr, value: Value) -> Array:
     """The part of a known value that ``e`` is, without a copy where its elements lie in a row."""
-    seen = PRIMITIVES[e.op].reference([host(value)], dict(e.attrs), np.dtype(np.float32))
+    seen = PRIMITIVES[e.op].result([host(value)], dict(e.attrs), np.dtype(np.float32))
     return np.ascontiguousarray(seen).reshape(e.shape)  # NumPy makes one axis of none
 
 
@@ -273,7 +283,7 @@ def collect(wanted: Sequence[Expr], given: Sequence[Expr] = ()) -> tuple[list[No
             continue
         else:
             inputs = tuple(index[id(source)] for source in e.inputs)
-            nodes.append(Node(e.op, inputs, e.attrs, e.shape, e.dtype, e.origin))
+            nodes.append(Node(e.op, inputs, e.attrs, e.shape, e.dtype, e.origin, e.further))
         index[id(e)] = len(nodes) - 1
     return nodes, index, known
 

@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from weft.framework.dtypes import DType
+from weft.framework.dtypes import float64 as double
 from weft.framework.errors import GraphError, ShapeError
 from weft.framework.graph import Graph, Node
 from weft.framework.primitives import PRIMITIVES
-from weft.framework.primitives.base import Array
+from weft.framework.primitives.base import Array, Attrs
 
 Values = Mapping[str, npt.ArrayLike]
 """What inputs and states are, by name."""
@@ -20,7 +22,7 @@ Values = Mapping[str, npt.ArrayLike]
 def reference_node(graph: Graph, index: int, inputs: Sequence[Array], float64: bool = True) -> Array:
     """The value of node ``index`` computed from given values of its inputs.
 
-    inputs: one array per input of the node, as the target under test computed them (of the input nodes' dtypes).
+    inputs: one array per node of ``operands(graph, index)``, as the target under test computed them (of their dtypes).
     float64: compute and return floats in float64, the oracle against which a target's node is judged; otherwise
         compute in float32 and round to the node's dtype. Integers and bools are exact either way.
     A cast to a float type rounds to that type under both.
@@ -28,11 +30,20 @@ def reference_node(graph: Graph, index: int, inputs: Sequence[Array], float64: b
     node = graph.nodes[index]
     if node.op == "input":
         raise GraphError(f"%{index} is input {node.attr('name')!r}: it has no meaning but the value given")
-    return _evaluate(node, inputs, float64)
+    read = node.attr("index") if node.op == "result" else 0
+    source = graph.nodes[node.inputs[0]] if node.op == "result" else node
+    return _results(source, inputs, float64)[int(read)]
+
+
+def operands(graph: Graph, index: int) -> tuple[int, ...]:
+    """The nodes whose values ``reference_node`` takes for node ``index``: its inputs, but for a ``result`` node those
+    of the node that it reads, whose results have no value together."""
+    node = graph.nodes[index]
+    return graph.nodes[node.inputs[0]].inputs if node.op == "result" else node.inputs
 
 
 def evaluate(graph: Graph, values: Values, float64: bool = False) -> list[Array]:
-    """The value of every node, in the nodes' order.
+    """The value of every node, in the nodes' order; of several results the first.
 
     values: one array per input and state, by name; more are ignored. They are rounded to the declared dtype first,
         so that both modes start from identical inputs.
@@ -74,21 +85,40 @@ def _walk(
     graph: Graph, values: Values, float64: bool, results: Any, only: frozenset[int] | None = None
 ) -> Iterator[tuple[int, Array]]:
     """Yield (index, value); the caller stores the value in ``results`` before asking for the next."""
+    several: dict[int, tuple[Array, ...]] = {}
     for i, node in enumerate(graph.nodes):
         if only is not None and i not in only:
             continue
         if node.op == "input":
             value = checked_value(node, values)
             yield i, value.astype(np.float64) if float64 and node.dtype.is_float else value
+        elif node.op == "result":
+            yield i, several[node.inputs[0]][node.attr("index")]
         else:
-            yield i, _evaluate(node, [results[source] for source in node.inputs], float64)
+            values_of = _results(node, [results[source] for source in node.inputs], float64)
+            if node.further:
+                several[i] = values_of
+            yield i, values_of[0]
 
 
-def _evaluate(node: Node, inputs: Sequence[Array], float64: bool) -> Array:
-    real = np.dtype(np.float64 if float64 else np.float32)
-    widened = [x if x.dtype.kind in "bi" else x.astype(real, copy=False) for x in map(np.asarray, inputs)]
+def _results(node: Node, inputs: Sequence[Array], float64: bool) -> tuple[Array, ...]:
+    kinds = (node.dtype, *(dtype for _, dtype in node.further))
+    return compute(node.op, dict(node.attrs), kinds, inputs, float64)
+
+
+def compute(
+    op: str, attrs: Attrs, kinds: Sequence[DType], inputs: Sequence[Array], float64: bool = False
+) -> tuple[Array, ...]:
+    """All results of primitive ``op``, which are of element types ``kinds``; ``float64`` as in ``reference_node``."""
+    arrays = [np.asarray(x) for x in inputs]
+    wide = float64 or double in kinds or any(x.dtype == np.float64 for x in arrays)
+    real = np.dtype(np.float64 if wide else np.float32)
+    widened = [x if x.dtype.kind in "biu" else x.astype(real, copy=False) for x in arrays]
     with np.errstate(all="ignore"):  # infinities and NaN are values here, as on every target
-        value = np.asarray(PRIMITIVES[node.op].reference(widened, dict(node.attrs), real))
-        if node.dtype.is_float and not float64:
-            value = value.astype(node.dtype.numpy, copy=False)
-    return value
+        values = PRIMITIVES[op].results(widened, attrs, real)
+        if not float64:
+            values = tuple(
+                value.astype(kind.numpy, copy=False) if kind.is_float else value
+                for value, kind in zip(values, kinds, strict=True)
+            )
+    return values

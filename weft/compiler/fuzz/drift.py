@@ -19,7 +19,7 @@ from weft.framework.dtypes import DType
 from weft.framework.graph import Graph, Node
 from weft.framework.primitives import PRIMITIVES
 from weft.framework.primitives.base import Array
-from weft.framework.reference import reference_node
+from weft.framework.reference import operands, reference_node
 
 _NOT_MONOTONE = frozenset({"eq", "ne", "argmax", "abs"})
 
@@ -29,14 +29,15 @@ def drift(graph: Graph, values: Mapping[int, Array], accuracy: Accuracy) -> dict
     result: dict[int, Array] = {}
     with np.errstate(all="ignore"):
         for index, node in enumerate(graph.nodes):
-            if any(i not in values for i in node.inputs) or index not in values:
+            sources = operands(graph, index)
+            if node.further or any(i not in values for i in sources) or index not in values:
                 continue
             shape = node.shape
-            moved = [result[i] for i in node.inputs]
-            apart = np.zeros(shape) if not node.inputs else _carried(graph, index, node, values, moved)
+            moved = [result[i] for i in sources]
+            apart = np.zeros(shape) if not sources else _carried(graph, index, node, values, moved)
             own = np.zeros(shape)
-            if node.dtype.is_float and node.inputs:
-                inputs = [values[i] for i in node.inputs]
+            if node.dtype.is_float and sources:
+                inputs = [values[i] for i in sources]
                 wide = np.asarray(reference_node(graph, index, inputs))
                 if node.op in SUMS and not _exact_sum(graph, index, inputs):
                     own = 2 * arithmetic_error(graph, index, inputs, wide, accuracy)
@@ -60,11 +61,11 @@ def _exact_sum(graph: Graph, index: int, inputs: list[Array]) -> bool:
 
 def _carried(graph: Graph, index: int, node: Node, values: Mapping[int, Array], moved: list[Array]) -> Array:
     """What a node makes of differences of its operands."""
-    inputs = [np.asarray(values[i]).astype(np.float64) for i in node.inputs]
+    inputs = [np.asarray(values[i]).astype(np.float64) for i in operands(graph, index)]
     if not any(m.any() for m in moved):
         return np.zeros(node.shape)
     attributes, real = dict(node.attrs), np.dtype(np.float64)
-    reference = PRIMITIVES[node.op].reference
+    reference = PRIMITIVES[node.op].result
     if PRIMITIVES[node.op].group == "movement" or node.op in ("sum", "max"):
         return np.asarray(reference(moved, attributes | ({"value": 0.0} if node.op == "pad" else {}), real))
     if node.op in DEPTH:
@@ -74,8 +75,9 @@ def _carried(graph: Graph, index: int, node: Node, values: Mapping[int, Array], 
             + reference(moved, attributes, real)
         )  # fmt: skip
     if node.op in _NOT_MONOTONE or PRIMITIVES[node.op].group != "elementwise":
-        return np.full(node.shape, np.inf) if node.op == "argmax" else np.where(
-            np.logical_or.reduce([m > 0 for m in moved]), np.inf, 0.0
+        alike = all(m.shape == node.shape for m in moved) and node.op in _NOT_MONOTONE - {"argmax"}
+        return np.where(np.logical_or.reduce([m > 0 for m in moved]), np.inf, 0.0) if alike else np.full(
+            node.shape, np.inf
         )
     kinds = [graph.nodes[i].dtype for i in node.inputs]
     here = np.asarray(reference_node(graph, index, _typed(inputs, kinds)), np.float64)

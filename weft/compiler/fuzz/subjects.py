@@ -47,7 +47,7 @@ class Subject:
         """The value of every node that can be handed out, inputs included. Raises what compiling and running raise."""
         observable = getattr(self.device, "observable", None)
         nodes = range(len(prepared.nodes)) if observable is None else observable(prepared)
-        seen = [i for i in nodes if prepared.nodes[i].op not in ("input", "constant")]
+        seen = [i for i in nodes if prepared.nodes[i].op not in ("input", "constant") and not prepared.nodes[i].further]
         outputs = self._executable(observed(prepared, seen))(values).outputs
         found = {i: values[name] for name, i in prepared.input_names.items()}
         return found | {i: outputs[f"%{i}"] for i in seen}

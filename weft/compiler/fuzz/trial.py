@@ -14,7 +14,7 @@ from weft.compiler.fuzz.drift import apart, drift
 from weft.compiler.fuzz.subjects import Subject
 from weft.framework.graph import Graph
 from weft.framework.primitives.base import Array
-from weft.framework.reference import reference_node
+from weft.framework.reference import operands, reference_node
 
 STEPS = 3
 
@@ -85,8 +85,9 @@ def _difference(
     """How the results of the fused program differ from the judged values; "" if they do not."""
     known = dict(found)
     for index, node in enumerate(graph.nodes):
-        if index not in known and all(i in known for i in node.inputs):
-            known[index] = reference_node(graph, index, [known[i] for i in node.inputs], float64=False)
+        sources = operands(graph, index)
+        if index not in known and not node.further and all(i in known for i in sources):
+            known[index] = reference_node(graph, index, [known[i] for i in sources], float64=False)
     allowed = drift(graph, known, subject.accuracy)
     for kind, pairs, results in (("output", graph.outputs, outputs), ("state", graph.updates, state)):
         for name, index in pairs:

@@ -52,7 +52,7 @@ def _is(builder: GraphBuilder, index: int, wanted: float) -> bool:
     if value is None:
         return False
     number = float(value)
-    return number == wanted and (value.dtype.kind in "bi" or math.copysign(1, number) == math.copysign(1, wanted))
+    return number == wanted and (value.dtype.kind in "biu" or math.copysign(1, number) == math.copysign(1, wanted))
 
 
 def _neutral(on_float: float, on_int: float, sides: tuple[int, ...]) -> Rule:

@@ -8,17 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from weft.framework.builder import GraphBuilder, constant_value, prune, rewrite
 from weft.framework.graph import Graph, Node
 from weft.framework.primitives import PRIMITIVES
 from weft.framework.primitives.base import Array
+from weft.framework.reference import compute
 
 MAX_ELEMENTS = 64
 """The largest result that is worth carrying as a constant."""
 
-_KEPT = frozenset({"input", "constant", "iota", "broadcast_to"})
+_KEPT = frozenset({"input", "constant", "iota", "broadcast_to", "result"})
 
 
 def constant_folding(graph: Graph) -> Graph:
@@ -27,7 +26,7 @@ def constant_folding(graph: Graph) -> Graph:
 
 
 def _fold(builder: GraphBuilder, node: Node, inputs: tuple[int, ...]) -> int | None:
-    if node.op in _KEPT or not inputs:
+    if node.op in _KEPT or node.further or not inputs:
         return None
     operands = [builder[i] for i in inputs]
     if node.size <= MAX_ELEMENTS and all(o.op == "constant" for o in operands):
@@ -49,9 +48,5 @@ def scalar_value(builder: GraphBuilder, index: int) -> Array | None:
 
 
 def _value(node: Node, operands: Sequence[Array]) -> Array:
-    """The reference meaning in float32, rounded to the node's dtype."""
-    real = np.dtype(np.float32)
-    widened = [o.astype(real) if o.dtype.kind not in "bi" else o for o in operands]
-    with np.errstate(all="ignore"):  # infinities and NaN are values like others
-        result = PRIMITIVES[node.op].reference(widened, node.attributes, real)
-        return np.asarray(result).astype(node.dtype.numpy)
+    """The reference meaning, rounded to the node's dtype."""
+    return compute(node.op, node.attributes, (node.dtype,), operands)[0]

@@ -10,6 +10,7 @@ through memory between two such loops costs next to nothing beside what they com
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from weft.framework.graph import Graph, Node
@@ -36,6 +37,9 @@ class FusionGroup:
     stored: tuple[int, ...]
 
 
+IndexSpace = Callable[[Graph, Node], Shape | None]
+
+
 def index_space(graph: Graph, node: Node) -> Shape | None:
     """The shape that a fusible node loops over, or None for others."""
     if PRIMITIVES[node.op].group == "elementwise":
@@ -43,8 +47,10 @@ def index_space(graph: Graph, node: Node) -> Shape | None:
     return graph.nodes[node.inputs[0]].shape if node.op in ("sum", "max") else None
 
 
-def fusion_groups(graph: Graph) -> tuple[FusionGroup, ...]:
+def fusion_groups(graph: Graph, index_space: IndexSpace = index_space) -> tuple[FusionGroup, ...]:
     """All live nodes in groups, in an order in which every group comes after those it reads.
+
+    index_space: tells which nodes a target computes in loops, and over what.
 
     A group takes further members until a node outside reads one of its values, or it is full. No open group can
     therefore depend on another, so that joining and merging open groups never makes a cycle. Linear in the graph.
@@ -67,7 +73,7 @@ def fusion_groups(graph: Graph) -> tuple[FusionGroup, ...]:
         joined = set()
         for source in dict.fromkeys(node.inputs):
             group = group_of(source)
-            inside = space is not None and node_space_matches(graph, source, space)
+            inside = space is not None and _is_made_in(graph, source, space, index_space)
             if inside and group in open_groups:
                 joined.add(group)
             else:
@@ -81,16 +87,16 @@ def fusion_groups(graph: Graph) -> tuple[FusionGroup, ...]:
                 size[i] += size[group]
         if space is not None:
             open_groups.add(i)
-    return _collect(graph, {i: group_of(i) for i in parent})
+    return _collect(graph, {i: group_of(i) for i in parent}, index_space)
 
 
-def node_space_matches(graph: Graph, source: int, space: Shape) -> bool:
-    """Whether a node's value is an element for element operand in a loop over `space`."""
+def _is_made_in(graph: Graph, source: int, space: Shape, index_space: IndexSpace) -> bool:
+    """Whether a loop over `space` can make a node's value, element for element."""
     node = graph.nodes[source]
-    return PRIMITIVES[node.op].group == "elementwise" and node.shape == space
+    return PRIMITIVES[node.op].group == "elementwise" and index_space(graph, node) == space
 
 
-def _collect(graph: Graph, group_of: dict[int, int]) -> tuple[FusionGroup, ...]:
+def _collect(graph: Graph, group_of: dict[int, int], index_space: IndexSpace) -> tuple[FusionGroup, ...]:
     members: dict[int, list[int]] = {}
     for i, group in group_of.items():
         members.setdefault(group, []).append(i)

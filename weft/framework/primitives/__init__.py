@@ -1,8 +1,7 @@
 """The table of primitives: everything a graph can compute, each declared once in the file of its kind.
 
-Order of reading: ``base`` (what a declaration holds), ``sources``, ``elementwise``, ``functions``, ``reduction``,
-``movement``, ``contraction``, ``sliding`` (windows, which the next shares), ``convolution``, ``quantisation``. Adding a
-primitive is one ``Primitive(...)`` in one of these files, and its tests.
+``base`` says what a declaration holds; ``_KINDS`` is the order of reading (``sliding`` has what convolutions and
+windows share). Adding a primitive is one ``Primitive(...)`` in one of these files, and its tests.
 """
 
 from __future__ import annotations
@@ -10,6 +9,7 @@ from __future__ import annotations
 from weft.framework.errors import GraphError
 from weft.framework.primitives import (
     contraction,
+    control,
     convolution,
     elementwise,
     functions,
@@ -20,11 +20,19 @@ from weft.framework.primitives import (
 )
 from weft.framework.primitives.base import Emitter, Primitive, Site
 
-PRIMITIVES: dict[str, Primitive] = {
-    primitive.name: primitive
-    for module in (sources, elementwise, functions, reduction, movement, contraction, convolution, quantisation)
-    for primitive in module.PRIMITIVES
-}
+_KINDS = (
+    sources,
+    elementwise,
+    functions,
+    reduction,
+    movement,
+    contraction,
+    convolution,
+    quantisation,
+    control,
+)
+
+PRIMITIVES: dict[str, Primitive] = {primitive.name: primitive for kind in _KINDS for primitive in kind.PRIMITIVES}
 """Every primitive by name."""
 
 

@@ -15,7 +15,9 @@ from weft.framework.errors import DTypeError, ShapeError
 Shape = tuple[int, ...]
 Attrs = Mapping[str, Any]
 Array = npt.NDArray[Any]
-Group = Literal["source", "elementwise", "reduction", "movement", "contraction"]
+Types = tuple[tuple[Shape, DType], ...]
+"""Shape and dtype of several results."""
+Group = Literal["source", "elementwise", "reduction", "movement", "contraction", "order", "index", "control"]
 
 
 class OperandType(Protocol):
@@ -26,6 +28,11 @@ class OperandType(Protocol):
 
     @property
     def dtype(self) -> DType: ...
+
+    @property
+    def further(self) -> Types:
+        """The types of the results behind the first."""
+        ...
 
 
 class Emitter(Protocol):
@@ -47,6 +54,10 @@ class Emitter(Protocol):
         """The dtype of a node."""
         ...
 
+    def further(self, node: int) -> Types:
+        """The types of a node's results behind the first."""
+        ...
+
 
 @dataclass(frozen=True)
 class Site:
@@ -60,7 +71,10 @@ class Site:
 ShapeRule = Callable[[Sequence[OperandType], Attrs], Shape]
 DTypeRule = Callable[[Sequence[OperandType], Attrs], DType]
 GradientRule = Callable[[Emitter, Site, int], int]
+WholeGradientRule = Callable[[Emitter, Site, Sequence[int | None]], Sequence[int | None]]
+TypesRule = Callable[[Sequence[OperandType], Attrs], Types]
 Reference = Callable[[Sequence[Array], Attrs, "np.dtype[Any]"], Array]
+References = Callable[[Sequence[Array], Attrs, "np.dtype[Any]"], tuple[Array, ...]]
 
 
 @dataclass(frozen=True)
@@ -69,13 +83,19 @@ class Primitive:
 
     name, doc: how it is called, and its contract in one sentence.
     group: what kind of loop it is.
-    arity: the number of inputs.
-    shape, dtype: the rules; they raise ShapeError or DTypeError for operands that do not fit.
+    arity: the number of inputs; None for one or more.
+    shape, dtype: the rules; they raise ShapeError or DTypeError for operands that do not fit. Of several results they
+        give the type of the first.
     reference: the meaning, in NumPy. Receives the input arrays (floats already widened to the ``real`` dtype, float32
-        or float64) and the attributes; the caller rounds a float result to the node's dtype.
+        or float64) and the attributes; the caller rounds a float result to the node's dtype. Of several results it
+        gives a tuple.
     gradients: per input, a rule that appends the vector-Jacobian product for a cotangent ``g`` (of the output's shape
         and dtype) and returns its index; None where no gradient flows.
     attributes: name and meaning of every attribute; all of them must be given.
+    further: the rule for the types of the results behind the first; None for a primitive with one result. Others read
+        each of several results through a ``result`` node.
+    gradient: in place of ``gradients`` for a primitive of several results or of any number of inputs: takes a
+        cotangent for each result and gives one for each input, None standing for zero.
     """
 
     name: str
@@ -84,9 +104,21 @@ class Primitive:
     arity: int
     shape: ShapeRule
     dtype: DTypeRule
-    reference: Reference
+    reference: Reference | References
     gradients: tuple[GradientRule | None, ...] = ()
     attributes: Mapping[str, str] = field(default_factory=dict)
+    further: TypesRule | None = None
+    gradient: WholeGradientRule | None = None
+
+    def results(self, inputs: Sequence[Array], attrs: Attrs, real: np.dtype[Any]) -> tuple[Array, ...]:
+        """What ``reference`` gives, as a tuple whether it is one result or several."""
+        given = self.reference(inputs, attrs, real)
+        return given if isinstance(given, tuple) else (np.asarray(given),)
+
+    def result(self, inputs: Sequence[Array], attrs: Attrs, real: np.dtype[Any]) -> Array:
+        """What ``reference`` gives for a primitive of one result."""
+        (given,) = self.results(inputs, attrs, real)
+        return given
 
 
 def shapes_text(operands: Sequence[OperandType]) -> str:

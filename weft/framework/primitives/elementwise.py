@@ -100,12 +100,12 @@ def _cast(inputs: Sequence[Array], attrs: Attrs, real: np.dtype[Any]) -> Array:
     if x.dtype.kind == "b":
         return x.astype(dtype.numpy)
     limits = np.iinfo(dtype.numpy)
-    if x.dtype.kind == "i":
-        wider = dtype.bits >= 8 * x.itemsize
-        return (x if wider else np.clip(x, limits.min, limits.max)).astype(dtype.numpy)
-    bound = 2.0 ** (dtype.bits - 1)  # the largest integer itself may be no float64
+    if x.dtype.kind in "iu":
+        own = np.iinfo(x.dtype)
+        return np.clip(x, max(limits.min, own.min), min(limits.max, own.max)).astype(dtype.numpy)
+    bound = 2.0 ** (dtype.bits - dtype.signed)  # the largest integer itself may be no float64
     whole = np.where(np.isnan(x), 0, x.astype(np.float64))
-    inside = np.clip(whole, -bound, np.nextafter(bound, 0)).astype(dtype.numpy)
+    inside = np.clip(whole, limits.min, np.nextafter(bound, 0)).astype(dtype.numpy)
     return np.where(whole >= bound, limits.max, inside).astype(dtype.numpy)
 
 

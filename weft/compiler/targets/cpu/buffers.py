@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from weft.compiler.targets.cpu.host import HostCall
 from weft.compiler.targets.cpu.loops import AccessWindow, LoopNest, Store
 from weft.compiler.targets.cpu.lower import Lowered
 from weft.compiler.targets.cpu.memory import MemoryPlan, TemporaryLiveRange, plan_memory
@@ -14,11 +15,15 @@ from weft.framework.dtypes import DTYPES
 
 def reads(step: Step) -> tuple[AccessWindow, ...]:
     """Every window that a step reads."""
+    if isinstance(step, HostCall):
+        return step.operands
     return (step.a, step.b) if isinstance(step, Gemm) else step.loads
 
 
 def writes(step: Step) -> tuple[AccessWindow, ...]:
     """Every window that a step writes."""
+    if isinstance(step, HostCall):
+        return step.outs
     return (step.out,) if isinstance(step, Gemm) else tuple(store.window for store in step.stores)
 
 
@@ -79,6 +84,8 @@ def _renamed(step: Step, moved: Mapping[int, int]) -> Step:
 
     if isinstance(step, Gemm):
         return Gemm(window(step.a), window(step.b), window(step.out))
+    if isinstance(step, HostCall):
+        return HostCall(step.op, step.attrs, tuple(map(window, step.operands)), tuple(map(window, step.outs)))
     stores = tuple(Store(s.slot, window(s.window), s.combine) for s in step.stores)
     return LoopNest(step.shape, tuple(map(window, step.loads)), step.body, stores)
 

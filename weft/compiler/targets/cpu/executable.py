@@ -16,6 +16,7 @@ import numpy as np
 from weft.compiler.targets.cpu.blas import find_sgemm
 from weft.compiler.targets.cpu.buffers import place_temporaries, update_in_place
 from weft.compiler.targets.cpu.contents import check_contents
+from weft.compiler.targets.cpu.host import HostCall, raise_failure
 from weft.compiler.targets.cpu.lower import lower
 from weft.compiler.targets.cpu.memory import ALIGNMENT
 from weft.compiler.targets.cpu.program import DRIVER_FIELDS, Schedule, compile_steps, driver
@@ -47,6 +48,7 @@ class CpuExecutable:
         lowered = update_in_place(single)
         plan = place_temporaries(lowered)
         check_contents(single, lowered, plan)
+        self._calls_host = any(isinstance(step, HostCall) for step in lowered.steps)
         self.arena_bytes, self.step_count = plan.size, len(lowered.steps)
         self._budget = budget
         self._lock = threading.Lock()
@@ -94,6 +96,8 @@ class CpuExecutable:
                 self._table[place] = _address(array)
             with self._budget:
                 self._run(self._fields_at)
+            if self._calls_host:
+                raise_failure()
         return Result(results["output"], results["state"])
 
 

@@ -18,13 +18,16 @@ import numpy as np
 
 from weft.compiler.passes.fusion import FusionGroup, fusion_groups, index_space
 from weft.compiler.targets.cpu.body import LoopBody
+from weft.compiler.targets.cpu.host import HostCall
 from weft.compiler.targets.cpu.loops import AccessWindow, Store
 from weft.compiler.targets.cpu.products import ProductLowering
 from weft.compiler.targets.cpu.program import Step
+from weft.compiler.targets.cpu.scalars import has_loop
 from weft.compiler.targets.cpu.views import Index, NumberView, View, contiguous, move
 from weft.framework.builder import constant_value
 from weft.framework.dtypes import DTYPES
 from weft.framework.graph import Graph, Node
+from weft.framework.primitives import PRIMITIVES
 from weft.framework.primitives.base import Array, Shape
 
 FUSED_WORK = 8192
@@ -63,6 +66,13 @@ def lower(graph: Graph, has_sgemm: bool) -> Lowered:
     return _Lowering(graph, has_sgemm).run()
 
 
+def looped(graph: Graph, node: Node) -> Shape | None:
+    """The shape of the loop that computes `node`; None where there is no such loop."""
+    space = index_space(graph, node)
+    operand = graph.nodes[node.inputs[0]].dtype.name if node.inputs else node.dtype.name
+    return space if space is not None and has_loop(node.op, operand) else None
+
+
 class _Lowering(ProductLowering):
     """The state of one lowering: steps and buffers so far, and where each node's value lies."""
 
@@ -73,6 +83,7 @@ class _Lowering(ProductLowering):
         self.buffers: list[Slot] = []
         self.constants: list[Array] = []
         self.views: dict[int, View] = {}
+        self.several: dict[int, list[AccessWindow]] = {}
         self.copies: dict[str, AccessWindow] = {}
         self.loops: set[tuple[Any, ...]] = set()
         self.work = 0
@@ -84,14 +95,15 @@ class _Lowering(ProductLowering):
         for number, i in enumerate(self.graph.inputs):
             node = self.graph.nodes[i]
             self.views[i] = self._window(self._buffer("input", number, node.size * node.dtype.itemsize), node)
-        for group in fusion_groups(self.graph):
+        for group in fusion_groups(self.graph, looped):
             if group.space is not None:
                 self._group(group)
                 continue
             (i,) = group.nodes
             node = self.graph.nodes[i]
             if node.op != "input":
-                self.views[i] = self._OTHERS.get(node.op, _Lowering._move)(self, i, node)
+                usual = _Lowering._move if PRIMITIVES[node.op].group == "movement" else _Lowering._host
+                self.views[i] = self._OTHERS.get(node.op, usual)(self, i, node)
         self._copy_results()
         return Lowered(tuple(self.steps), tuple(self.buffers), tuple(self.constants))
 
@@ -143,7 +155,7 @@ class _Lowering(ProductLowering):
                 view = self.views[source]
                 if isinstance(view, NumberView):
                     self.views[source] = self._in_memory(view)
-            self._loop(FusionGroup((i,), index_space(self.graph, node), (i,)))
+            self._loop(FusionGroup((i,), looped(self.graph, node), (i,)))
 
     def _kind(self, group: FusionGroup) -> tuple[Any, ...]:
         """What two groups have in common that become equal loops, but for which of their operands are one memory."""
@@ -230,6 +242,30 @@ class _Lowering(ProductLowering):
         self._copy(source, inner)
         return target
 
+    def _host(self, i: int, node: Node) -> View:
+        """A call of the primitive's reference; the results of one with several go where their readers want them."""
+        operands = tuple(self._stored(self.views[source]) for source in node.inputs)
+        readers = {self.graph.nodes[user].attr("index"): user for user in reversed(self.graph.uses[i])}
+        targets = [self._target(i)] if not node.further else [
+            self._target(readers[k]) if k in readers else self._temporary(shape, dtype.name)
+            for k, (shape, dtype) in enumerate(((node.shape, node.dtype), *node.further))
+        ]  # fmt: skip
+        self.several[i] = targets
+        self.steps.append(HostCall(node.op, node.attrs, operands, tuple(targets)))
+        return targets[0]
+
+    def _result(self, i: int, node: Node) -> View:
+        index: int = node.attr("index")
+        return self.several[node.inputs[0]][index]
+
+    def _stored(self, view: View) -> AccessWindow:
+        """The view's elements in memory: where they are, or copied."""
+        if isinstance(view, AccessWindow):
+            return view
+        made = self._temporary(view.shape, view.dtype)
+        self._copy(view, made)
+        return made
+
     def _argmax(self, i: int, node: Node) -> View:
         """The maximum, then the smallest index of an element equal to it (or not a number)."""
         source, axis = self.views[node.inputs[0]], node.attr("axis")
@@ -253,6 +289,7 @@ class _Lowering(ProductLowering):
     _OTHERS: ClassVar[dict[str, Callable[[_Lowering, int, Node], View]]] = {
         "constant": _constant, "iota": _iota, "pad": _pad, "argmax": _argmax,
         "matmul": ProductLowering._matmul, "conv": ProductLowering._conv,
+        "result": _result,
     }  # fmt: skip
 
 

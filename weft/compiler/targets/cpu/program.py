@@ -1,8 +1,8 @@
 """The steps of an executable as a schedule of native kernels, which one native function goes through.
 
-A kernel is `void kernel(char** arguments)`: a loop nest, or a matrix product by sgemm. Equal steps share a kernel,
-within an executable and among all of a process. The driver makes the table of arguments and calls one kernel after the
-other: nothing is allocated and no Python runs inside, and its code does not grow with the graph.
+A kernel is `void kernel(char** arguments)`: a loop nest, a matrix product by sgemm, or a call back into NumPy. Equal
+steps share a kernel, within an executable and among all of a process. The driver makes the table of arguments and calls
+one kernel after the other: nothing is allocated inside, and its code does not grow with the graph.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from llvmlite import ir
 from weft.compiler.targets.cpu.blas import NO_TRANSPOSE, ROW_MAJOR, TRANSPOSE, Sgemm
 from weft.compiler.targets.cpu.emit import counted, counted_to, emit_loop, i64
 from weft.compiler.targets.cpu.functions import F32
+from weft.compiler.targets.cpu.host import HostCall, host_kernel
 from weft.compiler.targets.cpu.loops import AccessWindow, Argument, LoopNest, normalise, renumber, renumbered
 from weft.compiler.targets.cpu.native import NativeModule, compile_module, new_module
 
@@ -37,7 +38,7 @@ class Gemm(NamedTuple):
     out: AccessWindow
 
 
-Step = LoopNest | Gemm
+Step = LoopNest | Gemm | HostCall
 
 
 def orientation(window: AccessWindow) -> tuple[bool, int] | None:
@@ -53,10 +54,10 @@ def orientation(window: AccessWindow) -> tuple[bool, int] | None:
 
 @dataclass(frozen=True, eq=False)
 class NativeKernel:
-    """Machine code of a step at `address`, valid while this object lives: it keeps the module."""
+    """What runs a step, at `address`, valid while this object lives: it keeps the code."""
 
     address: int
-    module: NativeModule
+    code: object
 
 
 _KERNELS: WeakValueDictionary[bytes, NativeKernel] = WeakValueDictionary()
@@ -82,7 +83,11 @@ def compile_steps(steps: Sequence[Step], sgemm: Sgemm | None) -> Schedule:
     known: dict[bytes, NativeKernel | None] = {key: _KERNELS.get(key) for key in keys}
     module, names = new_module("kernels"), dict[bytes, str]()
     for text, key, (_, arguments) in zip(texts, keys, shared, strict=True):
-        if known[key] is None and key not in names:
+        step = normal[text]
+        if isinstance(step, HostCall):
+            if known[key] is None:
+                known[key] = _KERNELS[key] = NativeKernel(*host_kernel(step))
+        elif known[key] is None and key not in names:
             names[key] = f"kernel{len(names)}"
             _emit(module, names[key], normal[text], len(arguments), sgemm)
     if names:
@@ -97,6 +102,10 @@ def _shared(step: Step) -> tuple[Step, tuple[Argument, ...]]:
     """The step without the places of its operands, and what pointers it is given."""
     if isinstance(step, LoopNest):
         return renumbered(step)
+    if isinstance(step, HostCall):
+        windows, arguments = renumber((*step.operands, *step.outs))
+        count = len(step.operands)
+        return HostCall(step.op, step.attrs, tuple(windows[:count]), tuple(windows[count:])), arguments
     windows, arguments = renumber((step.a, step.b, step.out))
     return Gemm(*windows), arguments
 
@@ -114,6 +123,7 @@ def _emit(module: ir.Module, name: str, step: Step, count: int, sgemm: Sgemm | N
     if isinstance(step, LoopNest):
         builder.call(emit_loop(module, f"{name}.loop", step, count), pointers)
     else:
+        assert isinstance(step, Gemm)
         assert sgemm is not None
         _emit_gemm(builder, step, [pointers[w.buffer] for w in (step.a, step.b, step.out)], sgemm)
     builder.ret_void()

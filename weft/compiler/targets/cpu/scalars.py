@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from llvmlite import ir
 
-from weft.compiler.targets.cpu.doubles import FUNCTIONS
+from weft.compiler.targets.cpu.doubles import F64, FUNCTIONS
 from weft.compiler.targets.cpu.functions import F32, I32, constant, exp, intrinsic, log
 from weft.compiler.targets.cpu.loops import Combine, Scalar
 from weft.framework.dtypes import DTYPES
@@ -20,7 +20,10 @@ from weft.framework.dtypes import DTYPES
 Operation = Callable[[ir.IRBuilder, Sequence[ir.Value], Scalar], ir.Value]
 
 I1, I8, I16, I64 = ir.IntType(1), ir.IntType(8), ir.IntType(16), ir.IntType(64)
-_REGISTER = {"float32": F32, "bfloat16": F32, "int8": I8, "int32": I32, "int64": I64, "bool": I1}
+_REGISTER = {
+    "float32": F32, "float64": F64, "bfloat16": F32, "bool": I1,
+    "int8": I8, "int32": I32, "int64": I64, "uint8": I8, "uint32": I32,
+}  # fmt: skip
 _MEMORY = {**_REGISTER, "bfloat16": I16, "bool": I8}
 
 
@@ -61,7 +64,7 @@ def round_bfloat16(b: ir.IRBuilder, value: ir.Value) -> ir.Value:
 def literal(dtype: str, value: Any) -> ir.Constant:
     """A constant in register form; `value` is a number that `dtype` holds exactly."""
     kind = register_type(dtype)
-    return ir.Constant(kind, float(value) if kind == F32 else int(value))
+    return ir.Constant(kind, float(value) if kind in (F32, F64) else int(value))
 
 
 def _is_float(dtype: str) -> bool:
@@ -85,13 +88,18 @@ def merge(b: ir.IRBuilder, combine: Combine, left: ir.Value, right: ir.Value, dt
     """One step of a reduction. Floating-point sums may be reassociated (and thereby vectorised)."""
     if combine == "sum":
         return b.fadd(left, right, flags=("reassoc",)) if _is_float(dtype) else b.add(left, right)
-    return _extremum(b, ">" if combine == "max" else "<", left, right)
+    return _extremum(b, ">" if combine == "max" else "<", left, right, dtype)
 
 
-def _extremum(b: ir.IRBuilder, relation: str, left: ir.Value, right: ir.Value) -> ir.Value:
+def _ordered(b: ir.IRBuilder, relation: str, left: ir.Value, right: ir.Value, dtype: str) -> ir.Value:
+    """How integers of `dtype` compare."""
+    return (b.icmp_signed if DTYPES[dtype].signed else b.icmp_unsigned)(relation, left, right)
+
+
+def _extremum(b: ir.IRBuilder, relation: str, left: ir.Value, right: ir.Value, dtype: str) -> ir.Value:
     """The one that stands in `relation` to the other, a NaN before all."""
     if isinstance(left.type, ir.IntType):
-        return b.select(b.icmp_signed(relation, left, right), left, right)
+        return b.select(_ordered(b, relation, left, right, dtype), left, right)
     return intrinsic(b, "llvm.maximum" if relation == ">" else "llvm.minimum", left, right)
 
 
@@ -105,37 +113,42 @@ def _arithmetic(on_float: str, on_int: str) -> Operation:
 def _compare(relation: str) -> Operation:
     def emit(b: ir.IRBuilder, args: Sequence[ir.Value], op: Scalar) -> ir.Value:
         if not _is_float(op.operand_dtype):
-            return b.icmp_signed(relation, *args)
+            return _ordered(b, relation, args[0], args[1], op.operand_dtype)
         return (b.fcmp_unordered if relation == "!=" else b.fcmp_ordered)(relation, *args)
 
     return emit
 
 
 def _larger(relation: str) -> Operation:
-    return lambda b, args, op: _extremum(b, relation, *args)
+    return lambda b, args, op: _extremum(b, relation, args[0], args[1], op.dtype)
 
 
 def _cast(b: ir.IRBuilder, args: Sequence[ir.Value], op: Scalar) -> ir.Value:
     """Floats round, float to int truncates and saturates, ints saturate, anything but zero is true."""
     (x,), source, target = args, op.operand_dtype, op.dtype
     kind = register_type(target)
-    if source == target or (_is_float(source) and _is_float(target)):
+    if source == target or {source, target} == {"float32", "bfloat16"}:
         return x
+    if _is_float(source) and _is_float(target):
+        return b.fpext(x, kind) if target == "float64" else b.fptrunc(x, kind)  # to bfloat16 by way of float32
     if target == "bool":
         zero = literal(source, 0)
         return b.fcmp_unordered("!=", x, zero) if _is_float(source) else b.icmp_signed("!=", x, zero)
     if _is_float(target):
-        return b.uitofp(x, kind) if source == "bool" else b.sitofp(x, kind)
+        return b.sitofp(x, kind) if DTYPES[source].signed else b.uitofp(x, kind)
     if source == "bool":
         return b.zext(x, kind)
     if _is_float(source):
-        name = f"llvm.fptosi.sat.i{kind.width}.f32"
-        function = b.module.globals.get(name) or ir.Function(b.module, ir.FunctionType(kind, [F32]), name)
+        to, bits = "si" if DTYPES[target].signed else "ui", 64 if source == "float64" else 32
+        name = f"llvm.fpto{to}.sat.i{kind.width}.f{bits}"
+        function = b.module.globals.get(name) or ir.Function(b.module, ir.FunctionType(kind, [x.type]), name)
         return b.call(function, [x])
+    (low, high), (least, most) = _limits(target), _limits(source)
+    inside = _extremum(b, ">", x, literal(source, low), source) if low > least else x
+    inside = _extremum(b, "<", inside, literal(source, high), source) if high < most else inside
     if kind.width > x.type.width:
-        return b.sext(x, kind)
-    low, high = (literal(source, limit) for limit in _limits(target))
-    return b.trunc(_extremum(b, "<", _extremum(b, ">", x, low), high), kind)
+        return b.sext(inside, kind) if DTYPES[source].signed else b.zext(inside, kind)
+    return b.trunc(inside, kind) if kind.width < x.type.width else inside
 
 
 def _quantise(b: ir.IRBuilder, args: Sequence[ir.Value], op: Scalar) -> ir.Value:
@@ -155,7 +168,7 @@ def _abs(b: ir.IRBuilder, args: Sequence[ir.Value], op: Scalar) -> ir.Value:
     (x,) = args
     if _is_float(op.dtype):
         return intrinsic(b, "llvm.fabs", x)
-    return b.select(b.icmp_signed("<", x, literal(op.dtype, 0)), b.neg(x), x)
+    return b.select(b.icmp_signed("<", x, literal(op.dtype, 0)), b.neg(x), x) if DTYPES[op.dtype].signed else x
 
 
 def _function(name: str) -> Operation:
@@ -163,7 +176,7 @@ def _function(name: str) -> Operation:
 
 
 def _reciprocal(b: ir.IRBuilder, args: Sequence[ir.Value], op: Scalar) -> ir.Value:
-    return b.fdiv(constant(1.0), args[0])
+    return b.fdiv(literal(op.dtype, 1), args[0])
 
 
 OPERATIONS: dict[str, Operation] = {
@@ -196,6 +209,16 @@ OPERATIONS: dict[str, Operation] = {
     "dequantise": _dequantise,
 }
 """How each elementwise primitive, and a constant, is computed on register values."""
+
+
+_FLOAT32_ALONE = frozenset({"exp", "log", *FUNCTIONS})
+
+
+def has_loop(op: str, operand_dtype: str) -> bool:
+    """Whether a loop computes `op` on operands of that type: a sum, a maximum, or what `OPERATIONS` has."""
+    if op in ("sum", "max"):
+        return True
+    return op in OPERATIONS and not (operand_dtype == "float64" and op in _FLOAT32_ALONE)
 
 
 def compute(b: ir.IRBuilder, op: Scalar, args: Sequence[ir.Value]) -> ir.Value:
