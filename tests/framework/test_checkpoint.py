@@ -210,11 +210,14 @@ def test_values_that_fit_in_another_type() -> None:
     model = Kinds()
     given: dict[str, list[float]] = {
         "float32": [np.inf, np.nan], "bfloat16": [1.00001, 7], "int8": [-128.0, 127.0], "int32": [True, False],
-        "int64": [2.0**40, -(2.0**63)], "bool": [0, 1],
+        "int64": [2.0**40, -(2.0**63)], "bool": [0, 1], "float64": [0.1, 1e300], "uint8": [0, 255.0],
+        "uint32": [2.0**32 - 1, 7],
     }  # fmt: skip
     model.load_state_dict({name: np.array(value) for name, value in given.items()})
     assert model.state_dict()["int8"].tolist() == [-128, 127]
     assert model.state_dict()["int64"].tolist() == [2**40, -(2**63)]
+    assert model.state_dict()["uint32"].tolist() == [2**32 - 1, 7]
+    assert model.state_dict()["float64"].tolist() == [0.1, 1e300]
     assert model.state_dict()["bfloat16"].tolist() == [1, 7]
     assert np.isnan(model.state_dict()["float32"][1])
 

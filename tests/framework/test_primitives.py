@@ -104,11 +104,11 @@ def test_gradient_against_finite_differences(case: Case) -> None:
 
 def test_every_primitive_with_a_gradient_is_in_the_table() -> None:
     differentiable = {name for name, p in PRIMITIVES.items() if any(p.gradients)}
-    assert differentiable - {c.op for c in CASES} == {"select", "dequantise"}  # an operand is no float; tested below
-    assert len(PRIMITIVES) <= 50
+    assert differentiable - {c.op for c in CASES} == {"select", "dequantise", "result"}  # tested apart
+    assert len(PRIMITIVES) <= 75
     for name, p in PRIMITIVES.items():
         assert p.doc.endswith("."), name
-        assert len(p.gradients) == p.arity, name
+        assert p.gradient is not None or len(p.gradients) == p.arity, name
 
 
 def test_select_sends_the_gradient_to_the_chosen_side() -> None:

@@ -44,7 +44,7 @@ def backward(loss: Expr, seed: Expr | None = None, retain_graph: bool = False) -
             continue
         order.append(Expr(
             node.op, operands, node.attrs, node.shape, node.dtype, trace=common_trace(operands), origin=node.origin,
-            device=common_device(node.op, operands, node.attrs) or home,
+            device=common_device(node.op, operands, node.attrs) or home, further=node.further,
         ))
     CLOCK.now += len(builder) - start
     if not retain_graph:

@@ -28,6 +28,8 @@ STORED: dict[str, np.dtype[Any]] = {
     "I64": np.dtype(np.int64),
     "I32": np.dtype(np.int32),
     "I8": np.dtype(np.int8),
+    "U32": np.dtype(np.uint32),
+    "U8": np.dtype(np.uint8),
     "BOOL": np.dtype(np.bool_),
 }
 """safetensors' names of the types that a tensor can be made of."""

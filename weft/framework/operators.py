@@ -18,6 +18,7 @@ from weft.framework.dtypes import (
     float32,
     int8,
     int64,
+    promote,
     python_dtype,
     result_type,
 )
@@ -230,7 +231,8 @@ class TensorOperators(Movement, Writing):
             instead = "" if dtype is None else f" as {wanted}"
             raise DTypeError(f"{user_line()}: mean() takes floats, not {self.dtype}{instead}; use .float() first")
         count = math.prod(self.shape[axis] for axis in self._axes(dim))
-        return (self.to(wanted).sum(dim, keepdim, float32) * (1 / count if count else math.nan)).to(wanted)
+        total = self.to(wanted).sum(dim, keepdim, promote(wanted, float32))
+        return (total * (1 / count if count else math.nan)).to(wanted)
 
     def amax(self, dim: Dims = None, keepdim: bool = False) -> Tensor:
         """Largest element over axes; equal maxima share the gradient."""
@@ -240,8 +242,10 @@ class TensorOperators(Movement, Writing):
     def amin(self, dim: Dims = None, keepdim: bool = False) -> Tensor:
         """Smallest element over axes; equal minima share the gradient."""
         def turned(x: TensorOperators) -> Tensor:
-            """The order reversed without leaving the type: -x, of integers -1 - x, of bools not x."""
-            return -x if x.dtype.is_float else ~x if x.dtype is bool_ else -1 - x
+            """The order reversed without leaving the type: -x, of integers -1 - x or most - x, of bools not x."""
+            if x.dtype.is_float or x.dtype is bool_:
+                return -x if x.dtype.is_float else ~x
+            return (-1 if x.dtype.signed else int(np.iinfo(x.dtype.numpy).max)) - x
 
         return turned(turned(self).amax(dim, keepdim))
 

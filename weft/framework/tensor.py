@@ -195,7 +195,7 @@ class Tensor(TensorOperators, Differentiable, FrameworkObject):
     def tolist(self) -> Any:
         """Nested Python lists."""
         refuse_value(".tolist()")
-        return (self.numpy().astype(np.float32) if self.dtype.is_float else self.numpy()).tolist()
+        return (self.numpy().astype(np.float64) if self.dtype.is_float else self.numpy()).tolist()
 
     def __bool__(self) -> bool:
         refuse_value("bool() (an if, while, and, or, not)")

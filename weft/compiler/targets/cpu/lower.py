@@ -245,14 +245,18 @@ class _Lowering(ProductLowering):
     def _host(self, i: int, node: Node) -> View:
         """A call of the primitive's reference; the results of one with several go where their readers want them."""
         operands = tuple(self._stored(self.views[source]) for source in node.inputs)
-        readers = {self.graph.nodes[user].attr("index"): user for user in reversed(self.graph.uses[i])}
-        targets = [self._target(i)] if not node.further else [
-            self._target(readers[k]) if k in readers else self._temporary(shape, dtype.name)
-            for k, (shape, dtype) in enumerate(((node.shape, node.dtype), *node.further))
-        ]  # fmt: skip
+        targets = self._targets(i, node) if node.further else [self._target(i)]
         self.several[i] = targets
         self.steps.append(HostCall(node.op, node.attrs, operands, tuple(targets)))
         return targets[0]
+
+    def _targets(self, i: int, node: Node) -> list[AccessWindow]:
+        """Memory for each of several results: that of the node which reads it, if one does."""
+        readers = {self.graph.nodes[user].attr("index"): user for user in reversed(self.graph.uses[i])}
+        return [
+            self._target(readers[k]) if k in readers else self._temporary(shape, dtype.name)
+            for k, (shape, dtype) in enumerate(((node.shape, node.dtype), *node.further))
+        ]
 
     def _result(self, i: int, node: Node) -> View:
         index: int = node.attr("index")
