@@ -123,8 +123,10 @@ def plain(value: Any) -> Any:
         return Array(str(value.dtype), value)
     if isinstance(value, list | tuple):
         return list(value)
-    if isinstance(value, torch.dtype | DType | torch.device | Device):
+    if isinstance(value, torch.dtype | DType | torch.device):
         return re.sub(r"^torch\.", "", str(value))
+    if isinstance(value, Device):
+        return value.name
     if isinstance(value, Mapping | str | bool | int | float | type(None)):
         return value
     if isinstance(value, set | frozenset):

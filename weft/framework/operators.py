@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, SupportsIndex, overload
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from weft.framework.axes import Dims, axes, axis
 from weft.framework.dtypes import (
     DType,
     Rank,
-    as_dtype,
     bfloat16,
     bool_,
     float32,
     int8,
-    int64,
-    promote,
     python_dtype,
     result_type,
 )
-from weft.framework.errors import DTypeError, FrameworkError, ShapeError
+from weft.framework.errors import DTypeError, ShapeError
 from weft.framework.lazy import Expr, apply, constant
 from weft.framework.movement import Movement
 from weft.framework.origin import user_line
@@ -32,13 +27,6 @@ from weft.framework.writing import Operand, Writing
 
 if TYPE_CHECKING:
     from weft.framework.tensor import Tensor
-
-
-class Extremum(NamedTuple):
-    """The largest elements along an axis, and their int32 indices (the lowest where several are equal)."""
-
-    values: Tensor
-    indices: Tensor
 
 
 def broadcast(op: str, shapes: Sequence[Shape]) -> Shape:
@@ -104,9 +92,39 @@ def _on_bools(op: str) -> tuple[str, DType]:
     return _LOGIC.get(op, op), int8 if op in ("lt", "le", "gt", "ge") else bool_
 
 
+def operand(function: str, value: Operand) -> Tensor:
+    """``value`` as the tensor that ``function`` takes; arrays become one. Raises DTypeError naming the function."""
+    given: Any = value
+    if not isinstance(given, TensorOperators):
+        if given is None or not isinstance(given, np.ndarray | np.generic | list | tuple | bool | int | float):
+            shown = "None" if given is None else f"a {type(given).__name__}"
+            raise DTypeError(f"{user_line()}: {function} was given {shown}; give a tensor or an array")
+        given = TensorOperators._tensor(given)
+    tensor: Tensor = given
+    return tensor
+
+
 def _binary(op: str, floats: bool = False) -> Callable[[Any, Operand], Tensor]:
+    """A method, and a function of which one operand at least is a tensor or an array."""
+
     def method(self: Any, other: Operand) -> Tensor:
-        return elementwise(op, self, self, other, floats=floats)
+        first: Any = self if isinstance(self, TensorOperators) else other
+        first = first if isinstance(first, TensorOperators) else operand(op, self)
+        return elementwise(op, first, self, other, floats=floats)
+
+    return method
+
+
+_product = _binary("mul")
+
+
+def _scaled(op: str) -> Callable[..., Tensor]:
+    """As ``_binary``, the second operand first multiplied by ``alpha``."""
+    plain = _binary(op)
+
+    def method(self: Any, other: Operand, *, alpha: float = 1) -> Tensor:
+        scaled: Any = other if isinstance(alpha, int) and alpha == 1 else _product(other, alpha)
+        return plain(self, scaled)
 
     return method
 
@@ -120,15 +138,10 @@ def _reflected(op: str, floats: bool = False) -> Callable[[Any, Operand], Tensor
 
 def _unary(op: str, floats: bool = False) -> Callable[[Any], Tensor]:
     def method(self: Any) -> Tensor:
-        return elementwise(op, self, self, floats=floats)
+        x: TensorOperators = operand(op, self)
+        return elementwise(op, x, x, floats=floats)
 
     return method
-
-
-def _one(e: Expr) -> Expr:
-    """x ** 0: 1 whatever x is, NaN too, and with a gradient of 0."""
-    always, one = (expand(constant(value, dtype), e.shape) for value, dtype in ((True, bool_), (1, e.dtype)))
-    return apply("select", always, one, e)
 
 
 class TensorOperators(Movement, Writing):
@@ -152,13 +165,17 @@ class TensorOperators(Movement, Writing):
     exp, expm1, log, log1p = (_unary(name, True) for name in ("exp", "expm1", "log", "log1p"))
     sqrt, reciprocal, erf = (_unary(name, True) for name in ("sqrt", "reciprocal", "erf"))
     sigmoid, tanh, softplus = (_unary(name, True) for name in ("sigmoid", "tanh", "softplus"))
-    add, sub, mul, div, neg, abs = __add__, __sub__, __mul__, __truediv__, __neg__, __abs__
+    add, sub = _scaled("add"), _scaled("sub")
+    mul, div, neg, abs = __mul__, __truediv__, __neg__, __abs__
+    lt, le, gt, ge = __lt__, __le__, __gt__, __ge__
 
     def __eq__(self, other: Operand) -> Tensor:  # type: ignore[override]  # a tensor of bools, where object has a bool
         return elementwise("eq", self, self, other)
 
     def __ne__(self, other: Operand) -> Tensor:  # type: ignore[override]  # as __eq__
         return elementwise("ne", self, self, other)
+
+    eq, ne = __eq__, __ne__
 
     def _like(self, other: Any) -> Any:
         """An operand as a number or a tensor. Raises DTypeError for anything else."""
@@ -177,96 +194,9 @@ class TensorOperators(Movement, Writing):
     def _apply(self, op: str, **attrs: Any) -> Tensor:
         return self._of(apply(op, self._read(), **attrs))
 
-    def __pow__(self, power: float | np.number[Any]) -> Tensor:
-        """Powers by whole numbers (products) and by 0.5 (square root)."""
-        exponent: Any = power.item() if isinstance(power, np.number) else power
-        if isinstance(exponent, TensorOperators):
-            raise DTypeError(
-                f"{user_line()}: ** takes a number as exponent, not a tensor; in a jitted function a float argument, a "
-                "default one too, is a tensor: give an int, or write .sqrt() for 0.5"
-            )
-        if not isinstance(exponent, int | float):
-            raise DTypeError(f"{user_line()}: ** takes a number as exponent, not a {type(exponent).__name__}")
-        if exponent == 0.5:
-            return self.sqrt()
-        if not isinstance(exponent, int) and not float(exponent).is_integer():
-            raise FrameworkError(f"{user_line()}: ** takes whole numbers and 0.5, not {exponent}")
-        if exponent < 0:
-            return self.reciprocal() ** -exponent  # the reciprocal of the power, and its gradient, may overflow before
-        result: Any = None
-        for bit in bin(int(exponent))[2:]:
-            result = None if result is None else result * result
-            if bit == "1":
-                result = self if result is None else result * self
-        made: Tensor = self._of(_one(self._read())) if result is None else result
-        return made
-
     def relu(self) -> Tensor:
         """max(x, 0), with derivative 0 at 0."""
         return self.maximum(0)
-
-    # Reductions
-
-    def _axes(self, dim: Dims) -> tuple[int, ...]:
-        return axes(dim, self.shape)
-
-    def sum(self, dim: Dims = None, keepdim: bool = False, dtype: DType | str | None = None) -> Tensor:
-        """Sum over axes (all by default), of elements cast to ``dtype`` first.
-
-        dtype: a float or int type; by default bools and integers are summed as int64, floats as they are (bfloat16 in
-        float32, rounded once). Integers wrap. Raises DTypeError.
-        """
-        wanted = as_dtype(dtype) if dtype is not None else self.dtype if self.dtype.is_float else int64
-        if wanted is bool_:
-            raise DTypeError(f"{user_line()}: sum() gives numbers, not bool; write (x != 0).amax() for any of them")
-        return self._of(apply("sum", cast(self._read(), wanted), axes=self._axes(dim), keepdims=bool(keepdim)))
-
-    def mean(self, dim: Dims = None, keepdim: bool = False, dtype: DType | str | None = None) -> Tensor:
-        """Mean over axes (all by default), of floats or of elements cast to a float ``dtype``; it is rounded once.
-
-        Raises DTypeError.
-        """
-        wanted = self.dtype if dtype is None else as_dtype(dtype)
-        if not wanted.is_float:
-            instead = "" if dtype is None else f" as {wanted}"
-            raise DTypeError(f"{user_line()}: mean() takes floats, not {self.dtype}{instead}; use .float() first")
-        count = math.prod(self.shape[axis] for axis in self._axes(dim))
-        total = self.to(wanted).sum(dim, keepdim, promote(wanted, float32))
-        return (total * (1 / count if count else math.nan)).to(wanted)
-
-    def amax(self, dim: Dims = None, keepdim: bool = False) -> Tensor:
-        """Largest element over axes; equal maxima share the gradient."""
-        numbers = cast(self._read(), int8) if self.dtype is bool_ else self._read()
-        return self._of(cast(apply("max", numbers, axes=self._axes(dim), keepdims=bool(keepdim)), self.dtype))
-
-    def amin(self, dim: Dims = None, keepdim: bool = False) -> Tensor:
-        """Smallest element over axes; equal minima share the gradient."""
-        def turned(x: TensorOperators) -> Tensor:
-            """The order reversed without leaving the type: -x, of integers -1 - x or most - x, of bools not x."""
-            if x.dtype.is_float or x.dtype is bool_:
-                return -x if x.dtype.is_float else ~x
-            return (-1 if x.dtype.signed else int(np.iinfo(x.dtype.numpy).max)) - x
-
-        return turned(turned(self).amax(dim, keepdim))
-
-    @overload
-    def max(self, dim: None = None, keepdim: bool = False) -> Tensor: ...
-    @overload
-    def max(self, dim: SupportsIndex, keepdim: bool = False) -> Extremum: ...
-    def max(self, dim: SupportsIndex | None = None, keepdim: bool = False) -> Tensor | Extremum:
-        """Largest element of all, or along one axis (values, indices)."""
-        if dim is None:
-            return self.amax()
-        dim = axis(dim, self.shape)
-        return Extremum(self.amax(dim, keepdim), self.argmax(dim, keepdim))
-
-    def argmax(self, dim: SupportsIndex | None = None, keepdim: bool = False) -> Tensor:
-        """int32 index of the largest element along an axis, or in the flattened tensor; the lowest wins."""
-        if dim is None:
-            return self.flatten().argmax(0)
-        if not self.shape:
-            return self.reshape(1).argmax(axis(dim, ())).reshape(())
-        return self._apply("argmax", axis=axis(dim, self.shape), keepdims=bool(keepdim))
 
     # Products
 

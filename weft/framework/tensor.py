@@ -18,7 +18,7 @@ from weft.framework.differentiable import Differentiable
 from weft.framework.dtypes import DTYPES, DType, as_dtype, data_dtype, float32, int32, int64, python_dtype
 from weft.framework.errors import DTypeError, GradientError, ShapeError, TraceError
 from weft.framework.lazy import Expr, alias, apply, check_alive, constant, copied, is_left_over, leaf
-from weft.framework.operators import TensorOperators
+from weft.framework.methods import TensorMethods
 from weft.framework.origin import user_line
 from weft.framework.pending import realize_all, realize_pending, relieve, wait
 from weft.framework.primitives.base import Array, Shape
@@ -29,7 +29,7 @@ from weft.framework.views import Storage, View, stepped
 Number = bool | int | float
 
 
-class Tensor(TensorOperators, Differentiable, FrameworkObject):
+class Tensor(TensorMethods, Differentiable, FrameworkObject):
     """An n-dimensional array of one element type, with an optional gradient.
 
     data: a number, nested sequence, NumPy array or tensor. dtype: element type, else the data's (float64 → float32,

@@ -1,4 +1,4 @@
-"""One result element from one element of each operand: arithmetic, comparisons, functions."""
+"""One result element from one element of each operand: arithmetic and functions."""
 
 from __future__ import annotations
 
@@ -6,31 +6,42 @@ PRELUDE = """
 x = torch.tensor([[1.5, -2.0, 0.25], [3.0, -0.75, 2.0]])
 y = torch.tensor([0.5, -2.0, 4.0])
 p = torch.tensor([[0.5, 1.0, 2.5], [4.0, 0.125, 9.0]])
+u = torch.tensor([0.0, -0.0, 0.5, -0.5, 1.5, 2.5, -1.5, 3.7, -3.2])
 i = torch.tensor([[7, -7, 3], [0, 5, -2]], dtype=torch.int32)
 j = torch.tensor([2, 3, -4], dtype=torch.int32)
 b = torch.tensor([True, False, True])
 """
 
 UNARY = {
-    "abs": "x", "exp": "x", "expm1": "x", "sqrt": "p", "log": "p", "log1p": "p", "reciprocal": "p", "erf": "x",
-    "sigmoid": "x", "tanh": "x", "relu": "x",
+    "abs": "x", "exp": "x", "sqrt": "p", "log": "p", "log1p": "p", "erf": "x", "sigmoid": "x", "tanh": "x",
 }  # fmt: skip
-"""Methods of one operand, and what they are tried on."""
+"""Functions of one operand, methods too, and what they are tried on."""
 
 CASES = {
-    **{f"Tensor.{name}": f"{of}.{name}(), i.{name}()" for name, of in UNARY.items() if name != "erf"},
-    "Tensor.erf": "x.erf()",
+    **{
+        f"Tensor.{f} torch.{f}": f"{of}.{f}(), i.abs().{f}(), torch.{f}({of}), torch.{f}({of} * 2)"
+        for f, of in UNARY.items()
+    },
+    "Tensor.expm1": "x.expm1(), i.expm1()",
+    "Tensor.reciprocal": "p.reciprocal(), i[0].reciprocal()",
     "Tensor.neg": "x.neg(), i.neg(), -x",
-    "Tensor.add": "x + y, x.add(y), x.add(2), 1 + x, i + 1, i + 0.5, b + b",
-    "Tensor.sub": "x - y, x.sub(y), 1 - x, i - j",
+    "Tensor.relu": "x.relu(), i.relu()",
+    "Tensor.add": "x + y, x.add(y), x.add(2), 1 + x, i + 1, i + 0.5, b + b, x.add(y, alpha=2)",
+    "Tensor.sub": "x - y, x.sub(y), 1 - x, i - j, x.sub(y, alpha=0.5)",
     "Tensor.mul": "x * y, x.mul(2), 3 * i, b * i",
     "Tensor.div": "x / y, x.div(2), 1 / p, i / j",
-    "Tensor.maximum torch.maximum": "x.maximum(y), torch.maximum(x, y), i.maximum(j)",
-    "Tensor.minimum torch.minimum": "x.minimum(y), torch.minimum(x, y), i.minimum(j)",
-    "Tensor.sum": "x.sum(), x.sum(1), i.sum(), b.sum(), x.sum((0, 1), keepdim=True)",
-    "torch.Tensor": "isinstance(x, torch.Tensor), isinstance(2.0, torch.Tensor)",
-    "torch.where": "torch.where(x > 0, x, y), torch.where(b, x, 0.0)",
-    "torch.float32 torch.int32 torch.int8 torch.int64 torch.bfloat16": (
-        "[x.to(t) for t in (torch.float32, torch.int32, torch.int8, torch.int64, torch.bfloat16)]"
+    "Tensor.maximum torch.maximum": "x.maximum(p), torch.maximum(p, x), i.maximum(j)",
+    "Tensor.minimum torch.minimum": "x.minimum(p), torch.minimum(p, x), i.minimum(j)",
+    "Tensor.__pow__": "x ** 2, x ** -1, p ** 0.5, i ** 2, p ** 1.5, p ** x, i ** 3",
+    "Tensor.__rpow__": "2 ** x, 2.5 ** p",
+    "Tensor.pow torch.pow": (
+        "x.pow(2), p.pow(0.3), torch.pow(p, 3), torch.pow(p, x), torch.pow(2, x), x.pow(torch.tensor(3.0))"
+    ),
+    "Tensor.square": "x.square(), i.square(), torch.square(x)",
+    "Tensor.sign torch.sign": "x.sign(), u.sign(), torch.sign(i)",
+    "Tensor.rsqrt torch.rsqrt": "p.rsqrt(), torch.rsqrt(p), i.abs().rsqrt()",
+    "Tensor.clamp torch.clamp": (
+        "x.clamp(-1, 1), torch.clamp(x, min=0), x.clamp(max=1.5), i.clamp(0, 4), torch.clamp(x, y - 1, y + 1), "
+        "x.clamp(0.25, 2)"
     ),
 }

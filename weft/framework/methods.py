@@ -1,0 +1,66 @@
+"""The tensor's methods that are functions of tensors too, each defined once, as a function."""
+
+from __future__ import annotations
+
+from weft.framework import (
+    description,
+    like,
+    linalg,
+    logic,
+    parts,
+    powers,
+    rearranging,
+    reductions,
+    rounding,
+    selection,
+    statistics,
+    strides,
+)
+from weft.framework.operators import TensorOperators
+
+
+class TensorMethods(TensorOperators):
+    """The functions of each file, with the tensor in front of the point."""
+
+    amax, amin, argmax, argmin = reductions.amax, reductions.amin, reductions.argmax, reductions.argmin
+    max, min, mean, prod, sum = reductions.max, reductions.min, reductions.mean, reductions.prod, reductions.sum
+    any, all, logsumexp = reductions.any, reductions.all, reductions.logsumexp
+
+    var, std, norm, dist = statistics.var, statistics.std, statistics.norm, statistics.dist
+
+    logical_and, logical_or = logic.logical_and, logic.logical_or
+    logical_xor, logical_not = logic.logical_xor, logic.logical_not
+    isnan, isinf, isfinite, isclose = logic.isnan, logic.isinf, logic.isfinite, logic.isclose
+    allclose, equal = logic.allclose, logic.equal
+
+    mm, bmm, mv, dot, outer = linalg.mm, linalg.bmm, linalg.mv, linalg.dot, linalg.outer
+    addmm, baddbmm, addmv = linalg.addmm, linalg.baddbmm, linalg.addmv
+    tril, triu, diag, diagonal = linalg.tril, linalg.triu, linalg.diag, linalg.diagonal
+    diag_embed, trace = linalg.diag_embed, linalg.trace
+
+    narrow, select, unbind, split = parts.narrow, parts.select, parts.unbind, parts.split
+    chunk, tensor_split = parts.chunk, parts.tensor_split
+
+    movedim = moveaxis = rearranging.movedim
+    swapaxes = swapdims = rearranging.swapaxes
+    t, unflatten, view_as, expand_as = rearranging.t, rearranging.unflatten, rearranging.view_as, rearranging.expand_as
+    mT = property(rearranging.matrix_transposed)
+    reshape_as, broadcast_to, repeat = rearranging.view_as, rearranging.broadcast_to, rearranging.repeat
+    tile, repeat_interleave = rearranging.tile, rearranging.repeat_interleave
+
+    masked_fill, where = selection.masked_fill, selection.where_of
+
+    pow = __pow__ = powers.pow
+    __rpow__, square, rsqrt = powers.reversed_pow, powers.square, powers.rsqrt
+    sign, clamp, clip = rounding.sign, rounding.clamp, rounding.clamp
+
+    new_full, new_zeros, new_ones = like.new_full, like.new_zeros, like.new_ones
+    new_empty, new_tensor = like.new_empty, like.new_tensor
+
+    stride, is_contiguous, contiguous = strides.stride, strides.is_contiguous, strides.contiguous
+
+    is_floating_point, element_size, dim = description.is_floating_point, description.element_size, description.dim
+    ndimension, nelement = description.dim, description.numel
+    type, type_as, cpu, clone = description.type, description.type_as, description.cpu, description.clone
+    bfloat16, bool = description.to_bfloat16, description.to_bool
+    __contains__ = description.contains
