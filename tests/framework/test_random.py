@@ -7,7 +7,8 @@ import pytest
 
 from weft.framework.errors import TraceError
 from weft.framework.jit import jit
-from weft.framework.random import Generator, manual_seed, rand, randn, threefry2x32
+from weft.framework.primitives.bits import threefry2x32
+from weft.framework.random import Generator, manual_seed, rand, randn
 from weft.framework.tensor import tensor
 
 

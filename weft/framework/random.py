@@ -20,27 +20,10 @@ from weft.framework.axes import count as _count
 from weft.framework.errors import CheckpointError, FrameworkError, TraceError
 from weft.framework.origin import user_line
 from weft.framework.primitives.base import Shape
+from weft.framework.primitives.bits import Words, threefry2x32
 from weft.framework.refusals import unknown_name
 from weft.framework.tensor import Tensor
 from weft.framework.tracing import current_trace
-
-Words = npt.NDArray[np.uint32]
-_ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
-_PARITY = np.uint32(0x1BD11BDA)
-
-
-def threefry2x32(key: tuple[int, int], counter0: Words, counter1: Words) -> tuple[Words, Words]:
-    """The 20-round block function: two 32-bit words for each counter (two arrays of one shape)."""
-    k0, k1 = np.uint32(key[0]), np.uint32(key[1])
-    schedule = (k0, k1, k0 ^ k1 ^ _PARITY)
-    x0, x1 = np.atleast_1d(counter0) + k0, np.atleast_1d(counter1) + k1
-    for group in range(5):
-        for rotation in _ROTATIONS[group % 2]:
-            x0 = x0 + x1
-            x1 = ((x1 << np.uint32(rotation)) | (x1 >> np.uint32(32 - rotation))) ^ x0
-        x0 = x0 + schedule[(group + 1) % 3]
-        x1 = x1 + (schedule[(group + 2) % 3] + np.array([group + 1], np.uint32))
-    return x0, x1
 
 
 class Generator:

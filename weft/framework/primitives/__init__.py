@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from weft.framework.errors import GraphError
 from weft.framework.primitives import (
+    bits,
     contraction,
     control,
     convolution,
     elementwise,
     functions,
+    indexing,
     movement,
+    ordering,
     quantisation,
     reduction,
     sources,
@@ -24,8 +27,11 @@ _KINDS = (
     sources,
     elementwise,
     functions,
+    bits,
     reduction,
+    ordering,
     movement,
+    indexing,
     contraction,
     convolution,
     quantisation,

@@ -101,7 +101,7 @@ class Primitive:
     name: str
     doc: str
     group: Group
-    arity: int
+    arity: int | None
     shape: ShapeRule
     dtype: DTypeRule
     reference: Reference | References

@@ -17,7 +17,10 @@ from weft.framework.dtypes import DType, as_dtype
 from weft.framework.errors import DTypeError, ShapeError
 from weft.framework.primitives.base import Array, Attrs, Emitter, OperandType, Primitive, Shape, Site, shapes_text
 
-ACCUMULATION = {"float32": "float32", "bfloat16": "float32", "int8": "int32"}
+ACCUMULATION = {
+    "float32": "float32", "float64": "float64", "bfloat16": "float32",
+    "int8": "int32", "int32": "int32", "int64": "int64",
+}  # fmt: skip
 """Operand type of a matrix product → the type it is summed and returned in."""
 
 
@@ -74,6 +77,8 @@ def _matmul(inputs: Sequence[Array], attrs: Attrs, real: np.dtype[Any]) -> Array
     a, b = (np.swapaxes(x, -1, -2) if t else x for x, t in
             zip(inputs, (attrs["transpose_a"], attrs["transpose_b"]), strict=True))
     if a.dtype.kind == "f":
+        return np.asarray(np.matmul(a, b))
+    if a.dtype != np.int8:
         return np.asarray(np.matmul(a, b))
     # Products of int8 summed in float64 are exact far beyond any K in use; then wrap as int32 does.
     return np.asarray(np.matmul(a.astype(np.float64), b.astype(np.float64)).astype(np.int64).astype(np.int32))

@@ -43,6 +43,12 @@ def _comparison(name: str, doc: str, kinds: str, function: Callable[..., Any]) -
     return Primitive(name, doc, "elementwise", 2, same_shape, to_bool(kinds), _ufunc(function), (None, None))
 
 
+def _logic(name: str, doc: str, arity: int, function: Callable[..., Any]) -> Primitive:
+    return Primitive(
+        name, doc, "elementwise", arity, same_shape, same_dtype("bool int"), _ufunc(function), (None,) * arity
+    )
+
+
 def _negated(e: Emitter, s: Site, g: int) -> int:
     return e.apply("neg", g)
 
@@ -69,6 +75,30 @@ def _larger(a: Array, b: Array) -> Array:
 
 def _smaller(a: Array, b: Array) -> Array:
     return -_larger(-a, -b) if a.dtype.kind == "f" else np.minimum(a, b)
+
+
+def _rem(a: Array, b: Array) -> Array:
+    return np.fmod(a, b) if a.dtype.kind == "f" else np.where(b == 0, 0, np.fmod(a, np.where(b == 0, 1, b)))
+
+
+def _int_div(a: Array, b: Array) -> Array:
+    """NumPy divides towards minus infinity."""
+    by = np.where(b == 0, 1, b)
+    quotient = np.where((a < 0) & (by == -1), np.negative(a), a // np.where((a < 0) & (by == -1), 1, by))
+    rest = a - quotient * by
+    quotient = np.where((rest != 0) & ((a < 0) != (by < 0)), quotient + 1, quotient)
+    return np.where(b == 0, 0, quotient).astype(a.dtype)
+
+
+def _whole_quotient(e: Emitter, s: Site) -> int:
+    """trunc(a/b), from the remainder: (a - rem)/b, rounded."""
+    a, b = s.inputs
+    return e.apply("round", e.apply("div", e.apply("sub", a, s.output), b))
+
+
+def _flat(e: Emitter, s: Site, g: int) -> int:
+    """A step has gradient 0 everywhere; where x is no number there is none."""
+    return e.full(0, like=g)
 
 
 def _div_by(e: Emitter, s: Site, g: int) -> int:
@@ -128,6 +158,14 @@ PRIMITIVES = (
         "div", "a / b, floats only.", "float", np.divide, (lambda e, s, g: e.apply("div", g, s.inputs[1]), _div_by)
     ),
     _arithmetic(
+        "rem", "a - trunc(a/b)·b, exact and with the sign of a; NaN, of ints 0, where b is 0.", "int float", _rem,
+        (_pass, lambda e, s, g: e.apply("neg", e.apply("mul", g, _whole_quotient(e, s)))),
+    ),
+    _arithmetic("int_div", "a / b of ints, towards zero; 0 where b is 0; the least by -1 wraps.", "int", _int_div,
+                (None, None)),
+    _arithmetic("floor", "The largest whole number that is not above x.", "float", np.floor, (_flat,)),
+    _arithmetic("round", "The nearest whole number; of two the even one.", "float", np.rint, (_flat,)),
+    _arithmetic(
         "maximum",
         "The larger of a and b, -0 < +0; NaN if either is. At a tie the gradient goes to b, so that relu'(0) = 0.",
         "int float", _larger, (_unless("le"), _unless("gt")),
@@ -144,11 +182,9 @@ PRIMITIVES = (
     _comparison("ge", "a >= b, as bool; false with NaN.", "int float", np.greater_equal),
     _comparison("eq", "a == b, as bool; false with NaN.", "bool int float", np.equal),
     _comparison("ne", "a != b, as bool; true with NaN.", "bool int float", np.not_equal),
-    _comparison("and", "Logical and of bools.", "bool", np.logical_and),
-    _comparison("or", "Logical or of bools.", "bool", np.logical_or),
-    Primitive(
-        "not", "Logical not of bools.", "elementwise", 1, same_shape, to_bool("bool"), _ufunc(np.logical_not), (None,)
-    ),
+    _logic("and", "And of bools or of the bits of integers.", 2, np.bitwise_and),
+    _logic("or", "Or of bools or of the bits of integers.", 2, np.bitwise_or),
+    _logic("not", "Not of bools or of the bits of integers.", 1, np.invert),
     Primitive(
         "select", "a where the bool condition holds, else b: select(condition, a, b).",
         "elementwise", 3, same_shape, _select_dtype, _ufunc(np.where), (None, _selected(1), _selected(2)),
