@@ -30,7 +30,7 @@ class Names:
     """
 
     def __init__(self, roots: Mapping[str, Any]) -> None:
-        modules = {name: value for name, value in roots.items() if hasattr(type(value), "named_modules")}
+        modules = {name: value for name, value in roots.items() if _is_ours(value, "named_modules")}
         models = {id(module): name for name, module in modules.items() if any(module.named_state())}
         several = len(models) > 1
         self._layers: dict[int, str] = {}
@@ -107,10 +107,15 @@ def _inside(instance: Any) -> dict[str, Any]:
 
 def _tensors_of(value: Any) -> Iterator[tuple[str, Tensor]]:
     """The tensors that a variable holds, each with its path in it: "" for one that is the value itself."""
-    if hasattr(type(value), "named_state"):
+    if _is_ours(value, "named_state"):
         yield from value.named_state()
-    elif hasattr(type(value), "requires_grad_"):
+    elif _is_ours(value, "requires_grad_"):
         yield "", value
+
+
+def _is_ours(value: Any, method: str) -> bool:
+    """Whether ``value`` is of a class of weft's that has ``method``; another library's may be there as well."""
+    return isinstance(value, FrameworkObject) and hasattr(type(value), method)
 
 
 def state_names(roots: Mapping[str, Any], states: Sequence[Tensor], taken: Set[str]) -> list[str]:

@@ -1,0 +1,46 @@
+"""Rprop: a step size for each element, which grows while its gradient keeps its sign."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from weft.framework.functional import maximum, minimum, where
+from weft.framework.optim.groups import ParamGroup
+from weft.framework.optim.optimizer import Given, Optimizer, State
+from weft.framework.tensor import Tensor
+
+BEFORE, SIZE = "prev", "step_size"
+
+
+class Rprop(Optimizer):
+    """Riedmiller and Braun 1993, for full batches: sizes times etas[1] where g keeps its sign and times etas[0] where
+    it turns (no step there), within step_sizes; p -= size·sign(g). Raises FrameworkError.
+    """
+
+    def __init__(
+        self,
+        params: Given,
+        lr: float | Tensor = 1e-2,
+        etas: tuple[float, float] = (0.5, 1.2),
+        step_sizes: tuple[float, float] = (1e-6, 50),
+        *,
+        maximize: bool = False,
+    ) -> None:
+        super().__init__(params, {"lr": lr, "etas": etas, "step_sizes": step_sizes, "maximize": maximize})
+
+    def slots(self, group: ParamGroup) -> Mapping[str, float]:
+        """The last gradients, and the sizes, which begin at the learning rate."""
+        return {BEFORE: 0.0, SIZE: group.first_lr}
+
+    def update(self, parameter: Tensor, gradient: Tensor, state: State, group: ParamGroup, prepared: None) -> None:
+        """One parameter's step."""
+        turn = gradient * state[BEFORE]
+        shrink, grow = group.scalar("etas", at=0), group.scalar("etas", at=1)
+        factor = where(turn > 0, grow, where(turn < 0, shrink, 1.0))
+        least, most = group.scalar("step_sizes", at=0), group.scalar("step_sizes", at=1)
+        size = minimum(maximum(state[SIZE] * factor, least), most)
+        gradient = where(turn < 0, 0.0, gradient)
+        sign = where(gradient > 0, 1.0, where(gradient < 0, -1.0, gradient))
+        state[SIZE].assign(size)
+        state[BEFORE].assign(gradient)
+        parameter.assign(parameter - size * sign)
