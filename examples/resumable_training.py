@@ -5,8 +5,7 @@ python examples/resumable_training.py --device accel --epochs 10 --checkpoint tr
 
 import argparse
 import os
-
-import numpy as np
+from typing import Any
 
 import weft
 from weft import nn, optim
@@ -32,17 +31,16 @@ def main() -> None:
     losses: list[float] = []
 
     def save() -> None:
-        state = {f"{part}.{name}": value for part, has in parts.items() for name, value in has.state_dict().items()}
-        state |= {"noise": noise.get_state(), "losses": np.array(losses, np.float32)}
+        state: dict[str, Any] = {part: has.state_dict() for part, has in parts.items()}
+        state |= {"noise": noise.get_state(), "losses": losses}
         weft.save(options.checkpoint, state)  # replaces the file whole: killed here, the last one is left
 
     if os.path.exists(options.checkpoint):
         state = weft.load(options.checkpoint)
         for part, has in parts.items():
-            own = {name: value for name, value in state.items() if name.startswith(f"{part}.")}
-            has.load_state_dict({name.removeprefix(f"{part}."): value for name, value in own.items()})
+            has.load_state_dict(state[part])
         noise.set_state(state["noise"])
-        losses = state["losses"].tolist()
+        losses = state["losses"]
         print(f"going on after step {len(losses)}")
 
     @weft.jit

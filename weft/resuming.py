@@ -20,10 +20,11 @@ from typing import Any
 from weft.base.reading import parse_json
 from weft.framework import checkpoint
 from weft.framework.errors import CheckpointError
+from weft.framework.nesting import KEY, put_together, taken_apart
 from weft.framework.primitives.base import Array
 from weft.training import Session
 
-FORMAT, SCHEMA = "weft training", 1
+FORMAT, SCHEMA = "weft training", 2
 SIGNALS = ("SIGINT", "SIGTERM")
 """Signals at which a training ends with its checkpoint written."""
 
@@ -75,28 +76,29 @@ class CheckpointWriter:
 
 def save(path: Path, session: Session) -> None:
     """Write the training's whole state to ``path``, all or nothing. Raises CheckpointError."""
-    state = session.state_dict()
+    arrays, nest = taken_apart(session.state_dict())
     about: dict[str, Any] = {"format": FORMAT, "schema": SCHEMA, "training": identity(session)}
-    about["sha256"] = _checksum(about["training"], state)
-    checkpoint.save(path, state, {"weft": json.dumps(about, sort_keys=True, allow_nan=False)})
+    about["sha256"] = _checksum(about["training"], nest, arrays)
+    checkpoint.save(path, arrays, {"weft": json.dumps(about, sort_keys=True, allow_nan=False), KEY: nest})
 
 
-def read(path: Path) -> tuple[dict[str, Any], dict[str, Array]]:
+def read(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     """What training the checkpoint at ``path`` is of, and its state. Raises CheckpointError for a damaged one."""
     state, metadata = checkpoint.load_with_metadata(path)
     about = description(metadata)
     if about.get("format") != FORMAT:
         raise CheckpointError(f"{path}: no checkpoint of a training; `weft train --checkpoint` writes one")
-    return _checked(path, about, state), state
+    nest = metadata.get(KEY, "")
+    return _checked(path, about, nest, state), put_together(nest, state, str(path))
 
 
-def _checked(path: Path, about: Mapping[str, Any], state: Mapping[str, Array]) -> dict[str, Any]:
+def _checked(path: Path, about: Mapping[str, Any], nest: str, state: Mapping[str, Array]) -> dict[str, Any]:
     """What training a checkpoint is of that says ``about`` itself. Raises CheckpointError for a damaged one."""
     if about.get("schema") != SCHEMA:
         found = about.get("schema")
         raise CheckpointError(f"{path}: a training's checkpoint of schema {found}; this weft reads schema {SCHEMA}")
     training = about.get("training")
-    if not isinstance(training, dict) or _checksum(training, state) != about.get("sha256"):
+    if not isinstance(training, dict) or _checksum(training, nest, state) != about.get("sha256"):
         raise CheckpointError(f"{path}: damaged: its checksum does not match its {len(state)} tensors; remove it")
     return training
 
@@ -132,7 +134,7 @@ def weights(path: Path) -> dict[str, Array]:
     about = description(metadata)
     if about.get("format") != FORMAT:
         return state
-    _checked(path, about, state)
+    _checked(path, about, metadata.get(KEY, ""), state)
     return {name.removeprefix("model."): value for name, value in state.items() if name.startswith("model.")}
 
 
@@ -164,8 +166,9 @@ def _shown(value: Any) -> str:
     return str(value["name"]) if isinstance(value, dict) and "name" in value else json.dumps(value, allow_nan=False)
 
 
-def _checksum(training: Mapping[str, Any], state: Mapping[str, Array]) -> str:
+def _checksum(training: Mapping[str, Any], nest: str, state: Mapping[str, Array]) -> str:
     found = hashlib.sha256(json.dumps(training, sort_keys=True, allow_nan=False).encode())
+    found.update(nest.encode())
     for name in sorted(state):
         value = state[name]
         found.update(f"{name} {value.dtype} {list(value.shape)} ".encode())

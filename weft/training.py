@@ -21,9 +21,9 @@ from weft.framework.errors import CheckpointError
 from weft.framework.jit import JitFunction, jit
 from weft.framework.nn import Module
 from weft.framework.optim import Optimizer
-from weft.framework.primitives.base import Array
 from weft.framework.random import Generator
 from weft.framework.tensor import Tensor
+from weft.framework.tree import leaves
 from weft.isa.program import Program
 from weft.models import Recipe
 from weft.sim.run import Run
@@ -85,31 +85,30 @@ class Session:
                     after(len(self.losses), total)
         return self.losses
 
-    def state_dict(self) -> dict[str, Array]:
-        """All that a training goes on from, by name: weights, optimiser, loader with its generator, losses so far."""
-        held = {
+    def state_dict(self) -> dict[str, Any]:
+        """All that a training goes on from: weights, optimiser, loader with its generator, losses so far."""
+        return {
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
-            "loader": self.loader.state_dict(),
+            "loader": {name: np.asarray(value) for name, value in self.loader.state_dict().items()},
+            "losses": np.array(self.losses, np.float32),
         }
-        state = {f"{part}.{name}": value for part, values in held.items() for name, value in values.items()}
-        return state | {"losses": np.array(self.losses, np.float32)}
 
-    def load_state_dict(self, state: Mapping[str, Array]) -> None:
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Stand where ``state_dict`` was called. Raises CheckpointError, and changes nothing, for other names, shapes
         or element types: bits are taken as they are, never converted."""
-        own = self.state_dict()
-        for name in own.keys() ^ state.keys():
+        own, given = (dict(leaves(one)) for one in (self.state_dict(), state))
+        for name in own.keys() ^ given.keys():
             raise CheckpointError(f"{name} is {'missing in' if name in own else 'unknown to'} the training's state")
         for name, value in own.items():
-            given = state[name]
-            shape = given.shape if name == "losses" and given.ndim == 1 else value.shape
-            if (given.dtype, given.shape) != (value.dtype, shape):
-                here, there = (f"{array.dtype}{list(array.shape)}" for array in (value, given))
+            here, there = _described(value), _described(given[name])
+            if name == "losses" and there.startswith("float32[") and np.ndim(given[name]) == 1:
+                continue
+            if here != there:
                 raise CheckpointError(f"{name} is {here} here, but {there} in the checkpoint")
-        self.loader.load_state_dict(_part(state, "loader"))
-        self.model.load_state_dict(_part(state, "model"))
-        self.optimizer.load_state_dict(_part(state, "optimizer"))
+        self.loader.load_state_dict(state["loader"])
+        self.model.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
         self.losses = [float(loss) for loss in state["losses"]]
 
     def accuracy(self) -> float:
@@ -139,9 +138,9 @@ class Session:
         return executable.program, executable.image(function.bind(*arguments))
 
 
-def _part(state: Mapping[str, Array], part: str) -> dict[str, Array]:
-    """The state of one part, by the names that it has there."""
-    return {name.removeprefix(f"{part}."): value for name, value in state.items() if name.startswith(f"{part}.")}
+def _described(value: Any) -> str:
+    """The element type and shape of an array, or what kind of plain value it is."""
+    return f"{value.dtype}{list(value.shape)}" if isinstance(value, np.ndarray) else f"a {type(value).__name__}"
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import os
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import ml_dtypes
 import numpy as np
@@ -14,7 +15,7 @@ import pytest
 from weft.framework import nn, optim
 from weft.framework.checkpoint import load, save
 from weft.framework.dtypes import DTYPES
-from weft.framework.errors import CheckpointError
+from weft.framework.errors import CheckpointError, FrameworkError
 from weft.framework.quantisation import quantise
 from weft.framework.random import Generator
 from weft.framework.tensor import tensor
@@ -223,8 +224,92 @@ def test_values_that_fit_in_another_type() -> None:
 
 
 def test_an_optimiser_refuses_what_does_not_fit() -> None:
-    optimizer = optim.SGD(nn.Linear(3, 2).parameters(), lr=0.1)
-    with pytest.raises(CheckpointError, match=r"lr is \[\] in the model, but \[1\] in the state"):
-        optimizer.load_state_dict({"lr": np.ones(1)})
-    with pytest.raises(CheckpointError, match="lr is float32 in the model, but complex128"):
-        optimizer.load_state_dict({"lr": 1j})
+    optimizer = optim.SGD(nn.Linear(3, 2).parameters(), lr=0.1, momentum=0.9)
+    whole = optimizer.state_dict()
+    for entry, message in (
+        (
+            {"momentum_buffer": np.ones(1)},
+            r"momentum_buffer of parameter 1 is \[2\] in the model, but \[1\] in the state",
+        ),
+        (
+            {"momentum_buffer": np.ones(2) * 1j},
+            "momentum_buffer of parameter 1 is float32 in the model, but complex128",
+        ),
+        ({"sum": np.ones(2)}, "the state of parameter 1 .* this SGD: missing momentum_buffer; unknown sum"),
+    ):
+        with pytest.raises(CheckpointError, match=message):
+            optimizer.load_state_dict({**whole, "state": {0: {"momentum_buffer": np.ones((2, 3))}, 1: entry}})
+        assert optimizer.state_dict()["state"][0]["momentum_buffer"].sum() == 0, "all or nothing"
+    with pytest.raises(
+        CheckpointError, match=r"the optimiser's groups have \[2\] parameters, but \[2, 1\] in the state"
+    ):
+        optimizer.load_state_dict({**whole, "param_groups": [*whole["param_groups"], {"params": [2]}]})
+    with pytest.raises(FrameworkError, match="the learning rate must not be negative; it is -1"):
+        optimizer.load_state_dict({**whole, "param_groups": [{**whole["param_groups"][0], "lr": -1}]})
+
+
+def test_nested_state_comes_back_as_it_was(tmp_path: Path) -> None:
+    state = {
+        "model": {"0.weight": np.arange(6, dtype=np.float32).reshape(2, 3), "0.bias": np.zeros(2, np.int8)},
+        "optimizer": {
+            "state": {0: {"m": np.ones(2, np.float32)}, 1: {}},
+            "groups": [{"lr": 0.1, "betas": (0.9, 0.99)}],
+        },
+        "epoch": 3,
+        "best": float("inf"),
+        "third": 1 / 3,
+        "name": "\u03b2 net",
+        "done": False,
+        "nothing": None,
+        "empty": [],
+        "a.b": np.zeros(1, np.float32),
+        "a": {"b": np.ones(1, np.float32)},
+        "tensor": nn.Linear(1, 1).weight * 0 + 2,
+    }
+    save(tmp_path / "f", state)
+    found = load(tmp_path / "f")
+    assert list(found) == list(state)
+    assert found["model"]["0.weight"].tolist() == [[0, 1, 2], [3, 4, 5]]
+    assert found["model"]["0.bias"].dtype == np.int8
+    assert found["optimizer"]["state"][0]["m"].tolist() == [1, 1]
+    assert (found["a.b"].tolist(), found["a"]["b"].tolist(), found["tensor"].tolist()) == ([0], [1], [[2]])
+    assert found["optimizer"]["groups"] == [{"lr": 0.1, "betas": (0.9, 0.99)}]
+    plain = ("epoch", "best", "third", "name", "done", "nothing", "empty")
+    assert [found[key] for key in plain] == [state[key] for key in plain]
+    assert [type(found[key]) for key in plain] == [type(state[key]) for key in plain]
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ({"a": {1.5: 2}}, r"test_checkpoint.py:\d+: a: keys are texts and ints, not 1.5"),
+        ({"a": {"b": [object()]}}, r"test_checkpoint.py:\d+: a.b.0 is a object; what is saved are arrays, tensors"),
+    ],
+)
+def test_what_nested_state_cannot_hold(value: dict[str, Any], message: str, tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match=message):
+        save(tmp_path / "f", value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[",
+        "3",
+        "[]",
+        '{"array": "x"}',
+        '{"dict": [["a", {"array": "y"}]]}',
+        '{"dict": [["a", 1], ["a", 2]]}',
+        '{"dict": [[[], 1]]}',
+        '{"dict": [["a", {"array": "x"}], ["b", {"array": "x"}]]}',
+        '{"odd": 1}',
+        '{"dict": 1}',
+        '{"dict": [["a", {"float": "1"}]]}',
+        '{"dict": [["a", ' + "[" * 200 + "]" * 200 + "]]}",
+    ],
+)
+def test_damaged_nests_are_refused(text: str, tmp_path: Path) -> None:
+    save(tmp_path / "f", {"x": np.ones(1, np.float32)}, {"weft.nest": text})
+    with pytest.raises(CheckpointError, match="f: damaged: "):
+        load(tmp_path / "f")

@@ -186,7 +186,7 @@ def test_a_copied_optimiser_and_module_are_their_own() -> None:
     optimizer = optim.SGD(model.parameters(), lr=0.5)
     twin, other = copy.deepcopy((model, optimizer))
     other.lr = 1.0
-    assert other.parameters[0] is twin.scale
+    assert other.param_groups[0]["params"][0] is twin.scale
     assert optimizer.lr.item() == 0.5
     shallow = copy.copy(model)
     assert shallow.scale is model.scale

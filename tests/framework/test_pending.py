@@ -119,7 +119,7 @@ def test_a_schedule_compiles_nothing_anew(counting: CountingDevice) -> None:
     losses = []
     for step in range(50):
         optimizer.lr = 0.1 / (1 + step)
-        optimizer.momentum, optimizer.weight_decay = 0.5 + step / 1000, 0.1 / (1 + step)
+        optimizer.param_groups[0].update(momentum=0.5 + step / 1000, weight_decay=0.1 / (1 + step))
         loss = (model(tensor(X[step : step + 8])) ** 2).mean() * (1.5 + step * 1e-6)
         optimizer.zero_grad()
         loss.backward()

@@ -15,6 +15,7 @@ from weft.base.files import replacing
 from weft.base.reading import shown
 from weft.framework.dtypes import DTYPES, DType, bfloat16
 from weft.framework.errors import CheckpointError
+from weft.framework.nesting import KEY, is_nested, put_together, taken_apart
 from weft.framework.origin import user_line
 from weft.framework.primitives.base import Array
 from weft.framework.refusals import unknown_name
@@ -45,7 +46,9 @@ def save(
 ) -> None:
     """Write named arrays or tensors (and text) to ``path``, all or nothing, on the disk before it is seen.
 
-    torch's order, (state, path), is as good. A symbolic link stays one; a file that is there keeps its mode.
+    A state of several parts, such as ``{"model": model.state_dict(), "losses": [0.5], "epoch": 3}``,
+    comes back as it is: dictionaries, lists, tuples, texts, None, and numbers among them as numbers. torch's order,
+    (state, path), is as good. A symbolic link stays one; a file that is there keeps its mode.
     Raises CheckpointError.
     """
     from safetensors.numpy import save as encode
@@ -59,10 +62,13 @@ def save(
         )
     target = Path(path)
     wrong = next((name for name in state if not isinstance(name, str)), None)
-    if wrong is not None:
+    if wrong is not None and not is_nested(state):
         raise CheckpointError(f"{user_line()}: arrays are saved under names, which {wrong!r} is not")
+    texts = dict(metadata or {})
+    if is_nested(state):
+        state, texts[KEY] = taken_apart(state)
     arrays = {name: _storable(target, name, value) for name, value in state.items()}
-    content = encode(arrays, dict(metadata) if metadata else None)
+    content = encode(arrays, texts or None)
     try:
         with replacing(target) as whole:
             whole.write_bytes(content)
@@ -70,13 +76,17 @@ def save(
         raise CheckpointError(f"{target}: cannot write the checkpoint: {error.strerror or error}") from None
 
 
-def load(path: str | Path) -> dict[str, Array]:
-    """The named arrays in ``path``. Raises CheckpointError saying what is wrong with the file."""
-    return load_with_metadata(path)[0]
+def load(path: str | Path) -> dict[str, Any]:
+    """The named arrays in ``path``, or the nested state that was saved there.
+
+    Raises CheckpointError saying what is wrong with the file.
+    """
+    arrays, metadata = load_with_metadata(path)
+    return dict(arrays) if KEY not in metadata else put_together(metadata[KEY], arrays, shown(str(path), 4096))
 
 
 def load_with_metadata(path: str | Path) -> tuple[dict[str, Array], dict[str, str]]:
-    """The named arrays in ``path``, and the text beside them. Raises CheckpointError as ``load`` does."""
+    """The named arrays in ``path``, flat, and the text beside them. Raises CheckpointError as ``load`` does."""
     from safetensors import SafetensorError, deserialize
 
     if not isinstance(path, str | Path):

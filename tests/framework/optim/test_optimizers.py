@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from weft.framework import nn, optim
-from weft.framework.functional import mse_loss
 from weft.framework.jit import jit
+from weft.framework.nn.functional import mse_loss
 from weft.framework.tensor import Tensor
 
 STEPS = 100
@@ -32,17 +32,35 @@ CASES: dict[str, tuple[str, Options, Options]] = {
     "adamw amsgrad": ("AdamW", {"lr": 0.02, "amsgrad": True}, {"betas": (0.5, 0.8)}),
     "adagrad": ("Adagrad", {"lr": 0.1}, {"lr": 0.2}),
     "adagrad decay": (
-        "Adagrad", {"lr": 0.1, "lr_decay": 0.05, "initial_accumulator_value": 0.2}, {"weight_decay": 0.1, "eps": 1e-3},
+        "Adagrad",
+        {"lr": 0.1, "lr_decay": 0.05, "initial_accumulator_value": 0.2},
+        {"weight_decay": 0.1, "eps": 1e-3},
     ),
     "adadelta": ("Adadelta", {}, {"lr": 0.5, "rho": 0.8}),
-    "adadelta decay": ("Adadelta", {"weight_decay": 0.1, "eps": 1e-4}, {"weight_decay": 0.0, "maximize": True, "lr": 0.01}),
+    "adadelta decay": (
+        "Adadelta",
+        {"weight_decay": 0.1, "eps": 1e-4},
+        {"weight_decay": 0.0, "maximize": True, "lr": 0.01},
+    ),
     "adamax": ("Adamax", {"lr": 0.02}, {"betas": (0.7, 0.9), "weight_decay": 0.1}),
     "nadam": ("NAdam", {"lr": 0.02}, {"betas": (0.8, 0.95), "momentum_decay": 0.1}),
-    "nadam decoupled": ("NAdam", {"lr": 0.02, "weight_decay": 0.1, "decoupled_weight_decay": True}, {"decoupled_weight_decay": False}),
+    "nadam decoupled": (
+        "NAdam",
+        {"lr": 0.02, "weight_decay": 0.1, "decoupled_weight_decay": True},
+        {"decoupled_weight_decay": False},
+    ),
     "radam": ("RAdam", {"lr": 0.02}, {"betas": (0.8, 0.9)}),
-    "radam decoupled": ("RAdam", {"lr": 0.02, "weight_decay": 0.1, "decoupled_weight_decay": True}, {"betas": (0.9, 0.5)}),
+    "radam decoupled": (
+        "RAdam",
+        {"lr": 0.02, "weight_decay": 0.1, "decoupled_weight_decay": True},
+        {"betas": (0.9, 0.5)},
+    ),
     "rmsprop": ("RMSprop", {"lr": 0.01}, {"alpha": 0.9, "lr": 0.02}),
-    "rmsprop centered": ("RMSprop", {"lr": 0.01, "centered": True, "momentum": 0.8, "eps": 1e-3}, {"centered": False, "momentum": 0.0}),
+    "rmsprop centered": (
+        "RMSprop",
+        {"lr": 0.01, "centered": True, "momentum": 0.8, "eps": 1e-3},
+        {"centered": False, "momentum": 0.0},
+    ),
     "rprop": ("Rprop", {"lr": 0.01}, {"etas": (0.3, 1.1), "step_sizes": (1e-4, 0.05)}),
     "asgd": ("ASGD", {"lr": 0.05, "t0": 20.0}, {"lambd": 0.1, "alpha": 0.5, "weight_decay": 0.1}),
 }
@@ -61,78 +79,112 @@ def batches(seed: int = 3) -> Iterator[tuple[Any, Any]]:
         yield x.astype(np.float32), (x @ true + 0.1 * rng.normal(size=(16, 4))).astype(np.float32)
 
 
-class Pair:
-    """The same little network here and in torch, its layers in two groups, under one optimiser."""
-
-    def __init__(self, kind: str, options: Options, second: Options, dtype: str = "float32") -> None:
-        torch = pytest.importorskip("torch", reason="torch is the oracle of optimisers")
-        rng = np.random.default_rng(5)
-        self.dtype = getattr(torch, dtype)
-        self.ours = nn.Sequential(nn.Linear(6, 8), nn.Sigmoid(), nn.Linear(8, 4, bias=kind != "Muon"))
-        self.theirs = torch.nn.Sequential(
-            torch.nn.Linear(6, 8), torch.nn.Sigmoid(), torch.nn.Linear(8, 4, bias=kind != "Muon")
-        )
-        values = {name: rng.normal(size=p.shape).astype(np.float32) * 0.5 for name, p in self.ours.named_parameters()}
-        self.ours.load_state_dict(values)
-        self.theirs.load_state_dict({name: torch.tensor(value) for name, value in values.items()})
-        self.theirs.to(self.dtype)
-        self.optimizer = getattr(optim, kind)(self.groups(self.ours, kind, second), **options)
-        self.torchs = getattr(torch.optim, kind)(self.groups(self.theirs, kind, second), **options)
-        self.step = self.our_step
-
-    @staticmethod
-    def groups(model: Any, kind: str, second: Options) -> list[Options]:
-        of = (lambda layer: [layer.weight]) if kind == "Muon" else (lambda layer: list(layer.parameters()))
-        return [{"params": of(model[0])}, {"params": of(model[2]), **second}]
-
-    def our_step(self, x: Tensor, y: Tensor) -> Tensor:
-        self.optimizer.zero_grad()
-        loss = mse_loss(self.ours(x), y)
-        loss.backward()
-        self.optimizer.step()
-        return loss
-
-    def torch_step(self, x: Any, y: Any) -> None:
-        import torch
-
-        self.torchs.zero_grad()
-        torch.nn.functional.mse_loss(self.theirs(torch.tensor(x).to(self.dtype)), torch.tensor(y).to(self.dtype)).backward()
-        self.torchs.step()
-
-    def error(self, exact: Pair) -> float:
-        """The largest relative difference of a parameter, or of the optimiser's state, in units in the last place."""
-        worst = 0.0
-        for name, p in exact.theirs.named_parameters():
-            e = p.detach().double().numpy()
-            found = self.ours.state_dict()[name]
-            worst = max(worst, float(np.abs(found - e).max() / np.abs(e).max()))
-        return worst / ULP
+Model = dict[str, Any]
 
 
-def compare(case: tuple[str, Options, Options], jitted: bool, change: Callable[[Any, int], None]) -> float:
-    import torch
-
-    pair = Pair(*case)
-    exact = Pair(*case, dtype="float64")
-    step = jit(pair.our_step) if jitted else pair.our_step
-    theirs = 0.0
+def torch_run(case: tuple[str, Options, Options], dtype: str, before: Callable[[int, Any], None]) -> tuple[Any, Any]:
+    """A little network after all steps in torch, its layers in two groups, and its optimiser."""
+    torch = pytest.importorskip("torch", reason="torch is the oracle of optimisers")
+    torch.set_num_threads(1)
+    kind, options, second = case
+    model = torch.nn.Sequential(torch.nn.Linear(6, 8), torch.nn.Sigmoid(), torch.nn.Linear(8, 4)).to(
+        getattr(torch, dtype)
+    )
+    model.load_state_dict({name: torch.tensor(value) for name, value in weights().items()})
+    optimizer = getattr(torch.optim, kind)(groups(model, kind, second), **options)
     for i, (x, y) in enumerate(batches()):
-        step(Tensor(x), Tensor(y))
-        pair.torch_step(x, y)
-        exact.torch_step(x, y)
-        for optimizer in (pair.optimizer, pair.torchs, exact.torchs):
-            change(optimizer, i)
-    for name, p in exact.theirs.named_parameters():
-        e = p.detach().numpy()
-        single = dict(pair.theirs.named_parameters())[name].detach().double().numpy()
-        theirs = max(theirs, float(np.abs(single - e).max() / np.abs(e).max()) / ULP)
-    ours = pair.error(exact)
-    print(case[0], jitted, "ours", ours, "torch", theirs, getattr(step, "traces", None))
-    return ours
+        before(i, optimizer)
+        optimizer.zero_grad()
+        given, wanted = (torch.tensor(array).to(getattr(torch, dtype)) for array in (x, y))
+        torch.nn.functional.mse_loss(model(given), wanted).backward()
+        forget(i, model)
+        optimizer.step()
+    return model, optimizer
 
 
-@pytest.mark.parametrize("jitted", [False, True])
-@pytest.mark.parametrize("name", CASES | MATRICES)
-def test_optimisers_are_torchs(name: str, jitted: bool) -> None:
-    error = compare((CASES | MATRICES)[name], jitted, lambda optimizer, i: None)
-    assert error < 100
+def our_run(
+    case: tuple[str, Options, Options], jitted: bool, before: Callable[[int, Any], None]
+) -> tuple[nn.Module, optim.Optimizer, int]:
+    """The same here, and how often the step was traced."""
+    kind, options, second = case
+    model = nn.Sequential(nn.Linear(6, 8), nn.Sigmoid(), nn.Linear(8, 4))
+    model.load_state_dict(weights())
+    optimizer = getattr(optim, kind)(groups(model, kind, second), **options)
+
+    def step(x: Tensor, y: Tensor, whole: bool) -> None:
+        optimizer.zero_grad()
+        mse_loss(model(x), y).backward()
+        forget(0 if whole else 1, model)
+        optimizer.step()
+
+    jit_step = jit(step)
+    for i, (x, y) in enumerate(batches()):
+        before(i, optimizer)
+        (jit_step if jitted else step)(Tensor(x), Tensor(y), i % PERIOD != 1)
+    return model, optimizer, jit_step.traces
+
+
+PERIOD = 10
+"""At every so manyth step one parameter has no gradient."""
+
+
+def forget(i: int, model: Any) -> None:
+    if i % PERIOD == 1:
+        model[2].weight.grad = None
+
+
+def weights() -> dict[str, Any]:
+    rng, shapes = np.random.default_rng(5), {"0.weight": (8, 6), "0.bias": (8,), "2.weight": (4, 8), "2.bias": (4,)}
+    return {name: (0.5 * rng.normal(size=shape)).astype(np.float32) for name, shape in shapes.items()}
+
+
+def groups(model: Any, kind: str, second: Options) -> list[Options]:
+    """The layers' parameters in two groups; Muon takes matrices only."""
+    chosen = [[layer.weight] if kind == "Muon" else list(layer.parameters()) for layer in (model[0], model[2])]
+    return [{"params": chosen[0]}, {"params": chosen[1], **second}]
+
+
+def distance(model: Any, exact: Any) -> float:
+    """The largest difference of a parameter from the float64 run's over its largest element, in float32 ulps."""
+    worst = 0.0
+    for (_, p), (_, e) in zip(model.named_parameters(), exact.named_parameters(), strict=True):
+        found, right = (np.asarray(t.detach().numpy(), np.float64) for t in (p, e))
+        worst = max(worst, float(np.abs(found - right).max() / np.abs(right).max()))
+    return worst / ULP
+
+
+def unchanged(i: int, optimizer: Any) -> None:
+    """Options stay."""
+
+
+def schedule(i: int, optimizer: Any) -> None:
+    """Another learning rate at every step, and now and then other options, as a script writes them."""
+    for group in optimizer.param_groups:
+        group["lr"] = group["lr"] * 0.99
+        if i % 30 == 29 and "betas" in group:
+            group["betas"] = (group["betas"][0] * 0.9, group["betas"][1])
+        if i % 30 == 29 and "momentum" in group:
+            group["momentum"] = group["momentum"] * 0.9
+
+
+@pytest.mark.filterwarnings("ignore::weft.framework.jit.RetraceWarning")
+@pytest.mark.parametrize("before", [unchanged, schedule])
+@pytest.mark.parametrize("name", CASES)
+def test_optimisers_are_torchs(name: str, before: Callable[[int, Any], None]) -> None:
+    """No farther from the steps in float64 than twice torch's own float32, jitted and not, and traced seldom."""
+    case = CASES[name]
+    exact, single = (torch_run(case, dtype, before)[0] for dtype in ("float64", "float32"))
+    allowed = 2 * distance(single, exact) + 16
+    for jitted in (True, False):
+        model, _, traces = our_run(case, jitted, before)
+        found = distance(model, exact)
+        assert found < allowed, f"{'jitted' if jitted else 'not jitted'}: {found} ulp, torch {distance(single, exact)}"
+        assert traces <= 6
+
+
+@pytest.mark.parametrize("name", MATRICES)
+def test_muon_is_torchs_as_far_as_bfloat16_goes(name: str) -> None:
+    case = MATRICES[name]
+    single, _ = torch_run(case, "float32", unchanged)
+    for jitted in (True, False):
+        assert distance(our_run(case, jitted, unchanged)[0], single) * ULP < 0.03

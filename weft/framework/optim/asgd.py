@@ -37,9 +37,17 @@ class ASGD(Optimizer):
         *,
         maximize: bool = False,
     ) -> None:
-        super().__init__(params, {
-            "lr": lr, "lambd": lambd, "alpha": alpha, "t0": t0, "weight_decay": weight_decay, "maximize": maximize,
-        })
+        super().__init__(
+            params,
+            {
+                "lr": lr,
+                "lambd": lambd,
+                "alpha": alpha,
+                "t0": t0,
+                "weight_decay": weight_decay,
+                "maximize": maximize,
+            },
+        )
 
     def slots(self, group: ParamGroup) -> Mapping[str, float]:
         """The mean of the weights."""
@@ -47,12 +55,12 @@ class ASGD(Optimizer):
 
     def shared_slots(self, group: ParamGroup) -> Mapping[str, float]:
         """The number of steps, the step size and the share for the next one."""
-        return {"step": 0.0, "eta": group.first_lr, "mu": 1.0}
+        return {"step": 0.0, "eta": 0.0, "mu": 1.0}
 
     def prepare(self, group: ParamGroup, shared: State) -> _Rates:
         """See ``_Rates``; those of the next step are kept."""
-        rates = _Rates(Tensor(shared["eta"]), Tensor(shared["mu"]))
-        step = counted(shared["step"])
+        eta, mu, step = Tensor(shared["eta"]), Tensor(shared["mu"]), counted(shared["step"])
+        rates = _Rates(where(step == 1, group.lr, eta), mu)
         falling = (group.scalar("lambd") * group.lr * step).log1p()
         shared["eta"].assign(group.lr * (-group.scalar("alpha") * falling).exp())
         shared["mu"].assign(1 / maximum(step - group.scalar("t0"), 1.0))

@@ -92,7 +92,6 @@ class ParamGroup(FrameworkObject, MutableMapping[str, Any]):
         self._scalars: dict[tuple[str, int | None, Callable[[float], float]], Tensor] = {}
         for key, value in options.items():
             self._values[key] = _checked(key, value)
-        self._first_lr: float = self._values.get(LR, 0.0)
         if LR in options:
             self._varying.add(LR)
             self._scalars[LR, None, itself] = scalar_state(self._values[LR])
@@ -160,18 +159,13 @@ class ParamGroup(FrameworkObject, MutableMapping[str, Any]):
         """The learning rate, a float32 scalar."""
         return self._scalars[LR, None, itself]
 
-    @property
-    def first_lr(self) -> float:
-        """The learning rate that the group was made with, for state that begins there."""
-        return self._first_lr
-
     def uses(self, key: str) -> bool:
         """Whether an option is not zero, None or False."""
         return not _is_zero(self._values[key])
 
     def scalar(self, key: str, of: Callable[[float], float] = itself, at: int | None = None) -> Scalar:
-        """``of`` an option, or of its element ``at``, as a number to compute with."""
-        if key not in self._varying:
+        """``of`` an option, or of its element ``at``, as a number to compute with: outside traces always a tensor."""
+        if key not in self._varying and current_trace() is not None:
             value = self._values[key]
             return of(value if at is None else value[at])
         if (key, at, of) not in self._scalars:

@@ -63,9 +63,7 @@ def _check_sizes(groups: Sequence[ParamGroup], given: Sequence[Mapping[str, Any]
     own = [len(group.params) for group in groups]
     there = [len(group[PARAMS]) for group in given]
     if own != there:
-        raise CheckpointError(
-            f"{user_line()}: the optimiser's groups have {own} parameters, but {there} in the state"
-        )
+        raise CheckpointError(f"{user_line()}: the optimiser's groups have {own} parameters, but {there} in the state")
 
 
 def _arrays(

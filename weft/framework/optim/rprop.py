@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from weft.framework.functional import maximum, minimum, where
 from weft.framework.optim.groups import ParamGroup
 from weft.framework.optim.optimizer import Given, Optimizer, State
+from weft.framework.optim.terms import counted
 from weft.framework.tensor import Tensor
 
 BEFORE, SIZE = "prev", "step_size"
@@ -29,16 +30,24 @@ class Rprop(Optimizer):
         super().__init__(params, {"lr": lr, "etas": etas, "step_sizes": step_sizes, "maximize": maximize})
 
     def slots(self, group: ParamGroup) -> Mapping[str, float]:
-        """The last gradients, and the sizes, which begin at the learning rate."""
-        return {BEFORE: 0.0, SIZE: group.first_lr}
+        """The last gradients, and the sizes."""
+        return {BEFORE: 0.0, SIZE: 0.0}
 
-    def update(self, parameter: Tensor, gradient: Tensor, state: State, group: ParamGroup, prepared: None) -> None:
+    def shared_slots(self, group: ParamGroup) -> Mapping[str, float]:
+        """The number of steps."""
+        return {"step": 0.0}
+
+    def prepare(self, group: ParamGroup, shared: State) -> Tensor:
+        """Whether this is the first step, at which the sizes are the learning rate."""
+        return counted(shared["step"]) == 1
+
+    def update(self, parameter: Tensor, gradient: Tensor, state: State, group: ParamGroup, prepared: Tensor) -> None:
         """One parameter's step."""
         turn = gradient * state[BEFORE]
         shrink, grow = group.scalar("etas", at=0), group.scalar("etas", at=1)
         factor = where(turn > 0, grow, where(turn < 0, shrink, 1.0))
         least, most = group.scalar("step_sizes", at=0), group.scalar("step_sizes", at=1)
-        size = minimum(maximum(state[SIZE] * factor, least), most)
+        size = minimum(maximum(where(prepared, group.lr, state[SIZE]) * factor, least), most)
         gradient = where(turn < 0, 0.0, gradient)
         sign = where(gradient > 0, 1.0, where(gradient < 0, -1.0, gradient))
         state[SIZE].assign(size)
