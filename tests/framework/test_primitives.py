@@ -43,7 +43,13 @@ def conv(result: str, *shapes: tuple[int, ...], size: tuple[int, ...], groups: i
     return Case("conv", shapes, tuple(sorted(attrs.items())))
 
 
-TESTED_APART = {"select", "dequantise", "result", "gather", "dynamic_slice", "dynamic_update"}
+def window(op: str, shape: tuple[int, ...], window: tuple[int, ...], size: tuple[int, ...], **sliding: int) -> Case:
+    distances = {"stride": 1, "low": 0, "input_dilation": 1, "dilation": 1} | sliding
+    named = {name: (n,) * len(size) for name, n in distances.items()}
+    return Case(op, (shape,), tuple(sorted(({"window": window, "size": size} | named).items())))
+
+
+TESTED_APART = {"select", "dequantise", "result", "gather", "dynamic_slice", "dynamic_update", "window_pick"}
 """Those with operands that are no floats; as are those whose gradient is one rule."""
 CASES = [
     *(Case(op, ((2, 3), (2, 3))) for op in ("add", "sub", "mul", "maximum", "minimum")),
@@ -73,6 +79,8 @@ CASES = [
     matmul(True, False, batch=(2,)),
     conv("output", (2, 4, 5), (6, 2, 3), size=(3,), groups=2, stride=2, low=1),
     conv("input", (2, 4, 3), (4, 1, 2), size=(6,), groups=2, stride=2, dilation=3),
+    window("window_sum", (2, 5), (3,), size=(2,), stride=2, low=1),
+    window("window_max", (2, 6, 4), (3, 2), size=(2, 2), stride=2, low=1),
     conv("kernel", (2, 2, 4, 4), (2, 3, 3, 3), size=(2, 2), low=-1, input_dilation=2),
 ]
 

@@ -7,10 +7,11 @@ of what the value is rounded to (float32: 2**-24, bfloat16: 2**-8) and v = 2**-2
 ==================== ================================================================================
 movement, select,    equal
 max, neg, abs, casts,
-integers, bools,
-quantise, dequantise
+window_max, integers,
+bools, quantise,
+dequantise
 add, sub, mul        u·|r|: rounded once
-sum of n             (n - 1)·v·Σ|x| + u·|r|: n - 1 additions in any order
+sum of n, windows    (n - 1)·v·Σ|x| + u·|r|: n - 1 additions in any order
 matmul over K, conv  2·K·v·Σ|a·b| + u·|r|: K fused products, and at most as many sums of partial sums
 functions, div       c·v·|r| + u·|r|, with c from the target's table in `accuracy.py`; 0 where it has none
 ==================== ================================================================================
@@ -65,30 +66,42 @@ DEPTH: Mapping[str, Callable[[Node, list[Array]], int]] = {
     "conv": _conv_depth,
 }
 """Sums of products → how many products one element of the result is the sum of."""
-SUMS = frozenset({"sum", *DEPTH})
+ADDENDS: Mapping[str, Callable[[Node, list[Array]], int]] = {
+    "sum": lambda node, inputs: inputs[0].size // max(1, node.size),
+    **dict.fromkeys(("window_sum", "window_pick"), lambda node, inputs: math.prod(node.attr("window"))),
+}
+"""Sums → the most elements that one element of the result is the sum of."""
+SUMS = frozenset({*ADDENDS, *DEPTH})
 """What adds up many elements, in whatever order."""
-EXACT = frozenset({"maximum", "minimum", "neg", "abs", "select", "cast", "max", "quantise", "dequantise", "constant"})
+EXACT = frozenset(
+    {"maximum", "minimum", "neg", "abs", "select", "cast", "max", "window_max", "quantise", "dequantise", "constant"}
+)
 
 
 def is_exact(node: Node) -> bool:
     """Whether a node chooses, moves, or rounds only as it is told to."""
-    return node.op in EXACT or PRIMITIVES[node.op].group == "movement" or not node.dtype.is_float
+    chooses = node.op in EXACT or (node.op == "window_pick" and node.attr("result") == "windows")
+    return chooses or PRIMITIVES[node.op].group == "movement" or not node.dtype.is_float
 
 
-def _magnitude(graph: Graph, index: int, inputs: list[Array]) -> Array:
-    """The node computed on absolute values."""
-    return np.asarray(reference_node(graph, index, [np.abs(x.astype(np.float64)) for x in inputs]))
+def magnitude(graph: Graph, index: int, inputs: list[Array], finite: bool = False) -> Array:
+    """A sum computed on the absolute values of what it adds up; ``finite``: of these those that are."""
+    sizes = [np.abs(x.astype(np.float64)) for x in inputs]
+    if finite:
+        sizes = [np.where(np.isfinite(x), x, 0.0) for x in sizes]
+    if graph.nodes[index].op == "window_pick":
+        sizes[0] = inputs[0]  # tells where, not what
+    return np.asarray(reference_node(graph, index, sizes))
 
 
 def arithmetic_error(graph: Graph, index: int, inputs: list[Array], result: Array, accuracy: Accuracy) -> Array:
     """The allowed absolute error before the result is rounded to the node's dtype."""
     node = graph.nodes[index]
     v = min(V, ROUNDOFF[node.dtype.name])
-    if node.op == "sum":
-        count = inputs[0].size // max(1, result.size)
-        return np.asarray(max(count - 1, 0) * v * _magnitude(graph, index, inputs))
+    if node.op in ADDENDS and not is_exact(node):
+        return np.asarray(max(ADDENDS[node.op](node, inputs) - 1, 0) * v * magnitude(graph, index, inputs))
     if node.op in DEPTH:
-        return np.asarray(2 * DEPTH[node.op](node, inputs) * v * _magnitude(graph, index, inputs))
+        return np.asarray(2 * DEPTH[node.op](node, inputs) * v * magnitude(graph, index, inputs))
     if node.op not in accuracy.functions:
         return np.zeros(result.shape)
     return np.asarray(accuracy.functions[node.op].of(inputs[0].astype(np.float64)) * v * np.abs(result))
@@ -116,8 +129,7 @@ def _beyond(graph: Graph, index: int, inputs: list[Array], shape: tuple[int, ...
     node = graph.nodes[index]
     if node.op not in SUMS or not node.dtype.is_float:
         return np.zeros(shape, bool)
-    wide = [x.astype(np.float64) for x in inputs]
-    return np.asarray(_magnitude(graph, index, [np.where(np.isfinite(x), x, 0.0) for x in wide]) >= LARGEST)
+    return np.asarray(magnitude(graph, index, inputs, finite=True) >= LARGEST)
 
 
 def _judge(

@@ -79,5 +79,7 @@ _WHAT: Mapping[str, Callable[[Graph, Node], str]] = {
     "cast": _cast,
     "sum": _reduction,
     "max": _reduction,
+    "window_sum": _reduction,
+    "window_max": _reduction,
 }
 """Primitive → what a node of it computes; of all others the primitive and the shape of the result."""

@@ -14,13 +14,14 @@ from collections.abc import Mapping
 import numpy as np
 
 from weft.compiler.accuracy import Accuracy
-from weft.compiler.check import DEPTH, SUMS, arithmetic_error, bound
+from weft.compiler.check import DEPTH, SUMS, arithmetic_error, bound, magnitude
 from weft.framework.dtypes import DType
 from weft.framework.graph import Graph, Node
 from weft.framework.primitives import PRIMITIVES
 from weft.framework.primitives.base import Array
 from weft.framework.reference import operands, reference_node
 
+_REDUCTIONS = frozenset({"sum", "max", "window_sum", "window_max"})
 _NOT_MONOTONE = frozenset({"eq", "ne", "argmax", "abs"})
 
 
@@ -56,7 +57,7 @@ def _exact_sum(graph: Graph, index: int, inputs: list[Array]) -> bool:
     grains = 16.0 if graph.nodes[index].op in DEPTH else 256.0
     if not all(bool(np.all(grains * x == np.rint(grains * x))) for x in wide):
         return False
-    return bool(np.all(np.abs(reference_node(graph, index, [np.abs(x) for x in wide])) < 2.0**16))
+    return bool(np.all(np.abs(magnitude(graph, index, inputs)) < 2.0**16))
 
 
 def _carried(graph: Graph, index: int, node: Node, values: Mapping[int, Array], moved: list[Array]) -> Array:
@@ -66,8 +67,10 @@ def _carried(graph: Graph, index: int, node: Node, values: Mapping[int, Array], 
         return np.zeros(node.shape)
     attributes, real = dict(node.attrs), np.dtype(np.float64)
     reference = PRIMITIVES[node.op].result
-    if PRIMITIVES[node.op].group == "movement" or node.op in ("sum", "max"):
+    if PRIMITIVES[node.op].group == "movement" or node.op in _REDUCTIONS:
         return np.asarray(reference(moved, attributes | ({"value": 0.0} if node.op == "pad" else {}), real))
+    if node.op == "window_pick" and not moved[0].any():
+        return np.asarray(reference([inputs[0], moved[1]], attributes, real))
     if node.op in DEPTH:
         a, b = (np.abs(x) for x in inputs)
         return np.asarray(

@@ -13,7 +13,7 @@ import numpy as np
 
 from weft.framework.builder import GraphBuilder
 from weft.framework.dtypes import DTYPES
-from weft.framework.errors import DTypeError
+from weft.framework.errors import DTypeError, ShapeError
 from weft.framework.graph import Graph
 from weft.framework.primitives import PRIMITIVES
 from weft.framework.primitives.base import Shape
@@ -325,10 +325,29 @@ def _sliding(rng: random.Random, axes: int) -> dict[str, list[int]]:
     return {name: [rng.choice(pool) for _ in range(axes)] for name, pool in drawn.items()}
 
 
+def _window(g: _Growth) -> None:
+    """A reduction over windows, and what a gradient makes of a maximum's."""
+    x = g.pick(("float", "int"), 1)
+    if x is None:
+        return
+    rng, b, shape = g.rng, g.b, g.b.shape(x)
+    axes = rng.randint(1, min(2, len(shape)))
+    taken: dict[str, object] = dict(_sliding(rng, axes))
+    taken |= {"window": [rng.choice((1, 2, 3)) for _ in range(axes)], "size": [rng.randint(1, 4) for _ in range(axes)]}
+    op = rng.choice(("window_sum", "window_max", "window_pick"))
+    try:
+        made = b.apply("window_sum" if op == "window_sum" else "window_max", x, **taken)
+    except ShapeError:  # a window that sees nothing has no maximum
+        return
+    if op == "window_pick":
+        result = rng.choice(("windows", "input"))
+        b.apply(op, x, g.partner(x if result == "windows" else made), result=result, **taken)
+
+
 Move = Callable[[_Growth], None]
 TAME: tuple[tuple[Move, int], ...] = (
     (_unary, 4), (_binary, 10), (_outer, 1), (_cast, 2), (_select, 2), (_reduce, 4), (_pattern, 2), (_matmul, 3),
     (_view, 2), (_iota, 1), (_constant, 1),
 )  # fmt: skip
-WILD: tuple[tuple[Move, int], ...] = ((_move, 12), (_scaled, 2), (_conv, 3))
+WILD: tuple[tuple[Move, int], ...] = ((_move, 12), (_scaled, 2), (_conv, 3), (_window, 4))
 """How a graph grows, and how often which way is taken."""

@@ -20,6 +20,7 @@ from weft.framework.primitives import (
     quantisation,
     reduction,
     sources,
+    windows,
 )
 from weft.framework.primitives.base import Emitter, Primitive, Site
 
@@ -34,6 +35,7 @@ _KINDS = (
     indexing,
     contraction,
     convolution,
+    windows,
     quantisation,
     control,
 )

@@ -18,6 +18,7 @@ _WRAPS = ("add", "sub", "mul", "neg", "abs")
 _INSTEAD = {
     "argmax": "return the values, and take .numpy().argmax() on the host",
     "conv": "device='cpu', which runs it, or a product of matrices of the windows, given as an input",
+    **dict.fromkeys(("window_sum", "window_max", "window_pick"), "device='cpu', which runs it"),
     "slice": "give each part as an input of its own",
 }
 """What to write instead of an operation that has no near form."""

@@ -24,6 +24,7 @@ from weft.compiler.targets.cpu.products import ProductLowering
 from weft.compiler.targets.cpu.program import Step
 from weft.compiler.targets.cpu.scalars import has_loop
 from weft.compiler.targets.cpu.views import Index, NumberView, View, contiguous, move
+from weft.compiler.targets.cpu.windows import WindowLowering
 from weft.framework.builder import constant_value
 from weft.framework.dtypes import DTYPES
 from weft.framework.graph import Graph, Node
@@ -73,7 +74,7 @@ def looped(graph: Graph, node: Node) -> Shape | None:
     return space if space is not None and has_loop(node.op, operand) else None
 
 
-class _Lowering(ProductLowering):
+class _Lowering(ProductLowering, WindowLowering):
     """The state of one lowering: steps and buffers so far, and where each node's value lies."""
 
     def __init__(self, graph: Graph, has_sgemm: bool) -> None:
@@ -294,6 +295,8 @@ class _Lowering(ProductLowering):
         "constant": _constant, "iota": _iota, "pad": _pad, "argmax": _argmax,
         "matmul": ProductLowering._matmul, "conv": ProductLowering._conv,
         "result": _result,
+        "window_sum": WindowLowering._window_sum, "window_max": WindowLowering._window_max,
+        "window_pick": WindowLowering._window_pick,
     }  # fmt: skip
 
 

@@ -8,16 +8,17 @@ sgemm reads a copy of them in which the axes lie in that order (im2col).
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple, TypeVar
 
 from weft.compiler.targets.cpu.body import LoopBody
 from weft.compiler.targets.cpu.loops import AccessWindow, Store
-from weft.compiler.targets.cpu.program import Gemm, Step, orientation
-from weft.compiler.targets.cpu.views import NumberView, View, reshaped, windows
+from weft.compiler.targets.cpu.program import Gemm, orientation
+from weft.compiler.targets.cpu.sliding import SlidingLowering
+from weft.compiler.targets.cpu.views import NumberView, View, reshaped
 from weft.framework.graph import Node
 from weft.framework.primitives.base import Shape
-from weft.framework.primitives.sliding import SlidingAxis, sliding_axes
+from weft.framework.primitives.sliding import sliding_axes
 
 V = TypeVar("V", AccessWindow, View)
 
@@ -31,16 +32,11 @@ class ContractionExtents(NamedTuple):
     columns: Shape
 
 
-class ProductLowering:
-    """The part of the lowering that deals with products; what it needs of the whole is declared here."""
+class ProductLowering(SlidingLowering):
+    """The part of the lowering that deals with products; what it needs of the whole is declared here and before."""
 
     has_sgemm: bool
-    steps: list[Step]
-    views: dict[int, View]
     copies: dict[str, AccessWindow]
-    _temporary: Callable[[Shape, str], AccessWindow]
-    _copy: Callable[[View, AccessWindow], None]
-    _target: Callable[[int], AccessWindow]
 
     def _matmul(self, i: int, node: Node) -> View:
         a, b = (
@@ -72,33 +68,6 @@ class ProductLowering:
         batch, rows, inner = left.shape[:shared], left.shape[shared : shared + 1], left.shape[shared + 1 :]
         self._contract(left, right, out, ContractionExtents(batch, rows, inner, right.shape[shared + len(inner) :]))
         return target
-
-    def _windows(
-        self, source: View, axes: Sequence[SlidingAxis], size: Shape, window: Shape, fill: float = 0
-    ) -> View:
-        """What each window sees of ``source``, whose last axes the ``axes`` are: [..., *size, *window]."""
-        spans = tuple(axis.span(n, k) for axis, n, k in zip(axes, size, window, strict=True))
-        lead = len(source.shape) - len(axes)
-        starts = tuple(-axis.low for axis in axes)
-        covered = zip(axes, starts, spans, source.shape[lead:], strict=True)
-        if not all(a.input_dilation == 1 and start >= 0 and start + n <= extent for a, start, n, extent in covered):
-            source, starts = self._padded(source, axes, spans, fill), (0,) * len(axes)
-        return windows(source, axes, starts, size, window)
-
-    def _padded(self, source: View, axes: Sequence[SlidingAxis], spans: Shape, fill: float) -> AccessWindow:
-        """The first ``spans`` elements of the padded ``source``, in memory of its own."""
-        lead = source.shape[: len(source.shape) - len(axes)]
-        padded = self._temporary((*lead, *spans), source.dtype)
-        self._copy(NumberView(fill, source.dtype, padded.shape, (0,) * len(padded.shape)), padded)
-        shown = [axis.inside(n, span) for axis, n, span in zip(axes, source.shape[len(lead) :], spans, strict=True)]
-        shape = (*lead, *(stop - first for first, stop in shown))
-        whole = (0,) * len(lead)
-        places = [axis.place(first) for axis, (first, _) in zip(axes, shown, strict=True)]
-        self._copy(
-            _cut(source, shape, (*whole, *(first for first, _ in shown)), (1,) * len(shape)),
-            _cut(padded, shape, (*whole, *places), (*(1 for _ in lead), *(axis.input_dilation for axis in axes))),
-        )
-        return padded
 
     def _contract(self, left: View, right: View, target: AccessWindow, extents: ContractionExtents) -> None:
         """target = Σ left · right over the inner axes."""
@@ -180,12 +149,3 @@ def _flipped(view: View, count: int) -> View:
     last = sum((n - 1) * stride for n, stride in zip(view.shape[lead:], view.strides[lead:], strict=True))
     strides = (*view.strides[:lead], *(-stride for stride in view.strides[lead:]))
     return view._replace(strides=strides, offset=view.offset + last)
-
-
-def _cut(view: V, shape: Shape, starts: Sequence[int], steps: Sequence[int]) -> V:
-    """So many elements from ``starts`` on, each ``steps`` behind the one before."""
-    strides = tuple(s * n for s, n in zip(view.strides, steps, strict=True))
-    if isinstance(view, NumberView):
-        return view._replace(shape=shape, strides=strides)
-    first = sum(s * n for s, n in zip(view.strides, starts, strict=True))
-    return view._replace(shape=shape, strides=strides, offset=view.offset + first)
