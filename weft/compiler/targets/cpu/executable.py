@@ -1,14 +1,16 @@
 """A compiled graph: one native function, an arena for its temporaries, and arrays for its results that are used again.
 
-A call fills the table of pointers and makes one native call; the interpreter's lock is free meanwhile.
+A call fills the table of pointers and makes one native call; the interpreter's lock is free meanwhile. Where the arrays
+of earlier results lie is known, so state that goes round from call to call costs a look into a dictionary.
 """
 
 from __future__ import annotations
 
 import ctypes
+import math
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,18 +21,20 @@ from weft.compiler.targets.cpu.contents import check_contents
 from weft.compiler.targets.cpu.host import HostCall, raise_failure
 from weft.compiler.targets.cpu.lower import lower
 from weft.compiler.targets.cpu.memory import ALIGNMENT
-from weft.compiler.targets.cpu.program import DRIVER_FIELDS, Schedule, compile_steps, driver
+from weft.compiler.targets.cpu.program import DRIVER_FIELDS, Gemm, Schedule, Step, compile_steps, driver
 from weft.compiler.targets.cpu.threads import ThreadBudget
-from weft.framework.device import Result
+from weft.framework.device import Result, Value, host
 from weft.framework.graph import Graph, Node
 from weft.framework.primitives.base import Array
 from weft.framework.reference import checked_value
 
-_RECYCLED_FROM = 16384
-"""Bytes from which on a result's memory is worth keeping: fresh pages cost a fault each."""
 _OBJECT, _KERNEL = 400, 16384
 """Bytes that a step or a small array takes in tables and as objects, and those of a kernel's code, about."""
-_REFERENCES = 2  # to a pooled array that nobody else holds, as sys.getrefcount counts: the list's and the argument's
+_POOLED = 2
+"""Arrays kept for each result: enough for a loop that reads the old state while it writes the new."""
+_REFERENCES = 3  # to an array that nobody else holds, as sys.getrefcount counts: the pool's, a name's, the argument's
+_ONE_THREAD = 1 << 16
+"""Multiply-accumulates up to which a BLAS does a product on one thread, whatever its budget."""
 
 
 class CpuExecutable:
@@ -55,10 +59,12 @@ class CpuExecutable:
         self._schedule = compile_steps(lowered.steps, sgemm)
         self.kernel_count = len(set(self._schedule.kernels))
         address, self._driver = driver()
-        self._run = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(address)
+        self._native = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(address)
         self._arena = np.empty(plan.size + ALIGNMENT, np.uint8)
         self._constants = lowered.constants
         self._table = np.zeros(max(len(lowered.buffers), 1), np.uintp)
+        self._addresses = memoryview(self._table)
+        self._needs_budget = self._calls_host or any(map(_is_large_product, lowered.steps))
         start = -(-_address(self._arena) // ALIGNMENT) * ALIGNMENT
         self._words = _driver_words(self._schedule, self._table)
         self._fields = np.array([_word(array) for array in self._words.values()], np.int64)
@@ -74,31 +80,52 @@ class CpuExecutable:
                 self._table[place] = _address(lowered.constants[buffer.number])
             else:
                 (inputs if buffer.kind == "input" else outputs)[buffer.number] = place
-        self._inputs = [(inputs[n], graph.nodes[i].attr("name"), graph.nodes[i]) for n, i in enumerate(graph.inputs)]
-        names = [("output", name) for name, _ in graph.outputs] + [("state", name) for name, _ in graph.updates]
-        self._outputs = [
-            (outputs[n], kind, name, _Recycler(graph.nodes[i]))
-            for n, ((kind, name), i) in enumerate(zip(names, graph.results, strict=True))
-        ]
+        nodes = [graph.nodes[i] for i in graph.inputs]
+        self._inputs = [(inputs[n], node.attr("name"), node) for n, node in enumerate(nodes)]
+        self._outputs = [(outputs[n], _ResultMemory(graph.nodes[i])) for n, i in enumerate(graph.results)]
+        self._names = [name for name, _ in graph.outputs], [name for name, _ in graph.updates]
+        self._known: dict[int, int] = {}
+
+    def run(self, values: Sequence[Value]) -> list[Value]:
+        """Run once; see `framework.device.Executable`. Values are NumPy arrays."""
+        known, addresses = self._known, self._addresses
+        held, results = list[Array](), list[Value]()  # arrays made here must live until the run is over
+        with self._lock:
+            for value, (place, name, node) in zip(values, self._inputs, strict=True):
+                address = known.get(id(value))
+                if address is None:
+                    array = _plain(node, name, value)
+                    held.append(array)
+                    address = _address(array)
+                addresses[place] = address
+            for place, memory in self._outputs:
+                for result, address in memory.pool:  # noqa: B007 (it is used after the loop)
+                    if sys.getrefcount(result) == _REFERENCES:
+                        break
+                else:
+                    result, address = memory.fresh(known)
+                results.append(result)
+                addresses[place] = address
+            if self._needs_budget:
+                with self._budget:
+                    self._native(self._fields_at)
+            else:
+                self._native(self._fields_at)
+            if self._calls_host:
+                raise_failure()
+        return results
 
     def __call__(self, inputs: Mapping[str, Array]) -> Result:
         """Run once; see `framework.device.Executable`."""
-        results: dict[str, dict[str, Array]] = {"output": {}, "state": {}}
-        held = []  # arrays made here must live until the run is over
-        with self._lock:
-            for place, name, node in self._inputs:
-                array = _plain(node, name, inputs)
-                held.append(array)
-                self._table[place] = _address(array)
-            for place, kind, name, recycler in self._outputs:
-                array = recycler.array()
-                results[kind][name] = array
-                self._table[place] = _address(array)
-            with self._budget:
-                self._run(self._fields_at)
-            if self._calls_host:
-                raise_failure()
-        return Result(results["output"], results["state"])
+        results = self.run([checked_value(node, inputs) for _, _, node in self._inputs])
+        outputs, states = self._names
+        arrays = [host(result).view() for result in results]  # a caller may give a view another shape
+        return Result(dict(zip(outputs, arrays)), dict(zip(states, arrays[len(outputs) :], strict=True)))  # noqa: B905
+
+
+def _is_large_product(step: Step) -> bool:
+    """Whether a step is a product that may take several threads."""
+    return isinstance(step, Gemm) and math.prod((*step.out.shape[-2:], step.a.shape[-1])) > _ONE_THREAD
 
 
 def _driver_words(schedule: Schedule, table: Array) -> dict[str, Array | int]:
@@ -122,39 +149,34 @@ def _word(field: Array | int) -> int:
     return field if isinstance(field, int) else _address(field)
 
 
-class _Recycler:
-    """Memory for one result: what earlier calls gave out and nobody holds any more, else new.
+class _ResultMemory:
+    """Memory for one result: a few arrays, each with its address, that are used again once nobody holds them.
 
-    What is given out is a view, so that every further view of it keeps the array behind it alive and counted.
+    Views of an array keep it alive, and so are counted.
     """
 
     def __init__(self, node: Node) -> None:
         self.shape, self.dtype = node.shape, node.dtype.numpy
-        self.worth_keeping = node.size * node.dtype.itemsize >= _RECYCLED_FROM
-        self.pool: list[Array] = []
+        self.pool: list[tuple[Array, int]] = []
 
-    def array(self) -> Array:
-        """An uninitialised array that belongs to the caller alone."""
-        if not self.worth_keeping:
-            return np.empty(self.shape, self.dtype)
-        for n in range(len(self.pool)):
-            if sys.getrefcount(self.pool[n]) == _REFERENCES:
-                return self.pool[n].view()
-        fresh = np.empty(self.shape, self.dtype)
-        # Two are enough for a loop that reads the old state while it writes the new.
-        if len(self.pool) < 2:
-            self.pool.append(fresh)
-        return fresh.view()
+    def fresh(self, known: dict[int, int]) -> tuple[Array, int]:
+        """An uninitialised array that belongs to the caller, and its address; entered in `known` if it is kept."""
+        array = np.empty(self.shape, self.dtype)
+        address = _address(array)
+        if len(self.pool) < _POOLED:
+            self.pool.append((array, address))
+            known[id(array)] = address
+        return array, address
 
 
-def _plain(node: Node, name: str, values: Mapping[str, Array]) -> Array:
-    """The array given for an input, as compiled code reads it: the node's dtype and shape, row-major and aligned."""
-    array = values.get(name)
+def _plain(node: Node, name: str, value: Value) -> Array:
+    """The value given for an input, as compiled code reads it: the node's dtype and shape, row-major and aligned."""
+    array = host(value)
     if type(array) is np.ndarray and array.shape == node.shape and array.dtype == node.dtype.numpy:
         flags = array.flags
         if flags.c_contiguous and flags.aligned:
             return array
-    return np.require(checked_value(node, values), requirements=["C", "A"])
+    return np.require(checked_value(node, {name: array}), requirements=["C", "A"])
 
 
 def _address(array: Array) -> int:
