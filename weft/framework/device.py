@@ -204,6 +204,11 @@ def _load(name: str) -> Callable[..., Device]:
 _DEFAULT: ContextVar[Device | None] = ContextVar("default_device", default=None)
 
 
+def chosen_device() -> Device | None:
+    """The default device that was set; None for the built-in choice."""
+    return _DEFAULT.get()
+
+
 def default_device() -> Device:
     """The device of tensors that were put on none: the one set, else "cpu" if it is installed, else "numpy"."""
     return _DEFAULT.get() or get_device("cpu" if "cpu" in _entry_points() else "numpy")

@@ -42,25 +42,29 @@ _CACHED = type(functools.lru_cache(lambda: None))
 class Guard:
     """Values of one place (the attributes of an object, the variables of a module) as a trace found them.
 
-    names: those of the values; without them their number may change as well.
+    names: those of the values; without them their number may change as well. place: what the values are read of, and
+    how (a key of ``guard_code.TERMS``), for a faster check that the same objects are there; None if there is none.
     """
 
-    __slots__ = ("_current", "_names", "_values", "shown")
+    __slots__ = ("_values", "current", "names", "place", "shown")
 
-    def __init__(self, shown: str, current: Callable[[], Iterable[Any]], names: tuple[str, ...], values: Any) -> None:
-        self.shown, self._current, self._names, self._values = shown, current, names, tuple(values)
+    def __init__(
+        self, shown: str, current: Callable[[], Iterable[Any]], names: tuple[str, ...], values: Any,
+        place: tuple[str, Any] | None = None,
+    ) -> None:  # fmt: skip
+        self.shown, self.current, self.names, self._values, self.place = shown, current, names, tuple(values), place
 
     def holds(self) -> bool:
         """Whether all is as it was."""
-        if all(map(operator.is_, self._current(), self._values)) and self._names:
+        if all(map(operator.is_, self.current(), self._values)) and self.names:
             return True
-        found = tuple(self._current())
+        found = tuple(self.current())
         return len(found) == len(self._values) and all(map(_same, found, self._values))
 
     def change(self) -> str:
         """What changed, for a message."""
-        found = tuple(self._current())
-        names = self._names or tuple(f"[{i}]" for i in range(max(len(found), len(self._values))))
+        found = tuple(self.current())
+        names = self.names or tuple(f"[{i}]" for i in range(max(len(found), len(self._values))))
         if len(found) != len(self._values):
             return f"{self.shown} has {len(found)} elements, not {len(self._values)}"
         for name, now, before in zip(names, found, self._values, strict=False):
@@ -105,10 +109,12 @@ class _Noted:
     def guard(self) -> Guard:
         names, table = tuple(self.values), self.table
         if isinstance(table, CellType):
-            return Guard("", lambda: (_content(table),), names, self.values.values())
+            return Guard("", lambda: (_content(table),), names, self.values.values(), ("cell", table))
         if not hasattr(table, "get"):  # an object with slots
-            return Guard(self.shown, lambda: (getattr(table, n, MISSING) for n in names), names, self.values.values())
-        return Guard(self.shown, lambda: map(table.get, names, repeat(MISSING)), names, self.values.values())
+            current: Callable[[], Iterable[Any]] = lambda: (getattr(table, n, MISSING) for n in names)  # noqa: E731
+            return Guard(self.shown, current, names, self.values.values(), ("attributes", table))
+        place = ("items", table)
+        return Guard(self.shown, lambda: map(table.get, names, repeat(MISSING)), names, self.values.values(), place)
 
 
 class TracedReads:
@@ -154,7 +160,7 @@ class TracedReads:
         if is_library(code.co_filename):
             return
         own = functools.partial(_made_of, function)
-        self._contents.append(Guard(function.__name__, own, _PARTS, own()))
+        self._contents.append(Guard(function.__name__, own, _PARTS, own(), ("attributes", function)))
         self.value(function.__defaults__, f"{function.__name__}.__defaults__")
         self.value(function.__kwdefaults__, f"{function.__name__}.__kwdefaults__")
         for name, value in list(vars(function).items()):
@@ -260,10 +266,10 @@ class TracedReads:
         elements, places = list(value.items() if isinstance(value, Mapping) else enumerate(value)), tuple[str, ...]()
         if isinstance(value, Mapping):
             places = tuple(f"[{key!r}]" for key in value)
-            self._contents.append(Guard(f"the keys of {name}", value.keys, (), value.keys()))
-            self._contents.append(Guard(name, value.values, places, value.values()))
+            self._contents.append(Guard(f"the keys of {name}", value.keys, (), value.keys(), ("keys", value)))
+            self._contents.append(Guard(name, value.values, places, value.values(), ("values", value)))
         elif not isinstance(value, tuple | frozenset):
-            self._contents.append(Guard(name, lambda: value, (), value))
+            self._contents.append(Guard(name, lambda: value, (), value, ("elements", value)))
         for key, element in elements:
             self.value(element, f"{name}[{key!r}]")
 
@@ -312,7 +318,8 @@ class TracedReads:
                 self._container(table, shown)
                 return
             held, whole = _held(table), tuple(table.values())
-            self._contents.append(Guard(f"what {shown} holds", lambda: _held(table, whole, held), (), held))
+            what, place = f"what {shown} holds", ("values", table)
+            self._contents.append(Guard(what, lambda: _held(table, whole, held), (), held, place))
             return
         inherited = next((k for k in type(instance).__mro__ if name in vars(k)), None)
         if name in table or (inherited is None and value is MISSING):

@@ -29,6 +29,7 @@ from weft.framework.pending import realize_pending
 from weft.framework.primitives.base import Array
 from weft.framework.recording import Recording, record
 from weft.framework.refusals import FrameworkObject
+from weft.framework.replay import MISS, Replay, replay_of
 from weft.framework.tensor import Tensor, stored
 from weft.framework.tracing import current_trace
 from weft.framework.tree import leaves, map_leaves
@@ -84,6 +85,8 @@ class JitFunction(FrameworkObject, Generic[P, R]):
         self._signature = self.__signature__ = inspect.signature(function)
         self._recordings: dict[tuple[Any, ...], list[Recording]] = {}
         self._last: dict[str, Any] = {}
+        self._replays: list[Replay] = []
+        self._latest: Recording | None = None
         self._slot = f"jit {self._name}"
         self._method: tuple[JitFunction[..., Any], Any] | None = None
         self.traces = 0
@@ -123,11 +126,34 @@ class JitFunction(FrameworkObject, Generic[P, R]):
             note(self, args, kwargs)
         if current_trace() is not None:
             return self._function(*args, **kwargs)
+        for replay in self._replays:
+            outcome = replay.attempt(args, kwargs)
+            if outcome is not MISS:
+                repeated: R = outcome
+                return repeated
         recording, arguments = self._find(args, kwargs)
         values = self._values(recording, arguments)
+        self._prepare(recording, args, kwargs, arguments)
         results = launch(recording.device, recording.graph, [values[name] for name in recording.graph.input_names])
         delivered: R = recording.deliver(results)
         return delivered
+
+    def _prepare(
+        self, recording: Recording, args: tuple[Any, ...], kwargs: Mapping[str, Any], arguments: Mapping[str, Any]
+    ) -> None:
+        """Have a replay for the next such call, from the second on that a recording is found for: many have but one."""
+        if recording is not self._latest:
+            self._latest = recording
+            return
+        known = next((r for r in self._replays if r.recording is recording and r.is_for(args, kwargs)), None)
+        replay = known or replay_of(recording, args, kwargs, arguments)
+        if replay is None:
+            return
+        if known is None:
+            self._replays = [replay, *self._replays][:KEPT_OF_A_KIND]
+        if known is None or replay.guards_failed:
+            replay.guards.arm()
+            replay.guards_failed = False
 
     def trace(self, *args: Any, **kwargs: Any) -> Recording:
         """The recording for such arguments: graph, device, and the tensors that are its state."""

@@ -51,27 +51,30 @@ class Recording:
     labels: tuple[LabelRange, ...]
     _state_types: tuple[TensorType, ...]
     _returned: Any
-    _gradients: tuple[tuple[Tensor, Tensor], ...]
-    _guards: tuple[Guard, ...]
+    gradients: tuple[tuple[Tensor, Tensor], ...]
+    guards: tuple[Guard, ...]
     _default: Device
 
     def still_fits(self) -> bool:
         """Whether the state has the shapes, dtypes, devices and gradients, and what the trace read of the Python around
         it the values, that it was traced with."""
-        for (_, tensor), kind in zip(self.states, self._state_types, strict=True):
-            if _type(tensor) != kind:
-                return False
-        for guard in self._guards:
+        if not all(map(self.state_fits, range(len(self.states)))):
+            return False
+        for guard in self.guards:
             if not guard.holds():
                 return False
         return self._default is default_device()
+
+    def state_fits(self, n: int) -> bool:
+        """Whether state ``n`` has the shape, dtype, device and gradient that it was traced with."""
+        return _type(self.states[n][1]) == self._state_types[n]
 
     def change(self) -> str:
         """What keeps the recording from fitting, for a message."""
         for (name, tensor), kind in zip(self.states, self._state_types, strict=True):
             if _type(tensor) != kind:
                 return f"the shape, type, device or requires_grad of {name} changed"
-        broken = next((guard for guard in self._guards if not guard.holds()), None)
+        broken = next((guard for guard in self.guards if not guard.holds()), None)
         return "the default device changed" if broken is None else broken.change()
 
     @functools.cached_property
@@ -99,16 +102,33 @@ class Recording:
         tensors, count = dict(self.states), len(self.graph.outputs)
         for (name, _), value in zip(self.graph.updates, results[count:], strict=True):
             tensors[name].take(value)
-        outputs = {name: value for (name, _), value in zip(self.graph.outputs, results[:count], strict=True)}
-        for parameter, gradient in self._gradients:
+        for parameter, gradient in self.gradients:
             parameter.grad = gradient  # using it says that it was left over from the trace
+        return self.build(results)
 
-        def value_of(path: str, part: Any) -> Any:
-            if not isinstance(part, _Output):
-                return part
-            return Tensor._of(leaf(outputs[part.name], part.dtype, part.device))
+    @functools.cached_property
+    def build(self) -> Callable[[Sequence[Value]], Any]:
+        """Makes of the results what the function returned."""
+        return _builder(self._returned, {name: n for n, (name, _) in enumerate(self.graph.outputs)})
 
-        return map_leaves(self._returned, value_of)
+
+def _builder(part: Any, index: Mapping[str, int]) -> Callable[[Sequence[Value]], Any]:
+    """Makes of the results, whose places are in ``index``, what ``part`` stands for."""
+    if isinstance(part, _Output):
+        return functools.partial(_tensor, part, index[part.name])
+    if type(part) in (list, tuple):
+        kind, parts = type(part), [_builder(one, index) for one in part]
+        return lambda results: kind([build(results) for build in parts])
+    if type(part) is dict:
+        named = {key: _builder(one, index) for key, one in part.items()}
+        return lambda results: {key: build(results) for key, build in named.items()}
+    return lambda results: map_leaves(
+        part, lambda path, one: _tensor(one, index[one.name], results) if isinstance(one, _Output) else one
+    )
+
+
+def _tensor(output: _Output, place: int, results: Sequence[Value]) -> Tensor:
+    return Tensor._of(leaf(results[place], output.dtype, output.device))
 
 
 def _type(t: Tensor) -> TensorType:
@@ -167,8 +187,8 @@ def record(
         labels=tuple(LabelRange(name_of[id(e)], classes, where) for e, classes, where in trace.labels),
         _state_types=tuple(map(_type, tensors)),
         _returned=map_leaves(returned, described, "output"),
-        _gradients=left,
-        _guards=guards,
+        gradients=left,
+        guards=guards,
         _default=default_device(),
     )
 

@@ -66,7 +66,7 @@ class AccelExecutable:
 
     def __call__(self, inputs: Mapping[str, Array]) -> Result:
         """Run once; see ``framework.device.Executable``."""
-        values = [checked_value(node, inputs) for _, node in self._regions]
+        values = [checked_value(node, inputs).copy() for _, node in self._regions]  # the caller's may change
         results = [host(value) for value in self.run(values)]
         names = [name for name, _ in (*self.graph.outputs, *self.graph.updates)]
         split, pairs = len(self._outputs), list(zip(names, results, strict=True))

@@ -63,7 +63,7 @@ class CpuExecutable:
         self._arena = np.empty(plan.size + ALIGNMENT, np.uint8)
         self._constants = lowered.constants
         self._table = np.zeros(max(len(lowered.buffers), 1), np.uintp)
-        self._addresses = memoryview(self._table)
+        self._addresses = memoryview(self._table.data)
         self._needs_budget = self._calls_host or any(map(_is_large_product, lowered.steps))
         start = -(-_address(self._arena) // ALIGNMENT) * ALIGNMENT
         self._words = _driver_words(self._schedule, self._table)
