@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from weft.framework.nn.functional.activation import *
 from weft.framework.nn.functional.convolution import *
 from weft.framework.nn.functional.loss import *
+from weft.framework.nn.functional.pooling import *
 from weft.framework.refusals import public_names, unknown_name
 
 if not TYPE_CHECKING:  # a type checker reads the lists of the files, and is to go on reporting unknown names itself
