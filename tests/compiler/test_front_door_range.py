@@ -30,6 +30,13 @@ ULP = {"x ** -3": 6, "x ** -2": 4, "x ** 3": 4}
 """Units in the last place allowed where it is not 3: a power is that many products."""
 
 
+COMPOSED = {
+    "celu", "elu", "gelu", "hardshrink", "hardsigmoid", "hardswish", "hardtanh", "leaky_relu", "mish", "relu6", "selu",
+    "silu", "softmin", "softshrink", "softsign", "tanhshrink", "normalize",
+}  # fmt: skip
+"""Functions of several steps with a rounding each, which cancel or overflow somewhere; torch is their measure."""
+
+
 def lowered(f: Callable[[Any], Any], x: Array) -> Graph:
     return jit(f).lower(Tensor(x))
 
@@ -43,6 +50,8 @@ def found() -> dict[str, Callable[[Any], Any]]:
             candidates[f"Tensor.{name}"] = getattr(Tensor, name)
     kept = {}
     for name, f in candidates.items():
+        if name in COMPOSED:
+            continue
         try:
             graph = lowered(f, np.zeros((2, 4), np.float32))
         except (FrameworkError, TypeError, ValueError, AttributeError):
@@ -112,7 +121,7 @@ def test_binary_cross_entropy() -> None:
     """Values and gradients for targets 0 and 1, closed forms of which are softplus and sigmoid of ±x."""
     x = every_exponent(4)
     t = Tensor(x, requires_grad=True)
-    losses = functional.binary_cross_entropy_with_logits(t, Tensor(TARGETS), "none")
+    losses = functional.binary_cross_entropy_with_logits(t, Tensor(TARGETS), reduction="none")
     losses.sum().backward()
     signed = np.where(TARGETS == 1, -x, x).astype(np.float64)
     z = np.exp(-np.abs(signed))

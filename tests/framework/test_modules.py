@@ -146,7 +146,7 @@ def test_slices_are_of_the_same_kind_and_share_the_modules() -> None:
         (weft, "xyzzy", r"weft has no xyzzy; dir\(\) lists"),
         (nn, "Lineer", r"nn has no Lineer; did you mean Linear\?"),
         (nn, "Xyzzy", r"nn has no Xyzzy; (there are: BCEWithLogitsLoss, CrossEntropyLoss, Flatten|dir\(\) lists)"),
-        (functional, "softmacks", "nn.functional has no softmacks; did you mean softmax or log_softmax"),
+        (functional, "softmacks", "nn.functional has no softmacks; did you mean softmax or softmin or log_softmax"),
         (optim, "SDG", "optim has no SDG; did you mean SGD"),
         (checkpoint, "lod", "checkpoint has no lod; did you mean load"),
         (tensor([1.0]), "sume", r"Tensor has no sume; did you mean sum\b"),

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
+import numpy as np
+
 from weft.framework.device import Value, host
 from weft.framework.errors import FrameworkError
 from weft.framework.lazy import Expr
@@ -20,34 +22,41 @@ class LabelRange(NamedTuple):
 
     name: str
     classes: int
+    ignored: int | None
     where: str
 
 
-def expect_labels(labels: Expr, classes: int) -> None:
+def expect_labels(labels: Expr, classes: int, ignored: int | None = None) -> None:
     """Check labels whose values are known, now; in a trace, at each call of what is traced.
 
-    Labels that are themselves computed and still pending are not checked. Raises FrameworkError naming the first bad
-    one.
+    ignored: a label that need not be a class. Labels that are themselves computed and still pending are not checked.
+    Raises FrameworkError naming the first bad one.
     """
     if labels.value is not None:
-        _check(labels.value, classes, user_line())
+        _check(labels.value, classes, ignored, user_line())
     trace = current_trace()
     if trace is not None and labels.trace is trace and labels.op == "input":
-        trace.labels.append((labels, classes, user_line()))
+        trace.labels.append((labels, (classes, ignored, user_line())))
 
 
 def check_labels(ranges: tuple[LabelRange, ...], values: Mapping[str, Value]) -> None:
     """Raise FrameworkError for the first value, by name, that holds a label out of its range."""
-    for name, classes, where in ranges:
-        _check(values[name], classes, where, f" of {name!r}")
+    for name, classes, ignored, where in ranges:
+        _check(values[name], classes, ignored, where, f" of {name!r}")
 
 
-def _check(value: Value, classes: int, where: str, of: str = "") -> None:
+def _check(value: Value, classes: int, ignored: int | None, where: str, of: str = "") -> None:
     labels = host(value)
     if not labels.size or (labels.min() >= 0 and labels.max() < classes):
         return
-    row = int(((labels < 0) | (labels >= classes)).argmax())
+    wrong = ((labels < 0) | (labels >= classes)) & (True if ignored is None else labels != ignored)
+    if not wrong.any():
+        return
+    place = int(wrong.argmax())
+    label = int(labels.reshape(-1)[place])
+    row = f"row {place}" if labels.ndim < 2 else str([int(i) for i in np.unravel_index(place, labels.shape)])
+    left_out = "; ignore_index=-100 leaves out such rows" if label == -100 else ""
     raise FrameworkError(
-        f"{where}: cross_entropy: label {int(labels[row])} in row {row}{of} is not a class: the logits have {classes} "
-        f"classes, 0 to {classes - 1}"
+        f"{where}: cross_entropy: label {label} in {row}{of} is not a class: the logits have {classes} "
+        f"classes, 0 to {classes - 1}{left_out}"
     )

@@ -1,17 +1,16 @@
-"""Modules: what finds, names, saves and moves the parameters, buffers and modules among an object's attributes."""
+"""Modules: objects whose attributes hold parameters, buffers and modules, and whose ``forward`` computes with them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable
 from typing import Any, ParamSpec, Protocol, Self, TypeVar
 
-from weft.framework.checkpoint import fitted
 from weft.framework.device import Device
-from weft.framework.dtypes import DType
-from weft.framework.errors import AbstractError, CheckpointError, FrameworkError, TraceError
+from weft.framework.dtypes import DTYPES, DType, as_dtype
+from weft.framework.errors import AbstractError, DTypeError, FrameworkError, TraceError
+from weft.framework.module_hooks import ModuleHook, ModuleHooks, call_hooked
+from weft.framework.module_parts import Parameter as Parameter
 from weft.framework.origin import inside, part_of, user_line
-from weft.framework.primitives.base import Array
-from weft.framework.refusals import FrameworkObject
 from weft.framework.tensor import Tensor
 from weft.framework.tracing import GraphTrace, current_trace
 from weft.framework.tree import leaves
@@ -28,14 +27,7 @@ class Forward(Protocol[P, R_co]):
         ...
 
 
-class Parameter(Tensor):
-    """A tensor that a module trains."""
-
-    def __init__(self, data: Any, requires_grad: bool = True) -> None:
-        super().__init__(data, requires_grad=requires_grad)
-
-
-class Module(FrameworkObject):
+class Module(ModuleHooks):
     """Something with parameters and a ``forward``.
 
     Its attributes are all there is: those that are parameters or modules, and those registered as buffers, are found,
@@ -47,6 +39,8 @@ class Module(FrameworkObject):
 
     def __init__(self) -> None:
         self._buffer_names: set[str] = set()
+        self._unsaved: set[str] = set()
+        self._hooks: tuple[ModuleHook, ...] = ()
         self._name = ""
         self.training = True
 
@@ -65,35 +59,27 @@ class Module(FrameworkObject):
             value._name = name
         object.__setattr__(self, name, value)
 
-    def register_buffer(self, name: str, value: Tensor | None) -> None:
-        """Keep the attribute ``name`` as state that is saved but not trained, whatever tensor it is; None: no state."""
+    def register_buffer(self, name: str, value: Tensor | None, persistent: bool = True) -> None:
+        """Keep the attribute ``name`` as state that is not trained, whatever tensor it is; None: no state.
+
+        persistent: whether it is saved with the module.
+        """
         _check_registered(self, name, value, Tensor)
         setattr(self, name, value)
         self._buffer_names.add(name)
+        (self._unsaved.discard if persistent else self._unsaved.add)(name)
 
     def register_parameter(self, name: str, value: Parameter | None) -> None:
         """Set the attribute ``name`` to a parameter, or to None: no parameter."""
         _check_registered(self, name, value, Parameter)
         setattr(self, name, value)
 
-    @property
-    def _modules(self) -> dict[str, Module]:
-        """The attributes that are modules."""
-        return {name: value for name, value in vars(self).items() if isinstance(value, Module)}
+    def add_module(self, name: str, module: Module | None) -> None:
+        """Set the attribute ``name`` to a module, or to None: no module."""
+        _check_registered(self, name, module, Module)
+        setattr(self, name, module)
 
-    @property
-    def _parameters(self) -> dict[str, Parameter]:
-        """The attributes that are parameters."""
-        return {name: value for name, value in vars(self).items() if isinstance(value, Parameter)}
-
-    @property
-    def _buffers(self) -> dict[str, Tensor]:
-        """The attributes registered as buffers that are tensors, and no parameters."""
-        own = vars(self)
-        return {
-            name: own[name] for name in own
-            if name in self._buffer_names and isinstance(own[name], Tensor) and not isinstance(own[name], Parameter)
-        }
+    register_module = add_module
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """What the module computes; subclasses say."""
@@ -104,78 +90,51 @@ class Module(FrameworkObject):
         trace, kind = current_trace(), type(self).__name__
         layer = None if trace is None else trace.names.of_module(own)
         with inside(own._name, kind) if layer is None else part_of(layer, kind):
-            return self.forward(*args, **kwargs)
+            result: R_co = call_hooked(own, args, kwargs) if own._hooks else self.forward(*args, **kwargs)
+            return result
 
-    def named_modules(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
-        """This module and all within, by dotted path, outer first."""
-        yield prefix, self
-        for name, module in self._modules.items():
-            yield from module.named_modules(f"{prefix}.{name}" if prefix else name)
+    def to(self, target: DType | str | Device, dtype: DType | str | None = None) -> Self:
+        """Move every parameter and buffer to a device, or convert those of floats, in place; gradients are dropped.
 
-    def _named(self, *kinds: str) -> Iterator[tuple[str, Tensor]]:
-        """Every tensor of these kinds by dotted path; a shared one under each of its names."""
-        for path, module in self.named_modules():
-            for kind in kinds:
-                for name, value in getattr(module, kind).items():
-                    yield f"{path}.{name}" if path else name, value
-
-    def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
-        """Every parameter by dotted path; a shared one once."""
-        return ((name, p) for name, p in _once(self._named("_parameters")) if isinstance(p, Parameter))
-
-    def parameters(self) -> Iterator[Parameter]:
-        """Every parameter."""
-        return (p for _, p in self.named_parameters())
-
-    def named_state(self) -> Iterator[tuple[str, Tensor]]:
-        """Every parameter and buffer by dotted path, a shared one once: what a jitted function may read and write."""
-        return _once(self._named("_parameters", "_buffers"))
-
-    def state_dict(self) -> dict[str, Array]:
-        """Every parameter and buffer by dotted path, as NumPy arrays; a shared one under each of its names."""
-        return {name: value.numpy() for name, value in self._named("_parameters", "_buffers")}
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Set every parameter and buffer, or none. Of a shared tensor one name is enough.
-
-        Raises CheckpointError for missing or unknown names, other shapes, values that the element type in the model
-        cannot hold, and values of a shared tensor that differ between its names.
+        Raises DTypeError for an element type that is not of floats.
         """
-        if not isinstance(state, Mapping):
-            raise CheckpointError(
-                f"{user_line()}: load_state_dict takes arrays by name, as state_dict() or weft.load() gives them, "
-                f"not a {type(state).__name__}"
-            )
-        own = dict(self._named("_parameters", "_buffers"))
-        given = {id(own[name]) for name in own.keys() & state.keys()}
-        missing = sorted(name for name, value in own.items() if id(value) not in given)
-        unknown = sorted(map(str, state.keys() - own.keys()))
-        if missing or unknown:
-            found = (("missing", missing), ("unknown", unknown))
-            parts = [f"{word} {', '.join(names)}" for word, names in found if names]
-            raise CheckpointError(f"the state does not belong to this {type(self).__name__}: {'; '.join(parts)}")
-        arrays = {name: fitted(name, state[name], value) for name, value in own.items() if name in state}
-        first: dict[int, str] = {}
-        for name, array in arrays.items():
-            other = first.setdefault(id(own[name]), name)
-            if arrays[other].tobytes() != array.tobytes():
-                raise CheckpointError(f"{other} and {name} are one tensor in the model, but differ in the state")
-        for name in first.values():
-            own[name].assign(Tensor(arrays[name], dtype=own[name].dtype))
-
-    def to(self, target: DType | str | Device) -> Self:
-        """Move, or convert, every parameter and buffer in place; their gradients are dropped."""
         for _, value in self.named_state():
-            moved = Tensor(value).to(target)
+            moved = Tensor(value)
+            for step in (target,) if dtype is None else (target, dtype):
+                kind = as_dtype(step) if isinstance(step, DType) or (isinstance(step, str) and step in DTYPES) else None
+                if kind is not None and not kind.is_float:
+                    raise DTypeError(f"{user_line()}: a module is converted to a type of floats, not to {kind}")
+                moved = moved.to(step) if kind is None or value.dtype.is_float else moved
             value._storage.expr = moved._read()
             if isinstance(value, Parameter):
+                trained = value.requires_grad
                 value.grad = None
-                value.requires_grad_()
+                value.requires_grad_(trained)
+        return self
+
+    def _place(self, device: str | Device | None, dtype: DType | str | None) -> None:
+        """Put what was just made where a layer's ``device`` and ``dtype`` say."""
+        for target in (device, dtype):
+            if target is not None:
+                self.to(target)
+
+    def float(self) -> Self:
+        """Parameters and buffers of floats as float32."""
+        return self.to("float32")
+
+    def bfloat16(self) -> Self:
+        """Parameters and buffers of floats as bfloat16."""
+        return self.to("bfloat16")
+
+    def requires_grad_(self, requires_grad: bool = True) -> Self:
+        """Start (or stop) training every parameter: ``requires_grad_(False)`` freezes a module."""
+        for parameter in self.parameters():
+            parameter.requires_grad_(requires_grad)
         return self
 
     def train(self, mode: bool = True) -> Self:
         """Say that the module is being trained (or not)."""
-        for _, module in self.named_modules():
+        for module in self.modules():
             module.training = mode
         return self
 
@@ -183,21 +142,42 @@ class Module(FrameworkObject):
         """Say that the module is being used, not trained."""
         return self.train(False)
 
-    def zero_grad(self) -> None:
-        """Forget every gradient."""
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget every gradient, or make it zeros."""
         for parameter in self.parameters():
-            parameter.grad = None
+            if set_to_none or parameter.grad is None:
+                parameter.grad = None
+            else:
+                parameter.grad = (parameter.grad * 0).detach()
+
+    def summary(self, *inputs: Any) -> str:
+        """A table of the modules within: path, class, number of parameters, and what goes out for ``inputs``, if given.
+
+        Nothing is computed: shapes and element types are known before.
+        """
+        from weft.framework.summary import summary
+
+        return summary(self, inputs)
 
     def __copy__(self) -> Self:
         twin = super().__copy__()
-        twin._buffer_names = set(self._buffer_names)
+        twin._buffer_names, twin._unsaved = set(self._buffer_names), set(self._unsaved)
         return twin
 
     def __repr__(self) -> str:
-        inner = [f"  ({name}): " + repr(m).replace("\n", "\n  ") for name, m in self._modules.items()]
-        return f"{type(self).__name__}({self._details()}" + ("\n" + "\n".join(inner) + "\n)" if inner else ")")
+        details = self.extra_repr()
+        inner = [f"({name}): {module!r}" for name, module in self._shown()]
+        if not inner and "\n" not in details:
+            return f"{type(self).__name__}({details})"
+        lines = [*(details.split("\n") if details else ()), *inner]
+        return f"{type(self).__name__}(\n" + "\n".join("  " + line.replace("\n", "\n  ") for line in lines) + "\n)"
 
-    def _details(self) -> str:
+    def _shown(self) -> Iterable[tuple[str, Any]]:
+        """The modules within as the repr names and shows them."""
+        return self._modules.items()
+
+    def extra_repr(self) -> str:
+        """What the repr says of the module itself; subclasses say."""
         return ""
 
 
@@ -211,7 +191,7 @@ def _check_stays(trace: GraphTrace, module: Module, name: str, value: Any) -> No
         )
 
 
-def _check_registered(module: Module, name: str, value: Any, kind: type[Tensor]) -> None:
+def _check_registered(module: Module, name: str, value: Any, kind: type[Any]) -> None:
     if not isinstance(name, str) or not name or "." in name:
         raise FrameworkError(f"{user_line()}: {name!r} names no attribute; give a word without a dot")
     if value is not None and not isinstance(value, kind):
@@ -221,12 +201,3 @@ def _check_registered(module: Module, name: str, value: Any, kind: type[Tensor])
         )
     if name not in vars(module) and hasattr(type(module), name):
         raise FrameworkError(f"{user_line()}: {type(module).__name__} has an attribute {name} of its own; take another")
-
-
-def _once(named: Iterable[tuple[str, Tensor]]) -> Iterator[tuple[str, Tensor]]:
-    """Each tensor under the first of its names."""
-    seen: set[int] = set()
-    for name, value in named:
-        if id(value) not in seen:
-            seen.add(id(value))
-            yield name, value

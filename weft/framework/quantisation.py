@@ -66,7 +66,7 @@ class _Watched(Module):
             self.bias = None
         self._original = (layer, shown)  # in a tuple: not one of its modules
         self.keep = method.keep
-        self.layer = Linear(layer.in_features, layer.out_features, layer.bias is not None, Generator(0))
+        self.layer = Linear(layer.in_features, layer.out_features, layer.bias is not None, generator=Generator(0))
         self.layer.load_state_dict(layer.state_dict())
         self.seen: list[Array] = []
 

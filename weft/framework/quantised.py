@@ -127,5 +127,5 @@ class QuantisedLinear(Module):
             result = apply("add", result, expand(bias, result.shape))
         return Tensor._of(result)
 
-    def _details(self) -> str:
+    def extra_repr(self) -> str:
         return f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"

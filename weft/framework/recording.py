@@ -184,7 +184,7 @@ def record(
         device=_one_device(name, [*given, *results]),
         arguments=tuple(path for path, _ in trace.arguments),
         states=tuple(zip(names, tensors, strict=True)),
-        labels=tuple(LabelRange(name_of[id(e)], classes, where) for e, classes, where in trace.labels),
+        labels=tuple(LabelRange(name_of[id(e)], *of) for e, of in trace.labels),
         _state_types=tuple(map(_type, tensors)),
         _returned=map_leaves(returned, described, "output"),
         gradients=left,

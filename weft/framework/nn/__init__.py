@@ -10,6 +10,8 @@ from weft.framework.nn.activation import *
 from weft.framework.nn.container import *
 from weft.framework.nn.linear import *
 from weft.framework.nn.loss import *
+from weft.framework.nn.normalisation import *
+from weft.framework.nn.parameters import *
 from weft.framework.nn.shape import *
 from weft.framework.refusals import public_names, unknown_name
 

@@ -7,14 +7,24 @@ import math
 import numpy as np
 
 from weft.framework.axes import MOST
+from weft.framework.device import Device
+from weft.framework.dtypes import DType
 from weft.framework.errors import ShapeError
 from weft.framework.functional import operand
 from weft.framework.module import Module, Parameter
+from weft.framework.nn import functional as F
 from weft.framework.origin import user_line
 from weft.framework.random import Generator, default_generator
 from weft.framework.tensor import Tensor
 
-__all__ = ["Linear"]
+__all__ = ["Bilinear", "Linear"]
+
+
+def _features(layer: str, **given: int) -> tuple[int, ...]:
+    for name, value in given.items():
+        if isinstance(value, bool) or not isinstance(value, int | np.integer) or not 1 <= value <= MOST:
+            raise ShapeError(f"{user_line()}: {layer}: {name} is a positive integer, not {value!r}")
+    return tuple(map(int, given.values()))
 
 
 class Linear(Module):
@@ -25,29 +35,58 @@ class Linear(Module):
     """
 
     def __init__(
-        self, in_features: int, out_features: int, bias: bool = True, generator: Generator | None = None
-    ) -> None:
+        self, in_features: int, out_features: int, bias: bool = True, device: str | Device | None = None,
+        dtype: DType | str | None = None, *, generator: Generator | None = None,
+    ) -> None:  # fmt: skip
         super().__init__()
-        for name, value in (("in_features", in_features), ("out_features", out_features)):
-            if isinstance(value, bool) or not isinstance(value, int | np.integer) or not 1 <= value <= MOST:
-                raise ShapeError(f"{user_line()}: Linear: {name} is a positive integer, not {value!r}")
-        self.in_features, self.out_features = int(in_features), int(out_features)
-        source, bound = generator or default_generator(), 1 / math.sqrt(max(in_features, 1))
-        self.weight = Parameter(source.uniform((out_features, in_features), -bound, bound))
-        self.bias = Parameter(source.uniform((out_features,), -bound, bound)) if bias else None
+        features = _features("Linear", in_features=in_features, out_features=out_features)
+        self.in_features, self.out_features = features
+        source, bound = generator or default_generator(), 1 / math.sqrt(self.in_features)
+        self.weight = Parameter(source.uniform((self.out_features, self.in_features), -bound, bound))
+        self.bias = Parameter(source.uniform((self.out_features,), -bound, bound)) if bias else None
+        self._place(device, dtype)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Raises ShapeError if the last extent of x is not in_features, DTypeError if it is no tensor or array."""
-        x = operand(f"Linear({self.in_features}, {self.out_features})", x)
+    def forward(self, input: Tensor) -> Tensor:
+        """Raises ShapeError if the last extent is not in_features, DTypeError if it is no tensor or array."""
+        x = operand(f"Linear({self.in_features}, {self.out_features})", input)
         if not x.shape or x.shape[-1] != self.in_features:
             raise ShapeError(
                 f"{user_line()}: Linear({self.in_features}, {self.out_features}) takes [..., {self.in_features}], "
                 f"not {list(x.shape)}"
             )
-        rows = x if x.ndim == 2 else x.reshape(-1, self.in_features)
-        product: Tensor = rows @ self.weight.T
-        result: Tensor = product if self.bias is None else product + self.bias
-        return result if x.ndim == 2 else result.reshape(*x.shape[:-1], self.out_features)
+        return F.linear(x, self.weight, self.bias)
 
-    def _details(self) -> str:
+    def extra_repr(self) -> str:
+        """As torch shows it."""
         return f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"
+
+
+class Bilinear(Module):
+    """x1ᵀ W x2 + b: [..., in1_features] and [..., in2_features] → [..., out_features].
+
+    weight [out_features, in1_features, in2_features] and bias start uniform in ±1/√in1_features.
+    """
+
+    def __init__(
+        self, in1_features: int, in2_features: int, out_features: int, bias: bool = True,
+        device: str | Device | None = None, dtype: DType | str | None = None,
+    ) -> None:  # fmt: skip
+        super().__init__()
+        given = _features("Bilinear", in1_features=in1_features, in2_features=in2_features, out_features=out_features)
+        self.in1_features, self.in2_features, self.out_features = given
+        source, bound = default_generator(), 1 / math.sqrt(self.in1_features)
+        shape = (self.out_features, self.in1_features, self.in2_features)
+        self.weight = Parameter(source.uniform(shape, -bound, bound))
+        self.bias = Parameter(source.uniform((self.out_features,), -bound, bound)) if bias else None
+        self._place(device, dtype)
+
+    def forward(self, input1: Tensor, input2: Tensor) -> Tensor:
+        """Raises ShapeError."""
+        return F.bilinear(input1, input2, self.weight, self.bias)
+
+    def extra_repr(self) -> str:
+        """As torch shows it."""
+        return (
+            f"in1_features={self.in1_features}, in2_features={self.in2_features}, out_features={self.out_features}, "
+            f"bias={self.bias is not None}"
+        )

@@ -1,90 +1,186 @@
-"""Losses: how far what a model gives is from what it should give."""
+"""Losses of elements: how far numbers or probabilities are from what they should be."""
 
 from __future__ import annotations
 
-from weft.framework.axes import count
-from weft.framework.dtypes import int32
-from weft.framework.errors import DTypeError, FrameworkError, ShapeError
-from weft.framework.functional import operand, where
-from weft.framework.labels import expect_labels
-from weft.framework.lazy import apply
-from weft.framework.nn.functional.activation import _log_softmax
+import math
+
+from weft.framework.axes import real
+from weft.framework.errors import FrameworkError, ShapeError
+from weft.framework.functional import maximum, operand, where
 from weft.framework.nn.functional.operands import alike, rounded_once
-from weft.framework.operators import cast, expand
+from weft.framework.nn.functional.reduction import reduced
 from weft.framework.origin import part_of, user_line
 from weft.framework.tensor import Tensor
 from weft.framework.writing import Operand
 
-__all__ = ["binary_cross_entropy_with_logits", "cross_entropy", "mse_loss", "one_hot"]
+__all__ = [
+    "binary_cross_entropy", "binary_cross_entropy_with_logits", "gaussian_nll_loss", "hinge_embedding_loss",
+    "huber_loss", "kl_div", "l1_loss", "mse_loss", "poisson_nll_loss", "smooth_l1_loss", "soft_margin_loss",
+]
 
 
-def is_class(labels: Tensor, classes: int) -> Tensor:
-    """bool [..., classes]: where the class is the row's integer label (nowhere for a label out of range)."""
-    if labels.dtype.kind != "int":
-        raise DTypeError(f"{user_line()}: labels are class numbers, so integers, not {labels.dtype}")
-    shape = (*labels.shape, classes)
-    index = apply("iota", shape=shape, axis=len(shape) - 1)
-    wanted = expand(cast(labels.unsqueeze(-1)._read(), int32), shape)
-    return Tensor._of(apply("eq", index, wanted))
+def _weights(function: str, weight: Operand | None) -> Tensor | None:
+    return None if weight is None else operand(function, weight).detach()
 
 
-def one_hot(labels: Operand, classes: int) -> Tensor:
-    """int32 [..., classes]: 1 at the label of each row, else 0."""
-    return is_class(operand("one_hot", labels), count(classes, "the number of classes")).to(int32)
+def binary_cross_entropy(
+    input: Operand, target: Operand, weight: Operand | None = None, reduction: str = "mean"
+) -> Tensor:
+    """-y log p - (1-y) log(1-p) of probabilities p, logarithms not below -100; both float, of one shape.
 
-
-def _reduced(losses: Tensor, reduction: str, sign: int = 1) -> Tensor:
-    """``sign`` times the losses, as they are, summed or averaged."""
-    scales = {"mean": sign / max(losses.numel(), 1), "sum": sign, "none": sign}
-    if reduction not in scales:
-        raise FrameworkError(f"{user_line()}: reduction is 'mean', 'sum' or 'none', not {reduction!r}")
-    total = losses if reduction == "none" else losses.sum()
-    scale = scales[reduction]
-    return total if scale == 1 else -total if scale == -1 else total * scale
-
-
-def cross_entropy(logits: Operand, labels: Operand, reduction: str = "mean") -> Tensor:
-    """Negative log-probability of the labels under softmax(logits).
-
-    logits: float [rows, classes]; labels: integer [rows], a tensor or array, 0 ≤ label < classes. Raises ShapeError or
-    DTypeError, and FrameworkError for a label out of range (labels computed by a pending operation are not checked).
+    weight: multiplies the losses, broadcast to them.
     """
-    logits, labels = operand("cross_entropy", logits), operand("cross_entropy", labels)
-    if logits.ndim != 2 or labels.shape != logits.shape[:1]:
-        raise ShapeError(
-            f"{user_line()}: cross_entropy takes logits [rows, classes] and labels [rows], not "
-            f"{list(logits.shape)} and {list(labels.shape)}"
-        )
-    with part_of("", "cross-entropy loss"):
-        wanted = is_class(labels, logits.shape[1])
-        expect_labels(labels._read(), logits.shape[1])
-        return rounded_once(_label_losses)(logits, wanted=wanted, reduction=reduction)
-
-
-def _label_losses(logits: Tensor, wanted: Tensor, reduction: str) -> Tensor:
-    chosen = where(wanted, _log_softmax(logits, 1), 0.0).sum(1)
-    return _reduced(chosen, reduction, sign=-1)
-
-
-def binary_cross_entropy_with_logits(logits: Operand, targets: Operand, reduction: str = "mean") -> Tensor:
-    """-y log σ(x) - (1-y) log(1 - σ(x)), both float, of one shape: y softplus(-x) + (1-y) softplus(x), in which neither
-    value nor gradient cancels."""
-    logits, targets = alike("binary_cross_entropy_with_logits", logits, targets)
+    p, y = alike("binary_cross_entropy", input, target)
+    w = _weights("binary_cross_entropy", weight)
     with part_of("", "binary cross-entropy loss"):
-        return rounded_once(_logit_losses)(logits, targets, reduction=reduction)
+        return rounded_once(_probability_losses)(p, y, weight=w, reduction=reduction)
 
 
-def _logit_losses(logits: Tensor, targets: Tensor, reduction: str) -> Tensor:
-    losses = targets * (-logits).softplus() + (1 - targets) * logits.softplus()
-    return _reduced(losses, reduction)
+def _probability_losses(p: Tensor, y: Tensor, weight: Tensor | None, reduction: str) -> Tensor:
+    losses = y * maximum(p.log(), -100.0) + (1 - y) * maximum((-p).log1p(), -100.0)
+    return reduced(losses if weight is None else losses * weight, reduction, -1)
 
 
-def mse_loss(x: Operand, target: Operand, reduction: str = "mean") -> Tensor:
+def binary_cross_entropy_with_logits(
+    input: Operand, target: Operand, weight: Operand | None = None, reduction: str = "mean",
+    pos_weight: Operand | None = None,
+) -> Tensor:  # fmt: skip
+    """-y log σ(x) - (1-y) log(1 - σ(x)), both float, of one shape: y softplus(-x) + (1-y) softplus(x), in which neither
+    value nor gradient cancels.
+
+    weight: multiplies the losses; pos_weight: multiplies their first part. Both broadcast.
+    """
+    logits, y = alike("binary_cross_entropy_with_logits", input, target)
+    w, positive = (_weights("binary_cross_entropy_with_logits", given) for given in (weight, pos_weight))
+    with part_of("", "binary cross-entropy loss"):
+        return rounded_once(_logit_losses)(logits, y, weight=w, positive=positive, reduction=reduction)
+
+
+def _logit_losses(
+    logits: Tensor, targets: Tensor, weight: Tensor | None, positive: Tensor | None, reduction: str
+) -> Tensor:
+    hits = targets * (-logits).softplus()
+    losses = (hits if positive is None else hits * positive) + (1 - targets) * logits.softplus()
+    return reduced(losses if weight is None else losses * weight, reduction)
+
+
+def mse_loss(input: Operand, target: Operand, reduction: str = "mean") -> Tensor:
     """Squared difference; both of one shape."""
-    x, target = alike("mse_loss", x, target)
+    x, y = alike("mse_loss", input, target)
     with part_of("", "squared-error loss"):
-        return rounded_once(_square_losses)(x, target, reduction=reduction)
+        return rounded_once(lambda x, y: reduced((x - y) ** 2, reduction))(x, y)
 
 
-def _square_losses(x: Tensor, target: Tensor, reduction: str) -> Tensor:
-    return _reduced((x - target) ** 2, reduction)
+def l1_loss(input: Operand, target: Operand, reduction: str = "mean") -> Tensor:
+    """Absolute difference; both of one shape."""
+    x, y = alike("l1_loss", input, target)
+    with part_of("", "absolute-error loss"):
+        return rounded_once(lambda x, y: reduced(abs(x - y), reduction))(x, y)
+
+
+def smooth_l1_loss(input: Operand, target: Operand, reduction: str = "mean", beta: float = 1.0) -> Tensor:
+    """d² / 2beta where |d| < beta, else |d| - beta/2, of the difference d; beta = 0 is ``l1_loss``."""
+    x, y = alike("smooth_l1_loss", input, target)
+    beta = real(beta, "beta")
+    if beta < 0:
+        raise FrameworkError(f"{user_line()}: smooth_l1_loss: beta is not negative; it is {beta}")
+    if not beta:
+        return l1_loss(x, y, reduction)
+    with part_of("", "smooth absolute-error loss"):
+        return rounded_once(lambda x, y: reduced(_bent(x - y, beta, 1 / beta), reduction))(x, y)
+
+
+def huber_loss(input: Operand, target: Operand, reduction: str = "mean", delta: float = 1.0) -> Tensor:
+    """d² / 2 where |d| < delta, else delta·(|d| - delta/2), of the difference d (Huber 1964). delta > 0."""
+    x, y = alike("huber_loss", input, target)
+    delta = real(delta, "delta")
+    if not delta > 0:
+        raise FrameworkError(f"{user_line()}: huber_loss: delta is above 0; it is {delta}")
+    with part_of("", "Huber loss"):
+        return rounded_once(lambda x, y: reduced(_bent(x - y, delta, 1.0), reduction))(x, y)
+
+
+def _bent(difference: Tensor, at: float, scale: float) -> Tensor:
+    """scale·d²/2 where |d| is below ``at``, and further on the line that continues it."""
+    size = abs(difference)
+    return where(size < at, difference * difference * (0.5 * scale), (size - 0.5 * at) * (at * scale))
+
+
+def kl_div(input: Operand, target: Operand, reduction: str = "mean", log_target: bool = False) -> Tensor:
+    """target·(log target - input), input being log-probabilities; both of one shape.
+
+    reduction: also "batchmean", the sum divided by the rows. log_target: the target is given as logarithms too.
+    """
+    logs, y = alike("kl_div", input, target)
+    rows = max(logs.shape[0] if logs.shape else 1, 1)
+
+    def losses(logs: Tensor, y: Tensor) -> Tensor:
+        entropy = y.exp() * y if log_target else where(y > 0, y * where(y > 0, y, 1.0).log(), y * 0.0)
+        each = entropy - (y.exp() if log_target else y) * logs
+        return each.sum() * (1 / rows) if reduction == "batchmean" else reduced(each, reduction)
+
+    with part_of("", "Kullback-Leibler loss"):
+        return rounded_once(losses)(logs, y)
+
+
+def poisson_nll_loss(
+    input: Operand, target: Operand, log_input: bool = True, full: bool = False, eps: float = 1e-8,
+    reduction: str = "mean",
+) -> Tensor:  # fmt: skip
+    """exp(x) - y·x, or x - y·log(x + eps) if ``log_input`` is False: counts y of mean exp(x) or x.
+
+    full: with Stirling's approximation of log y! where y > 1.
+    """
+    x, y = alike("poisson_nll_loss", input, target)
+
+    def losses(x: Tensor, y: Tensor) -> Tensor:
+        each = x.exp() - y * x if log_input else x - y * (x + real(eps, "eps")).log()
+        if full:
+            counts = where(y > 1, y, 1.0)
+            each = each + where(y > 1, counts * counts.log() - counts + (counts * (2 * math.pi)).log() * 0.5, 0.0)
+        return reduced(each, reduction)
+
+    with part_of("", "Poisson loss"):
+        return rounded_once(losses)(x, y)
+
+
+def gaussian_nll_loss(
+    input: Operand, target: Operand, var: Operand, full: bool = False, eps: float = 1e-6, reduction: str = "mean"
+) -> Tensor:
+    """(log v + (x - y)² / v) / 2 with v = max(var, eps), whose own derivative is that of var everywhere.
+
+    var: of the shape of x, or with a last axis of 1 or without it. full: with the constant log(2π) / 2.
+    """
+    x, y = alike("gaussian_nll_loss", input, target)
+    v = operand("gaussian_nll_loss", var)
+    if v.shape != x.shape:
+        v = v.unsqueeze(-1) if v.shape == x.shape[:-1] else v
+        if v.shape != (*x.shape[:-1], 1):
+            raise ShapeError(f"{user_line()}: gaussian_nll_loss: var {list(v.shape)} does not fit {list(x.shape)}")
+
+    def losses(x: Tensor, y: Tensor, v: Tensor) -> Tensor:
+        held = v + (maximum(v, real(eps, "eps")) - v).detach()
+        each = (held.log() + (x - y) ** 2 / held) * 0.5
+        return reduced(each + 0.5 * math.log(2 * math.pi) if full else each, reduction)
+
+    with part_of("", "Gaussian loss"):
+        return rounded_once(losses)(x, y, v)
+
+
+def hinge_embedding_loss(input: Operand, target: Operand, margin: float = 1.0, reduction: str = "mean") -> Tensor:
+    """x where the target is 1, and max(margin - x, 0) where it is -1."""
+    x, y = alike("hinge_embedding_loss", input, target)
+
+    def losses(x: Tensor, y: Tensor) -> Tensor:
+        apart = where(y != 1, maximum(real(margin, "margin") - x, 0.0), 0.0)
+        return reduced(apart + where(y != -1, x, 0.0), reduction)
+
+    with part_of("", "hinge loss"):
+        return rounded_once(losses)(x, y)
+
+
+def soft_margin_loss(input: Operand, target: Operand, reduction: str = "mean") -> Tensor:
+    """log(1 + exp(-y·x)) of targets y that are 1 or -1."""
+    x, y = alike("soft_margin_loss", input, target)
+    with part_of("", "soft margin loss"):
+        return rounded_once(lambda x, y: reduced((-(y * x)).softplus(), reduction))(x, y)
