@@ -37,15 +37,7 @@ from weft.framework.device import (
     use_device,
 )
 from weft.framework.device import get_device as device
-from weft.framework.dtypes import (
-    DType,
-    bfloat16,
-    bool_,
-    float32,
-    int8,
-    int32,
-    int64,
-)
+from weft.framework.dtypes import DType, bfloat16, bool_, float32, float64, int8, int32, int64, uint8, uint32
 from weft.framework.dtypes import (
     bool_ as bool,
 )
@@ -72,7 +64,12 @@ from weft.framework.errors import (
 from weft.framework.functions import (
     abs,
     add,
-    div,
+    atan2,
+    bitwise_and,
+    bitwise_not,
+    bitwise_or,
+    bitwise_xor,
+    cos,
     eq,
     erf,
     exp,
@@ -93,6 +90,7 @@ from weft.framework.functions import (
     permute,
     reciprocal,
     reshape,
+    sin,
     sqrt,
     squeeze,
     sub,
@@ -100,8 +98,12 @@ from weft.framework.functions import (
     transpose,
     unsqueeze,
 )
+from weft.framework.gathering import gather, index_add, index_select, scatter, scatter_add, take_along_dim
 from weft.framework.graph import Graph, Node
 from weft.framework.jit import JitFunction, RetraceWarning, jit, trace
+from weft.framework.joining import cat, flip, hstack, roll, stack, vstack
+from weft.framework.joining import cat as concat
+from weft.framework.joining import cat as concatenate
 from weft.framework.lazy import no_grad
 from weft.framework.like import empty_like, full_like, ones_like, zeros_like
 from weft.framework.linalg import (
@@ -133,17 +135,48 @@ from weft.framework.logic import (
     logical_xor,
 )
 from weft.framework.nn.functional import relu, sigmoid, softmax
+from weft.framework.ordering import argsort, kthvalue, median, sort, topk
 from weft.framework.parts import chunk, narrow, select, split, tensor_split, unbind
 from weft.framework.powers import pow, rsqrt, square
 from weft.framework.quantisation import CalibrationError, quantise
 from weft.framework.random import Generator, manual_seed, rand, randn
+from weft.framework.realised import masked_select, nonzero, unique
 from weft.framework.rearranging import broadcast_to, meshgrid, movedim, repeat_interleave, swapaxes, t, tile, unflatten
 from weft.framework.reductions import all, amax, amin, any, argmax, argmin, logsumexp, max, mean, min, prod, sum
 from weft.framework.reference import evaluate, reference_node
-from weft.framework.rounding import clamp, sign
+from weft.framework.rounding import (
+    ceil,
+    clamp,
+    floor,
+    floor_divide,
+    fmod,
+    frac,
+    remainder,
+    round,
+    sign,
+    trunc,
+)
+from weft.framework.rounding import (
+    divide as div,
+)
+from weft.framework.running import cummax, cummin, cumprod, cumsum
+from weft.framework.sampling import bernoulli, multinomial, normal, rand_like, randint, randn_like, randperm
 from weft.framework.selection import masked_fill, where
+from weft.framework.size import Size
 from weft.framework.statistics import dist, norm, std, std_mean, var, var_mean
 from weft.framework.tensor import Tensor, tensor
+from weft.framework.typeinfo import (
+    FloatInfo as finfo,
+)
+from weft.framework.typeinfo import (
+    IntegerInfo as iinfo,
+)
+from weft.framework.typeinfo import (
+    get_default_dtype,
+    promote_types,
+    result_type,
+    set_default_dtype,
+)
 from weft.inspection import compile, profile, show
 from weft.isa.assembler import assemble
 from weft.isa.checker import check as check_program
@@ -189,6 +222,7 @@ __all__ = [
     "RetraceWarning",
     "Run",
     "ShapeError",
+    "Size",
     "Split",
     "Tensor",
     "TensorDataset",
@@ -207,21 +241,37 @@ __all__ = [
     "arange",
     "argmax",
     "argmin",
+    "argsort",
     "as_tensor",
     "assemble",
+    "atan2",
     "autograd",
     "baddbmm",
+    "bernoulli",
     "bfloat16",
+    "bitwise_and",
+    "bitwise_not",
+    "bitwise_or",
+    "bitwise_xor",
     "bmm",
     "bool",
     "bool_",
     "broadcast_to",
+    "cat",
+    "ceil",
     "check_program",
     "checkpoint",
     "chunk",
     "clamp",
     "clone",
     "compile",
+    "concat",
+    "concatenate",
+    "cos",
+    "cummax",
+    "cummin",
+    "cumprod",
+    "cumsum",
     "data",
     "default_device",
     "device",
@@ -243,18 +293,31 @@ __all__ = [
     "exp",
     "expm1",
     "eye",
+    "finfo",
     "flatten",
+    "flip",
     "float",
     "float32",
+    "float64",
+    "floor",
+    "floor_divide",
+    "fmod",
+    "frac",
     "from_numpy",
     "full",
     "full_like",
     "functional",
+    "gather",
     "ge",
+    "get_default_dtype",
     "get_device",
     "get_engine",
     "gradients",
     "gt",
+    "hstack",
+    "iinfo",
+    "index_add",
+    "index_select",
     "int",
     "int8",
     "int32",
@@ -267,6 +330,7 @@ __all__ = [
     "isnan",
     "jit",
     "known_devices",
+    "kthvalue",
     "le",
     "linspace",
     "load",
@@ -284,23 +348,28 @@ __all__ = [
     "lt",
     "manual_seed",
     "masked_fill",
+    "masked_select",
     "matmul",
     "max",
     "maximum",
     "mean",
+    "median",
     "meshgrid",
     "min",
     "minimum",
     "mm",
     "movedim",
     "mul",
+    "multinomial",
     "mv",
     "narrow",
     "ne",
     "neg",
     "nn",
     "no_grad",
+    "nonzero",
     "norm",
+    "normal",
     "numel",
     "ones",
     "ones_like",
@@ -310,48 +379,69 @@ __all__ = [
     "pow",
     "prod",
     "profile",
+    "promote_types",
     "prune",
     "quantise",
     "rand",
+    "rand_like",
+    "randint",
     "randn",
+    "randn_like",
     "random",
+    "randperm",
     "reciprocal",
     "reference_node",
     "relu",
+    "remainder",
     "repeat_interleave",
     "report",
     "reshape",
+    "result_type",
     "rewrite",
+    "roll",
+    "round",
     "rsqrt",
     "save",
     "save_program",
+    "scatter",
+    "scatter_add",
     "select",
     "set_default_device",
+    "set_default_dtype",
     "show",
     "sigmoid",
     "sign",
+    "sin",
     "softmax",
+    "sort",
     "split",
     "sqrt",
     "square",
     "squeeze",
+    "stack",
     "std",
     "std_mean",
     "sub",
     "sum",
     "swapaxes",
     "t",
+    "take_along_dim",
     "tanh",
     "tensor",
     "tensor_split",
     "tensordot",
     "tile",
+    "topk",
     "trace",
     "transpose",
     "tril",
     "triu",
+    "trunc",
+    "uint8",
+    "uint32",
     "unbind",
     "unflatten",
+    "unique",
     "unsqueeze",
     "use_device",
     "utils",
@@ -359,6 +449,7 @@ __all__ = [
     "var",
     "var_mean",
     "verify",
+    "vstack",
     "where",
     "with_gradients",
     "zeros",

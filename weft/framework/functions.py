@@ -24,7 +24,7 @@ def _function(method: Callable[Concatenate[Any, P], R]) -> Callable[Concatenate[
     return function
 
 
-add, sub, mul, div = TensorOperators.add, TensorOperators.sub, TensorOperators.mul, TensorOperators.div
+add, sub, mul = TensorOperators.add, TensorOperators.sub, TensorOperators.mul
 eq, ne = _function(TensorOperators.eq), _function(TensorOperators.ne)
 lt, le, gt, ge = TensorOperators.lt, TensorOperators.le, TensorOperators.gt, TensorOperators.ge
 maximum, minimum = TensorOperators.maximum, TensorOperators.minimum
@@ -33,6 +33,9 @@ neg, abs, sqrt, reciprocal = (
 )
 exp, expm1, log, log1p = TensorOperators.exp, TensorOperators.expm1, TensorOperators.log, TensorOperators.log1p
 erf, sigmoid, tanh = TensorOperators.erf, TensorOperators.sigmoid, TensorOperators.tanh
+sin, cos, atan2 = TensorOperators.sin, TensorOperators.cos, TensorOperators.atan2
+bitwise_and, bitwise_or = TensorOperators.bitwise_and, TensorOperators.bitwise_or
+bitwise_xor, bitwise_not = TensorOperators.bitwise_xor, TensorOperators.bitwise_not
 matmul = _function(TensorOperators.__matmul__)
 reshape, flatten, permute = _function(Movement.reshape), _function(Movement.flatten), _function(Movement.permute)
 transpose, squeeze, unsqueeze = (

@@ -4,19 +4,25 @@ from __future__ import annotations
 
 from weft.framework import (
     description,
+    gathering,
+    joining,
     like,
     linalg,
     logic,
+    ordering,
     parts,
     powers,
+    realised,
     rearranging,
     reductions,
     rounding,
+    running,
     selection,
     statistics,
     strides,
 )
 from weft.framework.operators import TensorOperators
+from weft.framework.writing import in_place
 
 
 class TensorMethods(TensorOperators):
@@ -53,6 +59,25 @@ class TensorMethods(TensorOperators):
     pow = __pow__ = powers.pow
     __rpow__, square, rsqrt = powers.reversed_pow, powers.square, powers.rsqrt
     sign, clamp, clip = rounding.sign, rounding.clamp, rounding.clamp
+    floor, ceil, round, trunc, frac = rounding.floor, rounding.ceil, rounding.round, rounding.trunc, rounding.frac
+    remainder = __mod__ = rounding.remainder
+    floor_divide = __floordiv__ = rounding.floor_divide
+    __rmod__, __rfloordiv__ = rounding.reversed_remainder, rounding.reversed_floor_divide
+    fmod, div, divide = rounding.fmod, rounding.divide, rounding.divide
+
+    flip, roll, unfold = joining.flip, joining.roll, joining.unfold
+    sort, argsort, topk, kthvalue = ordering.sort, ordering.argsort, ordering.topk, ordering.kthvalue
+    median = ordering.median
+    cumsum, cumprod, cummax, cummin = running.cumsum, running.cumprod, running.cummax, running.cummin
+    gather, take_along_dim, index_select = gathering.gather, gathering.take_along_dim, gathering.index_select
+    scatter, scatter_add, index_add = gathering.scatter, gathering.scatter_add, gathering.index_add
+    masked_select, nonzero, unique = realised.masked_select, realised.nonzero, realised.unique
+
+    abs_, neg_, exp_, log_, sqrt_ = in_place("abs"), in_place("neg"), in_place("exp"), in_place("log"), in_place("sqrt")
+    sigmoid_, tanh_, relu_ = in_place("sigmoid"), in_place("tanh"), in_place("relu")
+    clamp_, masked_fill_, pow_ = in_place("clamp"), in_place("masked_fill"), in_place("pow")
+    floor_, ceil_, round_, remainder_ = in_place("floor"), in_place("ceil"), in_place("round"), in_place("remainder")
+    scatter_, scatter_add_, index_add_ = in_place("scatter"), in_place("scatter_add"), in_place("index_add")
 
     new_full, new_zeros, new_ones = like.new_full, like.new_zeros, like.new_ones
     new_empty, new_tensor = like.new_empty, like.new_tensor

@@ -10,7 +10,7 @@ from weft.framework.axes import Dims, Extent, axes, axis, extents, permutation, 
 from weft.framework.errors import ShapeError
 from weft.framework.indexing import Index, movements
 from weft.framework.origin import user_line
-from weft.framework.primitives.base import Shape
+from weft.framework.size import Size
 
 if TYPE_CHECKING:
     from weft.framework.tensor import Tensor
@@ -81,14 +81,14 @@ class Movement:
         return self._view("reshape", shape=tuple(n for d, n in enumerate(self.shape) if n != 1 or d not in chosen))
 
     @overload
-    def size(self, dim: None = None) -> Shape: ...
+    def size(self, dim: None = None) -> Size: ...
     @overload
     def size(self, dim: SupportsIndex) -> int: ...
-    def size(self, dim: SupportsIndex | None = None) -> Shape | int:
+    def size(self, dim: SupportsIndex | None = None) -> Size | int:
         """The shape, or the extent of one axis."""
         if dim is not None and not self.shape:
             raise ShapeError(f"{user_line()}: a tensor of shape [] has no axis {dim}")
-        shape: Shape = self.shape
+        shape: Size = self.shape
         return shape if dim is None else shape[axis(dim, shape)]
 
     def __getitem__(self, key: Index | tuple[Index, ...]) -> Tensor:

@@ -79,7 +79,7 @@ def elementwise(
     return first._of(cast(result, dtype) if wide else result)
 
 
-_COMPUTES = frozenset({"add", "sub", "mul", "div"})
+_COMPUTES = frozenset({"add", "sub", "mul", "div", "pow", "atan2", "rem"})
 """Operations whose result need not be one of their operands."""
 _LOGIC = {"add": "or", "mul": "and", "maximum": "or", "minimum": "and"}
 
@@ -159,11 +159,14 @@ class TensorOperators(Movement, Writing):
     __truediv__, __rtruediv__ = _binary("div", True), _reflected("div", True)
     __lt__, __le__, __gt__, __ge__ = _binary("lt"), _binary("le"), _binary("gt"), _binary("ge")
     __and__, __or__, __invert__ = _binary("and"), _binary("or"), _unary("not")
-    __rand__, __ror__ = _reflected("and"), _reflected("or")
+    __xor__, __rand__, __ror__, __rxor__ = _binary("xor"), _reflected("and"), _reflected("or"), _reflected("xor")
+    __lshift__, __rshift__ = _binary("shift_left"), _binary("shift_right")
+    bitwise_and, bitwise_or, bitwise_xor, bitwise_not = __and__, __or__, __xor__, __invert__
     __hash__ = object.__hash__
     __neg__, __abs__, maximum, minimum = _unary("neg"), _unary("abs"), _binary("maximum"), _binary("minimum")
     exp, expm1, log, log1p = (_unary(name, True) for name in ("exp", "expm1", "log", "log1p"))
-    sqrt, reciprocal, erf = (_unary(name, True) for name in ("sqrt", "reciprocal", "erf"))
+    sqrt, reciprocal, erf, sin, cos = (_unary(name, True) for name in ("sqrt", "reciprocal", "erf", "sin", "cos"))
+    atan2 = _binary("atan2", True)
     sigmoid, tanh, softplus = (_unary(name, True) for name in ("sigmoid", "tanh", "softplus"))
     add, sub = _scaled("add"), _scaled("sub")
     mul, div, neg, abs = __mul__, __truediv__, __neg__, __abs__

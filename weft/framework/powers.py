@@ -1,21 +1,16 @@
-"""Powers: by whole numbers as products, by others through the logarithm. Each function is the tensor's method too.
-
-Through the logarithm, exp(b · log a), a result has a relative error of about \\|b · log a\\| units in the last place.
-"""
+"""Powers: by small whole numbers as products, else one primitive. Each function is the tensor's method too."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from weft.framework.axes import real
-from weft.framework.dtypes import bfloat16, bool_, float32, int32, int64
+from weft.framework.dtypes import bool_, float32, int32, int64
 from weft.framework.errors import DTypeError
 from weft.framework.lazy import apply, constant
-from weft.framework.operators import expand, operand
+from weft.framework.operators import elementwise, expand, operand
 from weft.framework.origin import user_line
 from weft.framework.selection import where
 from weft.framework.writing import Operand
@@ -25,8 +20,6 @@ if TYPE_CHECKING:
 
 MOST_PRODUCTS = 64
 """The largest whole exponent that is made of products."""
-ALL_EVEN = 2.0**24
-"""From here on every float32 is an even number."""
 
 
 def pow(input: Operand, exponent: Operand) -> Tensor:
@@ -38,10 +31,10 @@ def pow(input: Operand, exponent: Operand) -> Tensor:
     if isinstance(power, bool | int | float):
         return _by_number(operand("pow", input), power)
     raised = operand("**", power)
-    base = raised._tensor(input) if isinstance(input, bool | int | float) else operand("**", input)
-    if raised.dtype.is_float or base.dtype.is_float:
-        return _floats(base, raised, isinstance(input, bool | int | float))
-    return _integers(base, raised)
+    base: Any = input if isinstance(input, bool | int | float) else operand("**", input)
+    if raised.dtype.is_float or isinstance(base, float) or (not isinstance(base, int) and base.dtype.is_float):
+        return elementwise("pow", raised, base, raised)
+    return _integers(raised._tensor(base), raised)
 
 
 def reversed_pow(input: Operand, base: Operand) -> Tensor:
@@ -73,10 +66,7 @@ def _by_number(x: Tensor, power: int | float) -> Tensor:
     if whole and abs(power) <= MOST_PRODUCTS:
         # the reciprocal of the power, and its gradient, may overflow before the power of the reciprocal does
         return _product(x, int(power)) if power >= 0 else _product(x.reciprocal(), -int(power))
-    exponent = real(power, "an exponent")
-    if whole or not math.isfinite(exponent):
-        return _floats(x, x._tensor(exponent), False)
-    return _rounded(x, lambda wide: _fractional(wide, exponent))
+    return elementwise("pow", x, x, real(power, "an exponent"))
 
 
 def _product(x: Tensor, power: int) -> Tensor:
@@ -90,42 +80,6 @@ def _product(x: Tensor, power: int) -> Tensor:
         return result
     always, one = (expand(constant(value, dtype), x.shape) for value, dtype in ((True, bool_), (1, x.dtype)))
     return x._of(apply("select", always, one, x._read()))
-
-
-def _rounded(x: Tensor, compute: Callable[[Tensor], Tensor]) -> Tensor:
-    """What is bfloat16 computed in float32 and rounded once."""
-    return compute(x.to(float32)).to(bfloat16) if x.dtype is bfloat16 else compute(x)
-
-
-def _fractional(x: Tensor, power: float) -> Tensor:
-    """By a number that is not whole: NaN of negatives, and at 0 with the gradient that the power has there."""
-    zero = x == 0
-    at_zero = where(zero, x, 1.0)
-    edge = at_zero * at_zero if power > 1 else at_zero.sqrt() if power > 0 else at_zero.reciprocal()
-    return where(zero, edge, (where(zero, 1.0, x).log() * power).exp())
-
-
-def _floats(base: Tensor, power: Tensor, number: bool) -> Tensor:
-    """Tensor to the power of a tensor; ``number``: the base is one, and so does not raise the type."""
-    like = power if number and power.dtype.is_float else base * power
-    wide = float32 if like.dtype is bfloat16 or not like.dtype.is_float else like.dtype
-    x, y = base.to(wide), power.to(wide)
-    size = x.abs()
-    zero = (size == 0) & (y == y)
-    grown = (y * where(zero, 1.0, size).log()).exp()
-    near = where(y.abs() < ALL_EVEN, y, 0.0)
-    whole = near.to(int32)
-    odd = (whole.to(wide) == near) & ((near * 0.5).to(int32).to(wide) * 2 != near)
-    even = (whole.to(wide) == near) & ~odd
-    signed = where(x < 0, where(odd, -grown, where(even, grown, math.nan)), grown)
-    result = where((y == 0) | ((x == 1) & ~(y.abs() < math.inf)), 1.0, signed)
-    return where(zero, _at_zero(x, y, zero), result).to(like.dtype)
-
-
-def _at_zero(x: Tensor, y: Tensor, zero: Tensor) -> Tensor:
-    """0 to the power y, with the gradient with regard to 0 that it has."""
-    below, one = where(zero & (y < 0), x, 1.0), where(zero & (y == 1), x, 0.0)
-    return where(y == 0, 1.0, where(y < 0, below.reciprocal(), one))
 
 
 def _integers(base: Tensor, power: Tensor) -> Tensor:

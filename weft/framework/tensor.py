@@ -21,8 +21,9 @@ from weft.framework.lazy import Expr, alias, apply, check_alive, constant, copie
 from weft.framework.methods import TensorMethods
 from weft.framework.origin import user_line
 from weft.framework.pending import realize_all, realize_pending, relieve, wait
-from weft.framework.primitives.base import Array, Shape
+from weft.framework.primitives.base import Array
 from weft.framework.refusals import FrameworkObject
+from weft.framework.size import Size
 from weft.framework.tracing import current_trace, refuse_value
 from weft.framework.views import Storage, View, stepped
 
@@ -118,9 +119,9 @@ class Tensor(TensorMethods, Differentiable, FrameworkObject):
     # What it is
 
     @property
-    def shape(self) -> Shape:
+    def shape(self) -> Size:
         """Extents."""
-        return self._expr.shape
+        return Size(self._expr.shape)
 
     @property
     def dtype(self) -> DType:
@@ -209,6 +210,12 @@ class Tensor(TensorMethods, Differentiable, FrameworkObject):
         refuse_value("int()")
         return int(self.item())
 
+    def __index__(self) -> int:
+        refuse_value("a tensor as an index or a number of Python")
+        if self.numel() != 1 or self.dtype.kind != "int":
+            raise DTypeError(f"{user_line()}: one integer is an index, not {self.dtype}{list(self.shape)}")
+        return int(self.item())
+
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
         refuse_value("conversion to a NumPy array")
         return self.numpy() if dtype is None else self.numpy().astype(dtype)
@@ -240,14 +247,28 @@ class Tensor(TensorMethods, Differentiable, FrameworkObject):
 
     # Element type and place
 
-    def to(self, target: DType | str | Device, dtype: DType | str | None = None) -> Tensor:
-        """This tensor as another element type, or on another device (by name or as a Device).
+    def to(
+        self,
+        target: DType | str | Device | Tensor | None = None,
+        dtype: DType | str | None = None,
+        *,
+        device: str | Device | None = None,
+        non_blocking: bool = False,
+        copy: bool = False,
+    ) -> Tensor:
+        """This tensor as another element type, on another device (by name or as a Device), or both as another tensor.
 
-        On another device it is a copy, as pending as this tensor is, through which gradients come back. Raises
-        DTypeError or DeviceError.
+        On another device it is a copy, as pending as this tensor is, through which gradients come back. ``copy``: a
+        copy in any case. Every move is as ``non_blocking`` as it can be. Raises DTypeError or DeviceError.
         """
-        if dtype is not None:
-            return self.to(target).to(dtype)
+        if copy:
+            return self.clone().to(target, dtype, device=device)
+        if isinstance(target, Tensor):
+            return self.to(target._expr.device, target.dtype)
+        if target is None or device is not None or dtype is not None:
+            moved = self if target is None else self.to(target)
+            moved = moved if device is None else moved.to(device)
+            return moved if dtype is None else moved.to(as_dtype(dtype))
         if isinstance(target, DType) or (isinstance(target, str) and target in DTYPES):
             wanted, e = as_dtype(target), self._read()
             return self if wanted == e.dtype else Tensor._of(apply("cast", e, dtype=wanted.name))

@@ -30,12 +30,21 @@ Operand: TypeAlias = "Tensor | float | np.generic | Array | list[Any] | tuple[An
 _KINDS = ("bool", "int", "float")
 
 
-def _in_place(operation: str) -> Callable[[T, Operand], T]:
-    def method(self: Any, other: Operand) -> Any:
-        return self._changed(getattr(self, operation)(other))
+def in_place(operation: str) -> Callable[..., Tensor]:
+    """A method that takes what another gives."""
+
+    def method(self: Any, *args: Any, **kwargs: Any) -> Any:
+        return self._changed(getattr(self, operation)(*args, **kwargs))
 
     method.__doc__ = f"``{operation}`` in place."
     return method
+
+
+def _with(operation: str) -> Callable[[T, Operand], T]:
+    """A method of another operand that takes what another gives: what Python calls for ``x += y``."""
+    method: Any = in_place(operation)
+    changing: Callable[[T, Operand], T] = method
+    return changing
 
 
 class Writing:
@@ -50,10 +59,11 @@ class Writing:
     _await: Callable[[], None]
     _of: Callable[[Expr], Tensor]
 
-    __iadd__, __isub__, __imul__ = _in_place("__add__"), _in_place("__sub__"), _in_place("__mul__")
-    __itruediv__, __ipow__ = _in_place("__truediv__"), _in_place("__pow__")
-    __iand__, __ior__ = _in_place("__and__"), _in_place("__or__")
-    add_, sub_, mul_, div_ = __iadd__, __isub__, __imul__, __itruediv__
+    __iadd__, __isub__, __imul__ = _with("__add__"), _with("__sub__"), _with("__mul__")
+    __itruediv__, __ipow__ = _with("__truediv__"), _with("__pow__")
+    __iand__, __ior__, __ixor__ = _with("__and__"), _with("__or__"), _with("__xor__")
+    __imod__, __ifloordiv__ = _with("__mod__"), _with("__floordiv__")
+    add_, sub_, mul_, div_ = in_place("add"), in_place("sub"), in_place("mul"), in_place("div")
 
     def copy_(self, source: Operand) -> Self:
         """Take the values of ``source``, broadcast and cast, and its history.

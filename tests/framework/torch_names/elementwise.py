@@ -44,4 +44,15 @@ CASES = {
         "x.clamp(-1, 1), torch.clamp(x, min=0), x.clamp(max=1.5), i.clamp(0, 4), torch.clamp(x, y - 1, y + 1), "
         "x.clamp(0.25, 2)"
     ),
+    "Tensor.sin torch.sin": "x.sin(), torch.sin(x), i.sin()",
+    "Tensor.cos torch.cos": "x.cos(), torch.cos(x), i.cos()",
+    "Tensor.floor": "u.floor(), i.floor()",
+    "Tensor.ceil": "u.ceil(), i.ceil()",
+    "Tensor.round": "u.round(), i.round(), (u * 10.37).round(decimals=1)",
+    "Tensor.trunc": "u.trunc(), i.trunc()",
+    "Tensor.floor_divide": "x.floor_divide(y), i.floor_divide(j), i.floor_divide(2)",
+    "Tensor.__floordiv__": "x // y, i // j, i // 2, x // 2, 7 // p",
+    "Tensor.remainder": "x.remainder(y), i.remainder(j), x.remainder(2)",
+    "Tensor.__mod__": "x % y, i % j, i % 3, x % 2",
+    "torch.atan2": "torch.atan2(x, y), torch.atan2(y, p[0])",
 }

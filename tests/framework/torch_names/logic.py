@@ -33,4 +33,5 @@ CASES = {
         "x.masked_fill(b, 0.0), i.masked_fill(i > 2, -1), y.masked_fill(y > 1, float('-inf')), "
         "y.masked_fill(b[None], 2)"
     ),
+    "Tensor.__xor__": "b ^ ~b, b ^ True",
 }

@@ -68,4 +68,8 @@ CASES = {
     "torch.float torch.int torch.long": (
         "torch.float == torch.float32, torch.int == torch.int32, torch.long == torch.int64"
     ),
+    "Tensor.__index__": "list(range(i[0, 2])), [10, 20, 30, 40][i[0, 1]]",
+    "Tensor.to": (
+        "x.to(torch.int32), x.to('cpu'), x.to(torch.bfloat16).dtype, x.to(i), x.to(device='cpu', dtype=torch.int64)"
+    ),
 }

@@ -65,4 +65,7 @@ CASES = {
         "x.is_contiguous(), m.t().is_contiguous(), x[:, 1:].is_contiguous(), m.t().contiguous().is_contiguous()"
     ),
     "Tensor.contiguous": "x.transpose(0, 1).contiguous(), x.contiguous().shape",
+    "Tensor.shape torch.Size": (
+        "x.shape, x.shape[1], tuple(x.shape), len(x.shape), isinstance(x.shape, tuple), torch.Size([2, 3])"
+    ),
 }

@@ -1,0 +1,116 @@
+"""Tensors of random numbers of every kind, from the generator of ``random``; drawn outside of jitted functions."""
+
+from __future__ import annotations
+
+from typing import Any, SupportsIndex
+
+import numpy as np
+
+from weft.framework.axes import count, sizes, whole
+from weft.framework.dtypes import as_dtype, float32, int64
+from weft.framework.errors import FrameworkError, ShapeError
+from weft.framework.like import Place, Type
+from weft.framework.operators import operand
+from weft.framework.origin import user_line
+from weft.framework.random import Generator, default_generator
+from weft.framework.tensor import Tensor
+from weft.framework.writing import Operand
+
+
+def rand_like(input: Operand, *, dtype: Type = None, device: Place = None, requires_grad: bool = False) -> Tensor:
+    """Numbers in [0, 1) with the shape, dtype and device of ``input``, unless others are given."""
+    x = operand("rand_like", input)
+    return _made(default_generator().uniform(x.shape), x.dtype if dtype is None else dtype, device, requires_grad)
+
+
+def randn_like(input: Operand, *, dtype: Type = None, device: Place = None, requires_grad: bool = False) -> Tensor:
+    """Normal numbers, mean 0 and variance 1, with the shape, dtype and device of ``input``, unless others are given."""
+    x = operand("randn_like", input)
+    return _made(default_generator().normal(x.shape), x.dtype if dtype is None else dtype, device, requires_grad)
+
+
+def randint(
+    low: SupportsIndex, high: Any = None, size: Any = None, *, generator: Generator | None = None, dtype: Type = None,
+    device: Place = None, requires_grad: bool = False,
+) -> Tensor:
+    """Whole numbers from ``low`` (0 if one bound is given) to below ``high``, int32 unless ``dtype`` is given.
+
+    Each is as likely as the others but for 2^-24. Raises FrameworkError for an empty range.
+    """
+    if size is None:
+        low, high, size = 0, low, high
+    first, last = whole(low, "low"), whole(high, "high")
+    if last <= first:
+        raise FrameworkError(f"{user_line()}: randint: there is no number from {first} to below {last}")
+    unit = (generator or default_generator()).uniform(sizes((size,))).astype(np.float64)
+    drawn = np.minimum(np.floor(unit * (last - first)) + first, last - 1)
+    return _made(drawn, "int32" if dtype is None else dtype, device, requires_grad)
+
+
+def randperm(
+    n: SupportsIndex, *, generator: Generator | None = None, dtype: Type = None, device: Place = None,
+) -> Tensor:
+    """The numbers 0 to n - 1 in random order, int32 unless ``dtype`` is given."""
+    drawn = (generator or default_generator()).permutation(count(n, "n"))
+    return _made(drawn, "int32" if dtype is None else dtype, device, False)
+
+
+def normal(
+    mean: Operand = 0.0, std: Operand = 1.0, size: Any = None, *, generator: Generator | None = None,
+) -> Tensor:
+    """Normal numbers of a mean and a standard deviation, numbers (then of a ``size``) or tensors."""
+    numbers = isinstance(mean, int | float) and isinstance(std, int | float)
+    if numbers and size is None:
+        raise ShapeError(f"{user_line()}: normal() of two numbers needs a size")
+    shape = sizes((size,)) if numbers else (_of(mean) + _of(std)).shape
+    drawn = Tensor((generator or default_generator()).normal(shape))
+    return drawn * std + mean
+
+
+def _of(value: Operand) -> Tensor:
+    return operand("normal", value)
+
+
+def bernoulli(input: Operand, *, generator: Generator | None = None) -> Tensor:
+    """1 with the probability that each element is, else 0. Raises FrameworkError for what is no probability."""
+    x = operand("bernoulli", input)
+    chance = x.numpy().astype(np.float32)
+    if chance.size and not ((chance >= 0) & (chance <= 1)).all():
+        raise FrameworkError(f"{user_line()}: bernoulli takes probabilities, from 0 to 1")
+    return _made((generator or default_generator()).uniform(x.shape) < chance, x.dtype, x._expr.device, False)
+
+
+def multinomial(
+    input: Operand, num_samples: SupportsIndex, replacement: bool = False, *, generator: Generator | None = None
+) -> Tensor:
+    """int64 [..., num_samples]: indices drawn with the weights of each row, which need not sum to 1.
+
+    Realises the weights. Raises FrameworkError for weights below 0 or none above it, and for more draws without
+    replacement than there are weights above 0.
+    """
+    x, number = operand("multinomial", input), count(num_samples, "num_samples", 1)
+    if x.ndim not in (1, 2):
+        raise ShapeError(f"{user_line()}: multinomial takes weights [n] or [rows, n], not {list(x.shape)}")
+    weights = np.atleast_2d(x.numpy().astype(np.float64))
+    most = int((weights > 0).sum(1).min(initial=weights.shape[1]))
+    bad = (weights < 0).any() or not np.isfinite(weights).all() or not (weights.sum(1) > 0).all()
+    if bad or (number > most and not replacement):
+        raise FrameworkError(f"{user_line()}: multinomial: {number} cannot be drawn with these weights")
+    source = generator or default_generator()
+    if replacement:
+        edges = np.cumsum(weights, 1) / weights.sum(1, keepdims=True)
+        unit = source.uniform((len(weights), number)).astype(np.float64)
+        drawn = np.stack([np.searchsorted(e, u, side="right") for e, u in zip(edges, unit, strict=True)])
+        last = weights.shape[1] - 1 - np.argmax(weights[:, ::-1] > 0, 1)
+        drawn = np.minimum(drawn, last[:, None])
+    else:  # the largest of exponential races (P. S. Efraimidis and P. G. Spirakis, 2006)
+        unit = source.uniform(weights.shape).astype(np.float64) + 2.0**-25
+        with np.errstate(divide="ignore"):
+            drawn = np.argsort(-np.log(unit) / weights, 1, kind="stable")[:, :number]
+    return Tensor(drawn if x.ndim == 2 else drawn[0], int64)
+
+
+def _made(drawn: Any, dtype: Any, device: Place, requires_grad: bool) -> Tensor:
+    made = Tensor(drawn, float32).to(as_dtype(dtype)) if drawn.dtype.kind == "f" else Tensor(drawn, as_dtype(dtype))
+    made = made.detach() if device is None else made.detach().to(device)
+    return made.requires_grad_() if requires_grad else made
