@@ -11,6 +11,7 @@ from weft.framework import checkpoint, random
 from weft.framework.autodiff import gradients, with_gradients
 from weft.framework.builder import GraphBuilder, prune, rewrite
 from weft.framework.checkpoint import load, save
+from weft.framework.control import cond, scan, while_loop
 from weft.framework.creation import (
     arange,
     as_tensor,
@@ -267,6 +268,7 @@ __all__ = [
     "compile",
     "concat",
     "concatenate",
+    "cond",
     "cos",
     "cummax",
     "cummin",
@@ -403,6 +405,7 @@ __all__ = [
     "rsqrt",
     "save",
     "save_program",
+    "scan",
     "scatter",
     "scatter_add",
     "select",
@@ -451,6 +454,7 @@ __all__ = [
     "verify",
     "vstack",
     "where",
+    "while_loop",
     "with_gradients",
     "zeros",
     "zeros_like",

@@ -89,8 +89,10 @@ class GraphBuilder:
         return len(self.nodes) - 1
 
     def results(self, op: str, *inputs: int, **attrs: Any) -> tuple[int, ...]:
-        """Append ``op``, a primitive of several results, and a ``result`` node for each; return those."""
+        """Append ``op``, and a ``result`` node for each result if it has several; return the node of each."""
         made = self.apply(op, *inputs, **attrs)
+        if not self.nodes[made].further:
+            return (made,)
         return tuple(self.apply("result", made, index=k) for k in range(1 + len(self.nodes[made].further)))
 
     def copy(self, node: Node, inputs: Sequence[int]) -> int:
@@ -134,6 +136,11 @@ class GraphBuilder:
     def full(self, value: float, like: int) -> int:
         """A scalar constant of ``like``'s dtype, broadcast to its shape."""
         scalar, shape = self.constant(value, self.dtype(like)), self.shape(like)
+        return self.apply("broadcast_to", scalar, shape=shape) if shape else scalar
+
+    def zeros(self, shape: Shape, dtype: DType) -> int:
+        """Zeros of a shape and dtype."""
+        scalar = self.constant(0, dtype)
         return self.apply("broadcast_to", scalar, shape=shape) if shape else scalar
 
     def build(self, outputs: dict[str, int] | None = None, updates: dict[str, int] | None = None) -> Graph:
@@ -213,6 +220,15 @@ def with_inputs(node: Node, inputs: tuple[int, ...]) -> Node:
 
 def _types(node: Node) -> Types:
     return ((node.shape, node.dtype), *node.further)
+
+
+def inline(builder: GraphBuilder, body: Graph, operands: Sequence[int]) -> list[int]:
+    """Append the nodes of ``body`` with ``operands`` in place of its inputs; the nodes of its outputs."""
+    mapped = dict(zip(body.inputs, operands, strict=True))
+    for i, node in enumerate(body.nodes):
+        if i not in mapped:
+            mapped[i] = builder.retain(node, tuple([mapped[source] for source in node.inputs]))
+    return [mapped[i] for _, i in body.outputs]
 
 
 def prune(graph: Graph) -> Graph:

@@ -280,7 +280,7 @@ class TracedReads:
             return
         read: Any = base.__getattribute__
         write: Any = base.__setattr__
-        reads, trace = self, ACTIVE.get()
+        reads = self
 
         def noted_read(instance: Any, name: str) -> Any:
             try:
@@ -289,13 +289,13 @@ class TracedReads:
                 value = MISSING
                 raise
             finally:
-                if ACTIVE.get() is trace:
+                if getattr(ACTIVE.get(), "reads", None) is reads:  # also in the body of a loop
                     reads.attribute(instance, name, value, is_library(sys._getframe(1).f_code.co_filename))
             return value
 
         def noted_write(instance: Any, name: str, value: Any) -> None:
             write(instance, name, value)
-            if ACTIVE.get() is trace:
+            if getattr(ACTIVE.get(), "reads", None) is reads:  # also in the body of a loop
                 reads._written.add((id(instance), name))
 
         own = {name: vars(base).get(name, MISSING) for name in ("__getattribute__", "__setattr__")}

@@ -199,8 +199,10 @@ def apply(op: str, *inputs: Expr, **attrs: Any) -> Expr:
 
 
 def results(op: str, *inputs: Expr, **attrs: Any) -> tuple[Expr, ...]:
-    """All results of ``op``, a primitive that has several. Raises as ``apply`` does."""
+    """All results of ``op``. Raises as ``apply`` does."""
     made = apply(op, *inputs, **attrs)
+    if not made.further:
+        return (made,)
     return tuple(apply("result", made, index=k) for k in range(1 + len(made.further)))
 
 

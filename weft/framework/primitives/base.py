@@ -46,6 +46,14 @@ class Emitter(Protocol):
         """A constant with the shape and dtype of node ``like``."""
         ...
 
+    def zeros(self, shape: Shape, dtype: DType) -> int:
+        """Zeros of a shape and dtype."""
+        ...
+
+    def results(self, op: str, *inputs: int, **attrs: Any) -> tuple[int, ...]:
+        """Append primitive ``op`` and return the index of the node of each of its results."""
+        ...
+
     def shape(self, node: int) -> Shape:
         """The shape of a node."""
         ...

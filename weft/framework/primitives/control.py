@@ -1,28 +1,182 @@
 """Several results, and subgraphs that run many times or not at all: ``result``, ``scan``, ``cond``, ``while_loop``.
 
-A body is a ``Subgraph``: a graph whose inputs are the operands in order and whose outputs are the results. It reads
-nothing from outside, so what it uses is an operand. The loops' gradients are loops of the body's gradient, made by
-``framework.autodiff``; the one of ``scan`` computes the carried values of every turn anew.
+A body is a graph whose inputs are the operands in order and whose outputs are the results in order. It reads nothing
+from outside, so what it uses is an operand. The gradients are made of the bodies' gradients (``autodiff_bodies``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from weft.framework.dtypes import DType
-from weft.framework.errors import ShapeError
-from weft.framework.primitives.base import Array, Attrs, OperandType, Primitive, Shape
+from weft.framework.dtypes import DType, bool_, float64
+from weft.framework.errors import DTypeError, GradientError, ShapeError
+from weft.framework.primitives.base import (
+    Array,
+    Attrs,
+    Emitter,
+    OperandType,
+    Primitive,
+    References,
+    Shape,
+    Site,
+    Types,
+    TypesRule,
+    WholeGradientRule,
+)
+
+if TYPE_CHECKING:
+    from weft.framework.graph import Graph
 
 
-def _types(operand: OperandType) -> tuple[tuple[Shape, DType], ...]:
-    return ((operand.shape, operand.dtype), *operand.further)
+def body(attrs: Attrs, name: str) -> Graph:
+    """The subgraph that an attribute holds."""
+    graph: Graph = attrs[name].graph
+    return graph
+
+
+def types_of(graph: Graph, nodes: Sequence[int]) -> Types:
+    """Shape and dtype of nodes of a graph."""
+    return tuple((graph.nodes[i].shape, graph.nodes[i].dtype) for i in nodes)
+
+
+def returned(graph: Graph) -> Types:
+    """The types of a body's results."""
+    return types_of(graph, [i for _, i in graph.outputs])
+
+
+def _text(types: Types) -> str:
+    return ", ".join(f"{dtype}{list(shape)}" for shape, dtype in types) or "nothing"
+
+
+def _check_takes(name: str, graph: Graph, given: Types) -> None:
+    wanted = types_of(graph, graph.inputs)
+    if wanted != given:
+        raise ShapeError(f"{name} takes {_text(wanted)}, but its operands are {_text(given)}")
+    if graph.updates:
+        raise ShapeError(f"{name} must not update state ({graph.updates[0][0]})")
+
+
+def evaluated(graph: Graph, operands: Sequence[Array], real: np.dtype[Any]) -> list[Array]:
+    """The results of a body, by its reference meaning."""
+    from weft.framework.reference import evaluate  # which evaluates primitives
+
+    names = [graph.nodes[i].attr("name") for i in graph.inputs]
+    values = evaluate(graph, dict(zip(names, operands, strict=True)), float64=real == np.float64)
+    return [values[i] for _, i in graph.outputs]
+
+
+# scan
+
+
+def _scan_types(operands: Sequence[OperandType], attrs: Attrs) -> Types:
+    """The last carries, then every other result of the body stacked along a new first axis."""
+    graph, carries, length = body(attrs, "body"), attrs["carries"], attrs["length"]
+    types = tuple((o.shape, o.dtype) for o in operands)
+    last = carries + attrs["stacked"]
+    before, stacked, fixed = types[:carries], types[carries:last], types[last:]
+    if any(not shape or shape[0] != length for shape, _ in stacked):
+        raise ShapeError(f"what a scan of {length} turns walks along is {_text(stacked)}")
+    _check_takes("the body", graph, (*before, *((shape[1:], dtype) for shape, dtype in stacked), *fixed))
+    after = returned(graph)
+    if after[:carries] != before or not after:
+        raise ShapeError(f"the body carries {_text(before)}, but gives {_text(after[:carries])}")
+    return (*before, *(((length, *shape), dtype) for shape, dtype in after[carries:]))
+
+
+def turns(attrs: Attrs) -> Iterator[int]:
+    """The indices along the stacked operands in the order of a scan's turns."""
+    steps = range(attrs["length"])
+    return reversed(steps) if attrs["reverse"] else iter(steps)
+
+
+def scanned(inputs: Sequence[Array], attrs: Attrs, run: Any, kinds: Types) -> tuple[Array, ...]:
+    """A scan whose body ``run`` computes; ``kinds``: the types of its results."""
+    count, last = attrs["carries"], attrs["carries"] + attrs["stacked"]
+    carried, fixed = list(inputs[:count]), inputs[last:]
+    ys = [np.empty(shape, dtype.numpy) for shape, dtype in kinds[count:]]
+    for t in turns(attrs):
+        values = run([*carried, *(x[t] for x in inputs[count:last]), *fixed])
+        carried = values[:count]
+        for y, value in zip(ys, values[count:], strict=True):
+            y[t] = value
+    return (*carried, *ys)
+
+
+def _scan(inputs: Sequence[Array], attrs: Attrs, real: np.dtype[Any]) -> tuple[Array, ...]:
+    graph = body(attrs, "body")
+    kinds: Types = tuple(
+        (shape if k < attrs["carries"] else (attrs["length"], *shape), dtype)
+        for k, (shape, dtype) in enumerate(returned(graph))
+    )
+    if real == np.float64:
+        kinds = tuple((shape, _wide(dtype)) for shape, dtype in kinds)
+    return scanned(inputs, attrs, lambda operands: evaluated(graph, operands, real), kinds)
+
+
+def _wide(dtype: DType) -> DType:
+    return float64 if dtype.is_float else dtype
+
+
+def _scan_back(e: Emitter, s: Site, cotangents: Sequence[int | None]) -> Sequence[int | None]:
+    from weft.framework.autodiff_bodies import scan_gradient  # which builds graphs
+
+    return scan_gradient(e, s, cotangents)
+
+
+# cond and while_loop
+
+
+def _cond_types(operands: Sequence[OperandType], attrs: Attrs) -> Types:
+    if operands[0].shape or operands[0].dtype is not bool_:
+        raise DTypeError(f"the condition is bool[], not {operands[0].dtype}{list(operands[0].shape)}")
+    given = tuple((o.shape, o.dtype) for o in operands[1:])
+    results = [returned(body(attrs, name)) for name in ("then", "orelse")]
+    for name in ("then", "orelse"):
+        _check_takes(f"branch {name}", body(attrs, name), given)
+    if results[0] != results[1] or not results[0]:
+        raise ShapeError(f"one branch gives {_text(results[0])}, the other {_text(results[1])}")
+    return results[0]
+
+
+def _cond(inputs: Sequence[Array], attrs: Attrs, real: np.dtype[Any]) -> tuple[Array, ...]:
+    return tuple(evaluated(body(attrs, "then" if inputs[0] else "orelse"), inputs[1:], real))
+
+
+def _cond_back(e: Emitter, s: Site, cotangents: Sequence[int | None]) -> Sequence[int | None]:
+    from weft.framework.autodiff_bodies import cond_gradient  # which builds graphs
+
+    return cond_gradient(e, s, cotangents)
+
+
+def _while_types(operands: Sequence[OperandType], attrs: Attrs) -> Types:
+    given = tuple((o.shape, o.dtype) for o in operands)
+    carried = given[: attrs["carries"]]
+    for name in ("test", "body"):
+        _check_takes(f"the {name}", body(attrs, name), given)
+    if returned(body(attrs, "test")) != (((), bool_),):
+        raise DTypeError(f"the test gives {_text(returned(body(attrs, 'test')))}, not one bool[]")
+    if returned(body(attrs, "body")) != carried or not carried:
+        raise ShapeError(f"the body carries {_text(carried)}, but gives {_text(returned(body(attrs, 'body')))}")
+    return carried
+
+
+def _while(inputs: Sequence[Array], attrs: Attrs, real: np.dtype[Any]) -> tuple[Array, ...]:
+    carried, fixed = list(inputs[: attrs["carries"]]), inputs[attrs["carries"] :]
+    while evaluated(body(attrs, "test"), [*carried, *fixed], real)[0]:
+        carried = evaluated(body(attrs, "body"), [*carried, *fixed], real)
+    return tuple(carried)
+
+
+def _while_back(e: Emitter, s: Site, cotangents: Sequence[int | None]) -> Sequence[int | None]:
+    raise GradientError("while_loop has no gradient, since how often it turns is known only when it has; use scan")
 
 
 def _result_type(operands: Sequence[OperandType], attrs: Attrs) -> tuple[Shape, DType]:
-    types, index = _types(operands[0]), attrs["index"]
+    (o,), index = operands, attrs["index"]
+    types = ((o.shape, o.dtype), *o.further)
     if len(types) == 1:
         raise ShapeError("its operand has one result, which is read as it is")
     if not 0 <= index < len(types):
@@ -35,6 +189,21 @@ def _result(inputs: Sequence[Array], attrs: Attrs, real: np.dtype[Any]) -> Array
     raise AssertionError("result is read by who evaluates its operand")
 
 
+def _of_bodies(
+    name: str,
+    doc: str,
+    types: TypesRule,
+    reference: References,
+    gradient: WholeGradientRule,
+    attributes: Mapping[str, str],
+) -> Primitive:
+    return Primitive(
+        name, doc, "control", None, lambda operands, attrs: types(operands, attrs)[0][0],
+        lambda operands, attrs: types(operands, attrs)[0][1], reference, (), attributes,
+        further=lambda operands, attrs: types(operands, attrs)[1:], gradient=gradient,
+    )  # fmt: skip
+
+
 PRIMITIVES = (
     Primitive(
         "result", "One of the results of a node that has several.", "control", 1,
@@ -42,4 +211,22 @@ PRIMITIVES = (
         lambda operands, attrs: _result_type(operands, attrs)[1],
         _result, (lambda e, s, g: g,), {"index": "which, from 0"},
     ),
-)
+    _of_bodies(
+        "scan", "(carries, rows of the stacked operands, the rest) → (carries, rows of results), turn after turn.",
+        _scan_types, _scan, _scan_back,
+        {
+            "body": "the subgraph of one turn", "carries": "how many operands and results are carried",
+            "stacked": "how many operands after those are walked along their first axis", "length": "turns",
+            "reverse": "whether it walks from the last row to the first",
+        },
+    ),
+    _of_bodies(
+        "cond", "What one of two subgraphs makes of the operands behind the first, which says which.",
+        _cond_types, _cond, _cond_back, {"then": "taken where it is true", "orelse": "taken where it is false"},
+    ),
+    _of_bodies(
+        "while_loop", "The carries after as many turns of a body as a test of (carries, rest) allows; no gradient.",
+        _while_types, _while, _while_back,
+        {"test": "to a bool", "body": "to the next carries", "carries": "how many operands are carried"},
+    ),
+)  # fmt: skip

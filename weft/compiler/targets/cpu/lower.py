@@ -243,6 +243,14 @@ class _Lowering(ProductLowering, WindowLowering):
         self._copy(source, inner)
         return target
 
+    def _concatenate(self, i: int, node: Node) -> View:
+        target, axis, at = self._target(i), node.attr("axis"), 0
+        for source in node.inputs:
+            view = self.views[source]
+            self._copy(view, target._replace(shape=view.shape, offset=target.offset + at * target.strides[axis]))
+            at += view.shape[axis]
+        return target
+
     def _host(self, i: int, node: Node) -> View:
         """A call of the primitive's reference; the results of one with several go where their readers want them."""
         operands = tuple(self._stored(self.views[source]) for source in node.inputs)
@@ -294,7 +302,7 @@ class _Lowering(ProductLowering, WindowLowering):
     _OTHERS: ClassVar[dict[str, Callable[[_Lowering, int, Node], View]]] = {
         "constant": _constant, "iota": _iota, "pad": _pad, "argmax": _argmax,
         "matmul": ProductLowering._matmul, "conv": ProductLowering._conv,
-        "result": _result,
+        "result": _result, "concatenate": _concatenate,
         "window_sum": WindowLowering._window_sum, "window_max": WindowLowering._window_max,
         "window_pick": WindowLowering._window_pick,
     }  # fmt: skip
