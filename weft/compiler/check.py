@@ -68,27 +68,38 @@ DEPTH: Mapping[str, Callable[[Node, list[Array]], int]] = {
 """Sums of products → how many products one element of the result is the sum of."""
 ADDENDS: Mapping[str, Callable[[Node, list[Array]], int]] = {
     "sum": lambda node, inputs: inputs[0].size // max(1, node.size),
+    "cumsum": lambda node, inputs: node.shape[node.attr("axis")],
+    "scatter": lambda node, inputs: 1 + inputs[1].shape[node.attr("axis")],
     **dict.fromkeys(("window_sum", "window_pick"), lambda node, inputs: math.prod(node.attr("window"))),
 }
 """Sums → the most elements that one element of the result is the sum of."""
 SUMS = frozenset({*ADDENDS, *DEPTH})
 """What adds up many elements, in whatever order."""
 EXACT = frozenset(
-    {"maximum", "minimum", "neg", "abs", "select", "cast", "max", "window_max", "quantise", "dequantise", "constant"}
+    {
+        "maximum", "minimum", "neg", "abs", "select", "cast", "max", "window_max", "quantise", "dequantise", "constant",
+        "gather", "dynamic_slice", "dynamic_update", "concatenate", "floor", "round", "rem",
+        "result",
+    }
 )
 
 
 def is_exact(node: Node) -> bool:
     """Whether a node chooses, moves, or rounds only as it is told to."""
-    chooses = node.op in EXACT or (node.op == "window_pick" and node.attr("result") == "windows")
+    chooses = (
+        node.op in EXACT
+        or (node.op == "window_pick" and node.attr("result") == "windows")
+        or (node.op == "scatter" and node.attr("mode") != "add")
+    )
     return chooses or PRIMITIVES[node.op].group == "movement" or not node.dtype.is_float
 
 
 def magnitude(graph: Graph, index: int, inputs: list[Array], finite: bool = False) -> Array:
     """A sum computed on the absolute values of what it adds up; ``finite``: of these those that are."""
-    sizes = [np.abs(x.astype(np.float64)) for x in inputs]
+    whole = [x.dtype.kind in "biu" for x in inputs]  # indices: they tell where, not what
+    sizes = [x if w else np.abs(x.astype(np.float64)) for x, w in zip(inputs, whole, strict=True)]
     if finite:
-        sizes = [np.where(np.isfinite(x), x, 0.0) for x in sizes]
+        sizes = [x if w else np.where(np.isfinite(x), x, 0.0) for x, w in zip(sizes, whole, strict=True)]
     if graph.nodes[index].op == "window_pick":
         sizes[0] = inputs[0]  # tells where, not what
     return np.asarray(reference_node(graph, index, sizes))
@@ -160,6 +171,12 @@ def _judge(
     return NodeError(index, text, float(ratio.max()))
 
 
+def _is_of_body(graph: Graph, node: Node) -> bool:
+    """Whether a loop or branch makes it: judged where that is unrolled, since errors add up from turn to turn."""
+    made = graph.nodes[node.inputs[0]] if node.op == "result" else node
+    return PRIMITIVES[made.op].group == "control"
+
+
 def check_nodes(graph: Graph, values: Mapping[int, Array], accuracy: Accuracy = NUMPY) -> list[NodeError]:
     """Every node of ``values`` that is beyond its bound.
 
@@ -170,7 +187,7 @@ def check_nodes(graph: Graph, values: Mapping[int, Array], accuracy: Accuracy = 
     found: list[NodeError] = []
     for index, node in enumerate(graph.nodes):
         sources = operands(graph, index)
-        if node.op == "input" or node.further or any(i not in known for i in sources):
+        if node.op == "input" or node.further or _is_of_body(graph, node) or any(i not in known for i in sources):
             continue
         inputs = [known[i] for i in sources]
         if index in known:

@@ -54,6 +54,10 @@ class GraphBuilder:
     def __getitem__(self, index: int) -> Node:
         return self.nodes[index]
 
+    def values(self) -> list[int]:
+        """The nodes that others may read: all but those of several results."""
+        return [i for i, node in enumerate(self.nodes) if not node.further]
+
     def shape(self, node: int) -> Shape:
         """The shape of a node."""
         return self.nodes[node].shape

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from weft.compiler.fuzz.choices import CHOICES
 from weft.framework.builder import GraphBuilder
 from weft.framework.dtypes import DTYPES
 from weft.framework.errors import DTypeError, ShapeError
@@ -24,15 +25,18 @@ EXTENTS = ((1, 2, 3, 5, 9), (1, 4, 7, 8, 9), (1, 8, 15, 16, 17), (1, 2, 31, 33, 
 """What a graph draws its extents from: small, around the array's width, beyond it."""
 NUMBERS = (0.0, -0.0, 1.0, -1.0, 2.0, 0.5, 3.0)
 MOST_ELEMENTS = 6000
-_WEIGHTS = {"float32": 8, "bfloat16": 3, "int32": 3, "bool": 1, "int8": 1, "int64": 2}
+_WEIGHTS = {
+    "float32": 8, "bfloat16": 3, "int32": 3, "bool": 1, "int8": 1, "int64": 2, "float64": 2, "uint8": 1, "uint32": 1,
+}  # fmt: skip
+_WILD_TYPES = ("int64", "float64", "uint8", "uint32")
 
 
 def random_graph(seed: int, size: int | None = None) -> Graph:
     """A graph of at least ``size`` computed nodes (None: 4 to 14); whatever nobody reads is an output."""
-    return _Growth(random.Random(seed), size).run()
+    return Growth(random.Random(seed), size).run()
 
 
-class _Growth:
+class Growth:
     """A graph being grown by one generator."""
 
     def __init__(self, rng: random.Random, size: int | None) -> None:
@@ -41,7 +45,7 @@ class _Growth:
         self.wild = rng.random() < 0.35
         pool = rng.choice(EXTENTS[:2] if self.wild else EXTENTS)
         self.extents = rng.sample(pool, min(3, len(pool)))
-        self.dtypes = [d for d in _WEIGHTS if self.wild or d != "int64"]
+        self.dtypes = [d for d in _WEIGHTS if self.wild or d not in _WILD_TYPES]
         self.states: list[int] = []
 
     def run(self) -> Graph:
@@ -63,12 +67,12 @@ class _Growth:
         """Outputs and updates: states take new values of their kind, old values of each other, or nothing."""
         rng, b = self.rng, self.b
         used = {source for node in b.nodes for source in node.inputs}
-        outputs = [i for i in range(len(b)) if i not in used and b[i].op not in ("input", "constant")]
-        outputs += [i for i in rng.sample(range(len(b)), min(2, len(b))) if rng.random() < 0.5]
+        outputs = [i for i in b.values() if i not in used and b[i].op not in ("input", "constant")]
+        outputs += [i for i in rng.sample(b.values(), min(2, len(b.values()))) if rng.random() < 0.5]
         outputs += [i for i in self.states if rng.random() < 0.3]
         updates: dict[str, int] = {}
         for state in self.states:
-            alike = [i for i in range(len(b)) if (b.shape(i), b.dtype(i)) == (b.shape(state), b.dtype(state))]
+            alike = [i for i in b.values() if (b.shape(i), b.dtype(i)) == (b.shape(state), b.dtype(state))]
             others = [i for i in self.states if i in alike and i != state]
             views = [i for i in alike if PRIMITIVES[b[i].op].group == "movement"]
             made = [i for i in alike if b[i].op not in ("input", "constant")]
@@ -90,7 +94,7 @@ class _Growth:
         """A node of one of the kinds (any, if none is named) and of at least ``least`` axes, late ones and states
         preferred; None if there is none."""
         b, rng = self.b, self.rng
-        fits = [i for i in range(len(b)) if (not kinds or b.dtype(i).kind in kinds) and len(b.shape(i)) >= least]
+        fits = [i for i in b.values() if (not kinds or b.dtype(i).kind in kinds) and len(b.shape(i)) >= least]
         if not fits:
             return None
         states = [i for i in fits if i in self.states]
@@ -118,12 +122,12 @@ class _Growth:
         """Something of the shape and dtype of ``x``: a node, a broadcast one, a cast one, or a number."""
         b, rng = self.b, self.rng
         if rng.random() < 0.75:
-            same = [i for i in range(len(b)) if b.dtype(i) == b.dtype(x)]
+            same = [i for i in b.values() if b.dtype(i) == b.dtype(x)]
             for i in rng.sample(same, min(4, len(same))):
                 found = self.spread(i, b.shape(x))
                 if found is not None:
                     return found
-            near = [i for i in range(len(b)) if b.shape(i) == b.shape(x)]
+            near = [i for i in b.values() if b.shape(i) == b.shape(x)]
             if rng.random() < 0.3:
                 return b.apply("cast", rng.choice(near), dtype=b.dtype(x).name)
         return b.full(rng.choice(NUMBERS), like=x)
@@ -141,13 +145,13 @@ _FUNCTIONS = {arity: [n for n, p in PRIMITIVES.items() if (p.group, p.arity) == 
                       and not p.attributes] for arity in (1, 2)}  # fmt: skip
 
 
-def _unary(g: _Growth) -> None:
+def _unary(g: Growth) -> None:
     x = g.pick()
     assert x is not None
     g.apply(g.rng.choice(_FUNCTIONS[1]), x)
 
 
-def _binary(g: _Growth) -> None:
+def _binary(g: Growth) -> None:
     x = g.pick()
     assert x is not None
     operands = [x, g.partner(x)]
@@ -155,7 +159,7 @@ def _binary(g: _Growth) -> None:
     g.apply(g.rng.choice(_FUNCTIONS[2]), *operands)
 
 
-def _outer(g: _Growth) -> None:
+def _outer(g: Growth) -> None:
     """A column and a row over their common space."""
     a, b = g.pick(("float", "int"), 1), g.pick(("float", "int"), 1)
     if a is None or b is None:
@@ -166,20 +170,20 @@ def _outer(g: _Growth) -> None:
         g.apply(g.rng.choice(("add", "mul", "maximum", "lt")), column, g.b.apply("broadcast_to", b, shape=shape))
 
 
-def _cast(g: _Growth) -> None:
+def _cast(g: Growth) -> None:
     x = g.pick()
     assert x is not None
     g.apply("cast", x, dtype=g._dtype())
 
 
-def _select(g: _Growth) -> None:
+def _select(g: Growth) -> None:
     x = g.pick()
     assert x is not None
     condition = g.b.apply(g.rng.choice(("eq", "ne")), x, g.partner(x))
     g.apply("select", condition, x, g.partner(x))
 
 
-def _scaled(g: _Growth) -> None:
+def _scaled(g: Growth) -> None:
     """To int8 and back."""
     x = g.pick(("float",))
     if x is not None and g.b.dtype(x).name == "float32":
@@ -187,7 +191,7 @@ def _scaled(g: _Growth) -> None:
         g.b.apply("dequantise", q, g.b.full(g.rng.choice((0.5, 2.0, 0.01)), like=x))
 
 
-def _reduce(g: _Growth) -> None:
+def _reduce(g: Growth) -> None:
     x = g.pick(("float", "int") if g.wild else ("float",))
     if x is None:
         return
@@ -201,7 +205,7 @@ def _reduce(g: _Growth) -> None:
     g.apply(g.rng.choice(("sum", "sum", "max")), x, axes=tuple(sorted(axes)), keepdims=g.rng.random() < 0.5)
 
 
-def _pattern(g: _Growth) -> None:
+def _pattern(g: Growth) -> None:
     """Softmax, or a normalisation, over the last axis or over all of them, of a matrix or of a vector."""
     x = g.pick(("float",), 1)
     if x is None:
@@ -224,14 +228,14 @@ def _pattern(g: _Growth) -> None:
         b.apply("div", centred, b.apply("sqrt", b.apply("add", variance, b.full(0.01, like=x))))
 
 
-def _matmul(g: _Growth) -> None:
+def _matmul(g: Growth) -> None:
     a = g.pick(("float",) if g.rng.random() < 0.9 else ("float", "int"), 2)
     if a is None or g.b.dtype(a).name not in ACCUMULATION or (len(g.b.shape(a)) > 2 and not g.wild):
         return
     b, shape, dtype = g.b, g.b.shape(a), g.b.dtype(a).name
     ta, tb = g.rng.random() < 0.5, g.rng.random() < 0.5
     inner = shape[-2] if ta else shape[-1]
-    fits = [i for i in range(len(b)) if b.dtype(i).name == dtype and len(b.shape(i)) == len(shape)
+    fits = [i for i in b.values() if b.dtype(i).name == dtype and len(b.shape(i)) == len(shape)
             and b.shape(i)[:-2] == shape[:-2] and b.shape(i)[-1 if tb else -2] == inner]  # fmt: skip
     if not fits:
         wide = g.rng.choice(g.extents)
@@ -241,7 +245,7 @@ def _matmul(g: _Growth) -> None:
     g.apply("matmul", a, other, transpose_a=ta, transpose_b=tb, accumulate=ACCUMULATION[dtype])
 
 
-def _view(g: _Growth) -> None:
+def _view(g: Growth) -> None:
     """A reshape that keeps the order of rows, a whole repetition, or a transpose that a product takes."""
     x = g.pick()
     assert x is not None
@@ -261,21 +265,21 @@ def _view(g: _Growth) -> None:
                 accumulate=ACCUMULATION[b.dtype(x).name])  # fmt: skip
 
 
-def _iota(g: _Growth) -> None:
+def _iota(g: Growth) -> None:
     shape = (g.rng.choice(g.extents), g.rng.choice(g.extents))
     made = g.b.apply("iota", shape=shape, axis=g.rng.randint(0, 1))
     if g.rng.random() < 0.5:
         g.apply("eq", made, g.partner(made))
 
 
-def _constant(g: _Growth) -> None:
+def _constant(g: Growth) -> None:
     shape, dtype = g._shape(), g._dtype()
     values = np.array([g.rng.choice(NUMBERS) for _ in range(int(np.prod(shape, dtype=int)))]).reshape(shape)
     if values.size <= 300:
         g.b.constant(values.astype(DTYPES[dtype].numpy), dtype)
 
 
-def _move(g: _Growth) -> None:
+def _move(g: Growth) -> None:
     """Any reshape, permutation, slice, padding or repetition."""
     x = g.pick()
     assert x is not None
@@ -299,7 +303,7 @@ def _move(g: _Growth) -> None:
         g.apply(op, x, axis=rng.randrange(rank), keepdims=rng.random() < 0.5)
 
 
-def _conv(g: _Growth) -> None:
+def _conv(g: Growth) -> None:
     """One of a convolution's input, kernel and output from the others, of what is there or of one number; with
     strides beyond the window, padding beyond the kernel, dilations and groups."""
     x = g.pick(("float",) if g.rng.random() < 0.9 else ("float", "int"), 1)
@@ -325,7 +329,7 @@ def _sliding(rng: random.Random, axes: int) -> dict[str, list[int]]:
     return {name: [rng.choice(pool) for _ in range(axes)] for name, pool in drawn.items()}
 
 
-def _window(g: _Growth) -> None:
+def _window(g: Growth) -> None:
     """A reduction over windows, and what a gradient makes of a maximum's."""
     x = g.pick(("float", "int"), 1)
     if x is None:
@@ -344,10 +348,10 @@ def _window(g: _Growth) -> None:
         b.apply(op, x, g.partner(x if result == "windows" else made), result=result, **taken)
 
 
-Move = Callable[[_Growth], None]
+Move = Callable[[Growth], None]
 TAME: tuple[tuple[Move, int], ...] = (
     (_unary, 4), (_binary, 10), (_outer, 1), (_cast, 2), (_select, 2), (_reduce, 4), (_pattern, 2), (_matmul, 3),
     (_view, 2), (_iota, 1), (_constant, 1),
 )  # fmt: skip
-WILD: tuple[tuple[Move, int], ...] = ((_move, 12), (_scaled, 2), (_conv, 3), (_window, 4))
+WILD: tuple[tuple[Move, int], ...] = ((_move, 12), (_scaled, 2), (_conv, 3), (_window, 4), *CHOICES)
 """How a graph grows, and how often which way is taken."""

@@ -46,13 +46,13 @@ def _smaller(graph: Graph, values: dict[str, Array]) -> Iterator[Case]:
     known = evaluate(graph, values)
     for index in reversed(range(len(graph.nodes))):
         node = graph.nodes[index]
-        if node.op == "input" or index not in graph.live:
+        if node.op == "input" or node.further or index not in graph.live:
             continue
         if node.inputs:
             yield _cut(graph, values, index, known[index])
         for source in dict.fromkeys(node.inputs):
             other = graph.nodes[source]
-            if (other.shape, other.dtype) == (node.shape, node.dtype):
+            if (other.shape, other.dtype, other.further) == (node.shape, node.dtype, ()):
                 yield _bypassed(graph, values, index, source)
     for name, value in values.items():
         plain = np.arange(value.size).reshape(value.shape) % 7 - 3

@@ -167,13 +167,20 @@ def _dram_error(name: str, machine: Machine, placement: Placement) -> CompileErr
     )
 
 
+_TYPES_THAT_LACK = {
+    "int64": ("its words have 32 bits", "int32 (x.int()), or for a sum float32 (x.float().sum(), exact up to 2**24)"),
+    "float64": ("its words have 32 bits", "float32 (x.float())"),
+    "uint8": ("its integers have a sign", "int32 (x.int())"),
+    "uint32": ("its integers have a sign", "int32 (x.int())"),
+}
+"""Element type → why there is none, and what is nearest."""
+
+
 def _check_types(graph: Graph, machine: Machine) -> None:
     for index, node in enumerate(graph.nodes):
-        if node.dtype.name == "int64" and (index in graph.live or node.op == "input"):
-            raise unsupported(
-                graph, index, "its words have 32 bits, so it has no int64",
-                "int32 (x.int()), or for a sum float32 (x.float().sum(), exact up to 2**24)",
-            )
+        if node.dtype.name in _TYPES_THAT_LACK and (index in graph.live or node.op == "input"):
+            reason, nearest = _TYPES_THAT_LACK[node.dtype.name]
+            raise unsupported(graph, index, f"{reason}, so it has no {node.dtype}", nearest)
         if node.dtype.name == "bfloat16" and "bf16" not in machine.types and index in graph.live:
             raise CompileError(
                 f"{node_text(graph, index)}: '{machine.name}' multiplies {', '.join(machine.types)} only; nearest: "
