@@ -119,8 +119,8 @@ def test_a_planted_fault_is_found(
 def test_a_failure_is_shrunk_to_a_program_that_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     swap_two_reads(monkeypatch)
     failure = first_failure("accel", range(100), shrink=True)
-    assert failure.program.count("n.append(") <= 4  # two inputs, the subtraction, and perhaps a broadcast
-    assert "b.apply('sub'" in failure.program
+    # Two inputs, the subtraction (or a function that is written with one), and perhaps a broadcast.
+    assert failure.program.count("n.append(") <= 4
     shown = io.StringIO()
     with contextlib.redirect_stdout(shown):
         exec(failure.program, {})

@@ -96,5 +96,38 @@ def loop(g: Growth) -> None:
     )  # fmt: skip
 
 
-CHOICES = ((index, 5), (part, 2), (join, 3), (order, 4), (loop, 2))
+def chance(g: Growth) -> None:
+    """Random bits of a key and from a position, anywhere in 64 bits."""
+    b, rng = g.b, g.rng
+    key, start = (b.constant([rng.choice((0, 1, 2**32 - 1, rng.getrandbits(32))) for _ in range(2)], "uint32")
+                  for _ in range(2))  # fmt: skip
+    bits = b.apply("random_bits", key, start, shape=(rng.choice(g.extents),), word=rng.randint(0, 1))
+    if rng.random() < 0.5:
+        b.apply("cast", bits, dtype="float32")
+
+
+def branch(g: Growth) -> None:
+    """One of two functions of a value, by a comparison; or a loop that counts to where a value lies."""
+    x = g.pick(("float", "int"))
+    if x is None:
+        return
+    b, rng, dtype = g.b, g.rng, g.b.dtype(x)
+    if rng.random() < 0.5:
+        bodies = []
+        for op in rng.sample(("neg", "abs", "add", "mul"), 2):
+            one = GraphBuilder()
+            value = one.input("x", b.shape(x), dtype)
+            bodies.append(one.build({"y": one.apply(op, *(value,) * (1 if op in ("neg", "abs") else 2))}))
+        scalar = b.apply("lt", b.constant(rng.choice((0, 1)), "int32"), b.constant(1, "int32"))
+        b.results("cond", scalar, x, then=bodies[0], orelse=bodies[1])
+        return
+    test, turn = GraphBuilder(), GraphBuilder()
+    below = test.apply("lt", test.input("n", (), "int32"), test.constant(rng.randint(0, 4), "int32"))
+    test.input("x", b.shape(x), dtype)
+    n, value = turn.input("n", (), "int32"), turn.input("x", b.shape(x), dtype)
+    after = {"n": turn.apply("add", n, turn.constant(1, "int32")), "x": turn.apply("neg", value)}
+    b.results("while_loop", b.constant(0, "int32"), x, test=test.build({"y": below}), body=turn.build(after), carries=2)
+
+
+CHOICES = ((index, 5), (part, 2), (join, 3), (order, 4), (loop, 2), (chance, 1), (branch, 1))
 """Ways to grow, and how often each is taken."""

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from weft.compiler.fuzz.choices import CHOICES
+from weft.compiler.targets.accel.capabilities import CAPABILITIES
 from weft.framework.builder import GraphBuilder
 from weft.framework.dtypes import DTYPES
 from weft.framework.errors import DTypeError, ShapeError
@@ -118,6 +119,12 @@ class Growth:
             return None
         return b.apply("broadcast_to", index, shape=shape) if have != shape else index
 
+    def functions(self, arity: int, x: int) -> list[str]:
+        """The elementwise primitives of so many operands: all, or in a tame graph those that every device has of the
+        type of ``x``."""
+        dtype, table = self.b.dtype(x).name, CAPABILITIES.table
+        return [op for op in _FUNCTIONS[arity] if self.wild or (op in table and dtype in table[op].types)]
+
     def partner(self, x: int) -> int:
         """Something of the shape and dtype of ``x``: a node, a broadcast one, a cast one, or a number."""
         b, rng = self.b, self.rng
@@ -139,6 +146,12 @@ class Growth:
         except DTypeError:
             return None
 
+    def apply_one_of(self, ops: Sequence[str], *inputs: int) -> None:
+        """Append one of some primitives that takes these types, if any does."""
+        for op in self.rng.sample(ops, len(ops)):
+            if self.apply(op, *inputs) is not None:
+                return
+
 
 _OWN = {"cast", "select", "quantise", "dequantise"}
 _FUNCTIONS = {arity: [n for n, p in PRIMITIVES.items() if (p.group, p.arity) == ("elementwise", arity) and n not in _OWN
@@ -148,7 +161,7 @@ _FUNCTIONS = {arity: [n for n, p in PRIMITIVES.items() if (p.group, p.arity) == 
 def _unary(g: Growth) -> None:
     x = g.pick()
     assert x is not None
-    g.apply(g.rng.choice(_FUNCTIONS[1]), x)
+    g.apply_one_of(g.functions(1, x), x)
 
 
 def _binary(g: Growth) -> None:
@@ -156,7 +169,7 @@ def _binary(g: Growth) -> None:
     assert x is not None
     operands = [x, g.partner(x)]
     g.rng.shuffle(operands)
-    g.apply(g.rng.choice(_FUNCTIONS[2]), *operands)
+    g.apply_one_of(g.functions(2, x), *operands)
 
 
 def _outer(g: Growth) -> None:
@@ -353,5 +366,5 @@ TAME: tuple[tuple[Move, int], ...] = (
     (_unary, 4), (_binary, 10), (_outer, 1), (_cast, 2), (_select, 2), (_reduce, 4), (_pattern, 2), (_matmul, 3),
     (_view, 2), (_iota, 1), (_constant, 1),
 )  # fmt: skip
-WILD: tuple[tuple[Move, int], ...] = ((_move, 12), (_scaled, 2), (_conv, 3), (_window, 4), *CHOICES)
+WILD: tuple[tuple[Move, int], ...] = ((_move, 12), (_scaled, 2), (_conv, 3), (_window, 4), (_unary, 5), (_binary, 8), *CHOICES)
 """How a graph grows, and how often which way is taken."""

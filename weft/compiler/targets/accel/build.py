@@ -14,15 +14,6 @@ from weft.compiler.targets.accel.views import is_view, stored, unsupported
 from weft.framework.graph import Graph, Node
 from weft.framework.names import node_label, node_text
 
-_WRAPS = ("add", "sub", "mul", "neg", "abs")
-_INSTEAD = {
-    "argmax": "return the values, and take .numpy().argmax() on the host",
-    "conv": "device='cpu', which runs it, or a product of matrices of the windows, given as an input",
-    **dict.fromkeys(("window_sum", "window_max", "window_pick"), "device='cpu', which runs it"),
-    "slice": "give each part as an input of its own",
-}
-"""What to write instead of an operation that has no near form."""
-
 
 def constant_bits(node: Node) -> int | None:
     """The word of a constant whose elements are all equal; None for any other."""
@@ -75,25 +66,13 @@ class _Build:
         kind = KINDS[self.graph.nodes[node.inputs[0]].dtype.name]
         if node.op == "cast":
             return CASTS[kind, KINDS[node.dtype.name]](w, args, node.dtype.name)
-        expansion = ELEMENTWISE.get((node.op, kind))
-        if expansion is None:
-            reason = f"the vector unit has no {node.op} of {self.graph.nodes[node.inputs[0]].dtype}"
-            raise unsupported(self.graph, index, reason, _INSTEAD.get(node.op, "float32 operands, elementwise"))
-        if node.op in _WRAPS and node.dtype.name == "int8":
-            raise unsupported(self.graph, index, "int8 results would saturate, not wrap", "a cast to int32 first")
-        return expansion(w, args, node.dtype.name)
+        return ELEMENTWISE[node.op, kind](w, args, node.dtype.name)
 
     def _iota(self, index: int, node: Node, role: str) -> int:
         shape, axis = node.shape, node.attr("axis")
-        wide = [a for a in range(len(shape)) if shape[a] > 1]
         along = role
         if role == FULL and stored(shape)[0] > 1:
-            if axis == len(shape) - 1:
-                along = ROW
-            elif [a for a in wide if a < len(shape) - 1] in ([axis], []):
-                along = COL
-            else:
-                raise unsupported(self.graph, index, "it counts along one of several leading axes", "two axes")
+            along = ROW if axis == len(shape) - 1 else COL
         elif role == FULL:
             along = ROW
         if shape[axis] == 1:
@@ -106,8 +85,6 @@ class _Build:
         base = self.fusion.walked(self.group, index)
         if role == FULL:
             return w.un("identity", arg, node.dtype.name)
-        if node.dtype.name != "float32":
-            raise unsupported(self.graph, index, f"the vector unit reduces no {node.dtype}", "a cast to float32 first")
         if w.micros[arg].role != base:
             w.role = base
             arg = w.un("identity", arg)

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from weft.compiler.accuracy import ACCEL
+from weft.compiler.targets.accel.capabilities import CAPABILITIES
 from weft.compiler.targets.accel.compile import compile, observable, prepared
 from weft.compiler.targets.accel.dram import DramArray, ProgramMemory, write
 from weft.framework.device import DeviceArray, Result, Value, host
@@ -88,6 +89,7 @@ class AccelDevice:
 
     name = "accel"
     accuracy = ACCEL
+    capabilities = CAPABILITIES
 
     def __init__(
         self, machine: str | Path | Machine = "edu", engine: str = "fast", trace: bool = True, tune: bool = True

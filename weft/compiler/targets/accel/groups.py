@@ -115,8 +115,6 @@ class KernelFusion:
 
     def _product(self, index: int) -> None:
         node = self.graph.nodes[index]
-        if len(node.shape) != 2:
-            raise unsupported(self.graph, index, "it has batch axes", "a product of two matrices")
         dtype = self.graph.nodes[node.inputs[0]].dtype.name
         if dtype == "float32":
             raise unsupported(self.graph, index, "the array has no float32 products", "bfloat16 (the precision pass)")

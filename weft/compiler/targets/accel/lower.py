@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from weft.compiler.errors import CompileError, failing_at
 from weft.compiler.targets.accel.assemble import KernelDescription, assemble
 from weft.compiler.targets.accel.build import kernel_of
+from weft.compiler.targets.accel.capabilities import CAPABILITIES
 from weft.compiler.targets.accel.emit import TaskBuilder
 from weft.compiler.targets.accel.groups import KernelFusion, KernelGroup
 from weft.compiler.targets.accel.kernel import TileKernel
@@ -104,6 +105,7 @@ def lower(
         names = {n for n, _ in graph.outputs}
         extra = tuple((f"%{i}", i) for i in keep if f"%{i}" not in names)
         graph = Graph(graph.nodes, (*graph.outputs, *extra), graph.updates)
+    CAPABILITIES.check(graph, lambda graph, index, why: unsupported(graph, index, *why))
     _check_types(graph, machine)
     choice = choice or LoweringOptions()
     evicted: set[int] = set()
@@ -167,20 +169,8 @@ def _dram_error(name: str, machine: Machine, placement: Placement) -> CompileErr
     )
 
 
-_TYPES_THAT_LACK = {
-    "int64": ("its words have 32 bits", "int32 (x.int()), or for a sum float32 (x.float().sum(), exact up to 2**24)"),
-    "float64": ("its words have 32 bits", "float32 (x.float())"),
-    "uint8": ("its integers have a sign", "int32 (x.int())"),
-    "uint32": ("its integers have a sign", "int32 (x.int())"),
-}
-"""Element type → why there is none, and what is nearest."""
-
-
 def _check_types(graph: Graph, machine: Machine) -> None:
     for index, node in enumerate(graph.nodes):
-        if node.dtype.name in _TYPES_THAT_LACK and (index in graph.live or node.op == "input"):
-            reason, nearest = _TYPES_THAT_LACK[node.dtype.name]
-            raise unsupported(graph, index, f"{reason}, so it has no {node.dtype}", nearest)
         if node.dtype.name == "bfloat16" and "bf16" not in machine.types and index in graph.live:
             raise CompileError(
                 f"{node_text(graph, index)}: '{machine.name}' multiplies {', '.join(machine.types)} only; nearest: "
