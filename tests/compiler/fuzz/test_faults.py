@@ -113,7 +113,7 @@ def test_a_planted_fault_is_found(
     plant: Plant, target: str, kinds: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plant(monkeypatch)
-    assert first_failure(target, range(150)).problem.kind in kinds
+    assert first_failure(target, range(400)).problem.kind in kinds
 
 
 def test_a_failure_is_shrunk_to_a_program_that_fails(monkeypatch: pytest.MonkeyPatch) -> None:

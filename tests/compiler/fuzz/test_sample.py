@@ -30,4 +30,4 @@ def test_random_graphs_are_right_on_every_device(start: int) -> None:
     assert summary.judged["cpu"] == CHUNK // FEW
     refused: Counter[str] = summary.refusals.get("accel", Counter())
     assert summary.judged["accel"] + refused.total() == CHUNK
-    assert refused.total() <= CHUNK * 2 // 3, refused
+    assert refused.total() <= CHUNK * 3 // 4, refused
