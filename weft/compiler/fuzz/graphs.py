@@ -366,5 +366,7 @@ TAME: tuple[tuple[Move, int], ...] = (
     (_unary, 4), (_binary, 10), (_outer, 1), (_cast, 2), (_select, 2), (_reduce, 4), (_pattern, 2), (_matmul, 3),
     (_view, 2), (_iota, 1), (_constant, 1),
 )  # fmt: skip
-WILD: tuple[tuple[Move, int], ...] = ((_move, 12), (_scaled, 2), (_conv, 3), (_window, 4), (_unary, 5), (_binary, 8), *CHOICES)
+WILD: tuple[tuple[Move, int], ...] = (
+    (_move, 12), (_scaled, 2), (_conv, 3), (_window, 4), (_unary, 5), (_binary, 8), *CHOICES,
+)  # fmt: skip
 """How a graph grows, and how often which way is taken."""
