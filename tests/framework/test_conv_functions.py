@@ -95,7 +95,7 @@ WRONG: dict[str, Any] = {
     "conv2d: padding is a number, 'valid' or 'same', not 'full'": lambda: F.conv2d(X, W, padding="full"),
     "conv2d: padding='same' goes with stride 1, not [2, 2]": lambda: F.conv2d(X, W, padding="same", stride=2),
     "conv2d: the bias has shape [6], not [4]": lambda: F.conv2d(X, W, weft.ones(4)),
-    "conv2d: input and weight are of one type, float32, bfloat16, int8, not float32 and bfloat16; use .to() on one": (
+    "conv2d: input and weight are of one type, float32, float64, bfloat16, int8, int32, int64, not float32 and": (
         lambda: F.conv2d(X, W.to(weft.bfloat16))
     ),
     "conv2d was given None; give a tensor or an array": lambda: F.conv2d(X, None),  # type: ignore[arg-type]

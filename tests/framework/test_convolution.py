@@ -19,6 +19,7 @@ from weft.framework.device import get_device
 from weft.framework.errors import DTypeError, ShapeError
 from weft.framework.graph import Graph
 from weft.framework.primitives import sliding
+from weft.framework.primitives.contraction import ACCUMULATION
 from weft.framework.primitives.convolution import OPERANDS
 from weft.framework.reference import evaluate
 
@@ -68,8 +69,8 @@ def by_definition(result: str, arrays: dict[str, np.ndarray], attrs: dict[str, A
 def built(result: str, shapes: Shapes, attrs: dict[str, Any], dtype: str = "float32") -> tuple[GraphBuilder, int]:
     b = GraphBuilder()
     operands = [b.input(name, shapes[name], dtype) for name in OPERANDS[result]]
-    accumulate = "int32" if dtype == "int8" else "float32"
-    return b, b.apply("conv", *operands, result=result, size=shapes[result][2:], accumulate=accumulate, **attrs)
+    size, accumulate = shapes[result][2:], ACCUMULATION[dtype]
+    return b, b.apply("conv", *operands, result=result, size=size, accumulate=accumulate, **attrs)
 
 
 def whole_numbers(shapes: Shapes, names: Sequence[str], seed: int) -> dict[str, np.ndarray]:
@@ -83,11 +84,24 @@ def test_each_result_is_the_sum_that_defines_it(result: str, seed: int) -> None:
     shapes, attrs = drawn(seed)
     values = whole_numbers(shapes, OPERANDS[result], seed)
     wanted = by_definition(result, {**values, result: np.zeros(shapes[result])}, attrs)
-    for dtype in ("float32", "bfloat16", "int8"):
+    for dtype in ACCUMULATION:
         b, y = built(result, shapes, attrs, dtype)
         graph = b.build({"y": y})
         graph.validate()
-        np.testing.assert_array_equal(evaluate(graph, values)[y], wanted)
+        found = evaluate(graph, values)[y]
+        assert found.dtype == graph.nodes[y].dtype.numpy
+        np.testing.assert_array_equal(found, wanted)
+
+
+def test_integers_wrap_and_wide_ones_lose_no_bit() -> None:
+    shapes: Shapes = {"input": (1, 1, 2), "kernel": (1, 1, 2), "output": (1, 1, 1)}
+    attrs = {"groups": 1, **dict.fromkeys(("stride", "input_dilation", "dilation"), (1,)), "low": (0,)}
+    for dtype, number in (("int32", 2**31 - 1), ("int64", 2**53 + 1)):
+        b, y = built("output", shapes, attrs, dtype)
+        graph, kernel = b.build({"y": y}), np.array([[[1, 1 if dtype == "int32" else 0]]])
+        values = {"input": np.array([[[number, 1]]]), "kernel": kernel}
+        wanted = number if dtype == "int64" else -(2**31)
+        assert evaluate(graph, values)[y].tolist() == on("cpu", graph, values).tolist() == [[[wanted]]]
 
 
 def summed(b: GraphBuilder, node: int, power: int) -> int:
@@ -167,7 +181,8 @@ def test_values_and_both_gradients_are_those_of_torch(seed: int) -> None:
 
 
 def on(device: str, graph: Graph, values: dict[str, np.ndarray]) -> np.ndarray:
-    given = {graph.nodes[i].attr("name"): values[graph.nodes[i].attr("name")] for i in graph.inputs}
+    named = {graph.nodes[i].attr("name"): graph.nodes[i].dtype.numpy for i in graph.inputs}
+    given = {name: values[name].astype(stored) for name, stored in named.items()}
     return np.asarray(get_device(device).compile(graph)(given).outputs["y"])
 
 
@@ -175,7 +190,7 @@ def on(device: str, graph: Graph, values: dict[str, np.ndarray]) -> np.ndarray:
 @pytest.mark.parametrize("result", RESULTS)
 def test_the_cpu_gives_the_same(result: str, seed: int) -> None:
     shapes, attrs = drawn(100 + seed)
-    dtype = ("float32", "bfloat16", "int8")[seed % 3]
+    dtype = tuple(ACCUMULATION)[seed % len(ACCUMULATION)]
     b, y = built(result, shapes, attrs, dtype)
     graph = b.build({"y": y})
     values = whole_numbers(shapes, OPERANDS[result], seed)

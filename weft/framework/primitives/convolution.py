@@ -83,10 +83,11 @@ def _gradient(operand: int) -> GradientRule:
 
 
 def _conv(inputs: Sequence[Array], attrs: Attrs, real: np.dtype[Any]) -> Array:
-    a, b = inputs if inputs[0].dtype.kind == "f" else (x.astype(np.float64) for x in inputs)
-    value = _COMPUTED[attrs["result"]](a, b, attrs)
+    (a, b), compute = inputs, _COMPUTED[attrs["result"]]
+    if a.dtype != np.int8:
+        return compute(a, b, attrs)
     # Products of int8 summed in float64 are exact far beyond any depth in use; then wrap as int32 does.
-    return value if inputs[0].dtype.kind == "f" else value.astype(np.int64).astype(np.int32)
+    return compute(a.astype(np.float64), b.astype(np.float64), attrs).astype(np.int64).astype(np.int32)
 
 
 def _columns(x: Array, attrs: Attrs, size: Shape, window: Shape) -> Array:
@@ -137,7 +138,7 @@ PRIMITIVES = (
             "(input, output)",
             **sliding.ATTRIBUTES,
             "groups": "G: so many equal parts of the channels, each convolved by itself",
-            "accumulate": "name of the type summed in, which is the result's: float32 (of float32, bfloat16) or int32",
+            "accumulate": "name of the type summed in, which is the result's: that of ``ACCUMULATION``",
         },
     ),
 )

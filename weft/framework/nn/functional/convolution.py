@@ -1,7 +1,7 @@
 """Convolutions of one and two dimensions and the transposed ones, as torch has them: one primitive each.
 
 Input [N, channels, …], or without N; weight [out channels, channels/groups, …], of transposed convolutions
-[channels, out channels/groups, …]. float32 and bfloat16 give their own type; int8 is summed and returned as int32.
+[channels, out channels/groups, …]. Floats and integers give their own type, but int8 is summed and returned as int32.
 """
 
 from __future__ import annotations
