@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -18,7 +19,7 @@ from weft.framework.primitives.base import Array, OperandType, Shape, Types
 def _plain(value: Any) -> Any:
     """An attribute's value in its one hashable form."""
     if isinstance(value, (list, tuple)):
-        return tuple(_plain(v) for v in value)
+        return tuple([v if type(v) in _PLAIN else _plain(v) for v in value])
     if isinstance(value, DType):
         return value.name
     if isinstance(value, Graph):
@@ -28,7 +29,14 @@ def _plain(value: Any) -> Any:
 
 def plain_attributes(attrs: Mapping[str, Any]) -> Attributes:
     """Attributes in the form that a node holds them in: hashable values, sorted by name."""
-    return tuple(sorted((name, _plain(value)) for name, value in attrs.items()))
+    if not attrs:
+        return ()
+    pairs = [(name, value if type(value) in _PLAIN else _plain(value)) for name, value in attrs.items()]
+    return tuple(sorted(pairs, key=_name_of) if len(pairs) > 1 else pairs)
+
+
+_PLAIN = frozenset({bool, int, float, str, bytes})
+_name_of = operator.itemgetter(0)
 
 
 class GraphBuilder:
@@ -174,9 +182,23 @@ def infer(
 ) -> tuple[Shape, DType, Types]:
     """What ``node_types`` gives. Raises ShapeError or DTypeError naming the origin and op."""
     try:
-        return node_types(op, operands, dict(attrs))
+        return _inferred(op, attrs, tuple([(o.shape, o.dtype, o.further) for o in operands]))
     except (ShapeError, DTypeError) as error:
         raise type(error)(f"{f'{origin}: ' if origin else ''}{op}: {error}") from None
+
+
+class _Operand(NamedTuple):
+    shape: Shape
+    dtype: DType
+    further: Types
+
+
+@lru_cache(maxsize=4096)
+def _inferred(
+    op: str, attrs: Attributes, operands: tuple[tuple[Shape, DType, Types], ...]
+) -> tuple[Shape, DType, Types]:
+    """What ``node_types`` gives; a loop asks the same again and again."""
+    return node_types(op, [_Operand(*one) for one in operands], dict(attrs))
 
 
 def constant_value(node: Node) -> Array:

@@ -93,7 +93,11 @@ class Expr:
         self.op, self.inputs, self.attrs, self.shape, self.dtype = op, inputs, attrs, shape, dtype
         self.value, self.device, self.requires_grad, self.owner = value, device, requires_grad, owner
         self.trace, self.origin, self.freed, self.further = trace, origin, False, further
-        self.born: int = min((e.born for e in inputs if e.value is None), default=CLOCK.now)
+        born = CLOCK.now
+        for e in inputs:
+            if e.value is None and e.born < born:
+                born = e.born
+        self.born: int = born
 
     @property
     def has_history(self) -> bool:
@@ -186,8 +190,11 @@ def apply(op: str, *inputs: Expr, **attrs: Any) -> Expr:
     """Primitive ``op`` on expressions. Raises ShapeError, DTypeError or DeviceError at the user's line."""
     where, named = origin(), plain_attributes(attrs)
     shape, dtype, further = infer(op, inputs, named, where)
-    has_float = dtype.is_float or any(kind.is_float for _, kind in further)
-    requires_grad = has_float and grad_enabled() and any(e.requires_grad for e in inputs)
+    requires_grad = False
+    for e in inputs:
+        requires_grad = requires_grad or e.requires_grad
+    if requires_grad:
+        requires_grad = grad_enabled() and (dtype.is_float or any(kind.is_float for _, kind in further))
     CLOCK.now += 1
     made = Expr(
         op, inputs, named, shape, dtype, device=common_device(op, inputs, named), requires_grad=requires_grad,
@@ -220,16 +227,23 @@ def common_device(op: str, inputs: Sequence[Expr], attrs: Attributes = ()) -> De
     if op == COPY:
         target: Device | None = dict(attrs)["target"]
         return target
-    devices = {id(e.device): e.device for e in inputs if e.device is not None}
-    if len(devices) > 1:
-        placed = ", ".join(f"{e.dtype}{list(e.shape)} on {e.device.name}" for e in inputs if e.device is not None)
-        raise DeviceError(f"{user_line()}: {op}: operands on different devices: {placed}; move one with .to(device)")
-    return next(iter(devices.values()), None)
+    device: Device | None = None
+    for one in inputs:
+        if one.device is not None and one.device is not device:
+            if device is not None:
+                given = [e for e in inputs if e.device is not None]
+                named = ", ".join(f"{e.dtype}{list(e.shape)} on {e.device.name}" for e in given if e.device)
+                raise DeviceError(
+                    f"{user_line()}: {op}: operands on different devices: {named}; move one with .to(device)"
+                )
+            device = one.device
+    return device
 
 
 def common_trace(inputs: Sequence[Expr]) -> Tracing | None:
     for e in inputs:
-        check_alive(e)
+        if e.trace is not None:
+            check_alive(e)
     return ACTIVE.get()
 
 
@@ -251,16 +265,21 @@ def check_alive(e: Expr) -> None:
 def topological(wanted: Iterable[Expr], sources: Callable[[Expr], Sequence[Expr]]) -> list[Expr]:
     """The expressions behind ``wanted``, each after its ``sources``; without recursion."""
     order: list[Expr] = []
-    state: dict[int, bool] = {}
-    stack = [(e, False) for e in reversed(list(wanted))]
+    finished: dict[int, bool] = {}  # of those that were reached
+    stack = list(wanted)[::-1]
     while stack:
-        e, finished = stack.pop()
-        if finished:
-            order.append(e)
-        elif id(e) not in state:
-            state[id(e)] = True
-            stack.append((e, True))
-            stack.extend((source, False) for source in reversed(sources(e)) if id(source) not in state)
+        e = stack[-1]
+        state = finished.get(id(e))
+        if state is None:
+            finished[id(e)] = False
+            for source in reversed(sources(e)):
+                if id(source) not in finished:
+                    stack.append(source)
+        else:
+            stack.pop()
+            if not state:
+                finished[id(e)] = True
+                order.append(e)
     return order
 
 

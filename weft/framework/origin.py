@@ -53,11 +53,20 @@ def is_internal(filename: str) -> bool:
 def user_frame() -> FrameType:
     """The innermost caller outside the framework, modules that set ``__framework__`` for themselves, and ``copy``."""
     frame = sys._getframe(1)
-    while frame.f_back is not None and (
-        frame.f_code.co_filename.startswith(_WITHIN) or "__framework__" in frame.f_globals
-    ):
+    while (_IS_WITHIN[frame.f_code.co_filename] or "__framework__" in frame.f_globals) and frame.f_back is not None:
         frame = frame.f_back
     return frame
+
+
+class _IsWithin(dict[str, bool]):
+    """Source file → whether a user's line is never in it. Every operation asks, of each of its callers."""
+
+    def __missing__(self, filename: str) -> bool:
+        found = self[filename] = filename.startswith(_WITHIN)
+        return found
+
+
+_IS_WITHIN = _IsWithin()
 
 
 def user_line() -> str:
