@@ -177,13 +177,13 @@ class Kinds(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         for name in DTYPES:
-            self.register_buffer(name, tensor([1, 0], dtype=name))
+            self.register_buffer(f"{name}_", tensor([1, 0], dtype=name))
 
 
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [
-        ("int8", [300.7, 0], "int8 is int8 in the model, but the state holds 300.7; int8 holds integers from -128"),
+        ("int8", [300.7, 0], "int8_ is int8 in the model, but the state holds 300.7; int8 holds integers from -128"),
         ("int8", np.array([0, -129]), "the state holds -129; int8 holds"),
         ("int8", [1.5, 0], "the state holds 1.5; int8 holds integers"),
         ("int32", [np.nan, 0], "the state holds nan; int32 holds integers from -2147483648 to 2147483647"),
@@ -193,16 +193,16 @@ class Kinds(nn.Module):
         ("bool", [1, 2], "the state holds 2; bool holds False and True"),
         ("float32", np.array([1e300, 0]), r"the state holds 1e\+300; float32 holds magnitudes up to 3.4e\+38"),
         ("bfloat16", np.array([0, -3.4e38]), r"the state holds -3.4e\+38; bfloat16 holds magnitudes up to 3.39e\+38"),
-        ("float32", [1j, 0], "float32 is float32 in the model, but complex128 in the state; give real numbers"),
+        ("float32", [1j, 0], "float32_ is float32 in the model, but complex128 in the state; give real numbers"),
         ("float32", ["a", "b"], "but <U1 in the state; give real numbers"),
-        ("float32", [1.0], r"float32 is \[2\] in the model, but \[1\] in the state"),
+        ("float32", [1.0], r"float32_ is \[2\] in the model, but \[1\] in the state"),
     ],
 )  # fmt: skip
 def test_values_that_do_not_fit(name: str, value: object, message: str) -> None:
     model = Kinds()
     before = model.state_dict()
     with pytest.raises(CheckpointError, match=message):
-        model.load_state_dict({**{other: array * 0 for other, array in before.items()}, name: value})
+        model.load_state_dict({**{other: array * 0 for other, array in before.items()}, f"{name}_": value})
     for other, array in model.state_dict().items():
         assert array.tolist() == before[other].tolist() == [1, 0], "a refused state changes nothing"
 
@@ -214,13 +214,13 @@ def test_values_that_fit_in_another_type() -> None:
         "int64": [2.0**40, -(2.0**63)], "bool": [0, 1], "float64": [0.1, 1e300], "uint8": [0, 255.0],
         "uint32": [2.0**32 - 1, 7],
     }  # fmt: skip
-    model.load_state_dict({name: np.array(value) for name, value in given.items()})
-    assert model.state_dict()["int8"].tolist() == [-128, 127]
-    assert model.state_dict()["int64"].tolist() == [2**40, -(2**63)]
-    assert model.state_dict()["uint32"].tolist() == [2**32 - 1, 7]
-    assert model.state_dict()["float64"].tolist() == [0.1, 1e300]
-    assert model.state_dict()["bfloat16"].tolist() == [1, 7]
-    assert np.isnan(model.state_dict()["float32"][1])
+    model.load_state_dict({f"{name}_": np.array(value) for name, value in given.items()})
+    assert model.state_dict()["int8_"].tolist() == [-128, 127]
+    assert model.state_dict()["int64_"].tolist() == [2**40, -(2**63)]
+    assert model.state_dict()["uint32_"].tolist() == [2**32 - 1, 7]
+    assert model.state_dict()["float64_"].tolist() == [0.1, 1e300]
+    assert model.state_dict()["bfloat16_"].tolist() == [1, 7]
+    assert np.isnan(model.state_dict()["float32_"][1])
 
 
 def test_an_optimiser_refuses_what_does_not_fit() -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from weft.framework.device import use_device
 from weft.framework.errors import TraceError
 from weft.framework.jit import jit
 from weft.framework.primitives.bits import threefry2x32
 from weft.framework.random import Generator, manual_seed, rand, randn
-from weft.framework.tensor import tensor
+from weft.framework.tensor import Tensor, tensor
 
 
 @pytest.mark.parametrize(
@@ -53,6 +54,38 @@ def test_default_generator_is_seeded() -> None:
     assert np.array_equal(first[1], randn(3).numpy())
 
 
-def test_drawing_inside_a_jitted_function_is_refused() -> None:
-    with pytest.raises(TraceError, match=r"test_random.py:\d+: random numbers drawn inside a jitted function"):
-        jit(lambda x: x + rand(2))(tensor([1.0, 2.0]))
+GENERATOR = Generator(0)
+
+
+def test_drawing_on_the_host_inside_a_jitted_function_is_refused() -> None:
+    with pytest.raises(TraceError, match=r"test_random.py:\d+: these random numbers are drawn on the host"):
+        jit(lambda x: x + tensor(GENERATOR.uniform((2,))))(tensor([1.0, 2.0]))
+
+
+@pytest.mark.parametrize("device", ["numpy", "cpu"])
+def test_a_jitted_function_draws_what_would_be_drawn_outside(device: str) -> None:
+    with use_device(device):
+        outside, inside = Generator(2**40 + 7), Generator(2**40 + 7)
+        start = np.array([2**40 + 7, 2**32 - 2], np.uint64).view(np.int64)  # the low word of the draws runs over
+        for generator in (outside, inside):
+            generator.set_state(start)
+
+        @jit
+        def draw() -> tuple[Tensor, Tensor, Tensor]:
+            words, unit = inside.words((3, 5)), inside.rand((7,))
+            return words, unit, inside.randn((4, 2))
+
+        for _ in range(3):
+            words, unit, normal = draw()
+            assert words.tolist() == outside.words((3, 5)).tolist()
+            assert unit.tolist() == outside.rand((7,)).tolist()
+            np.testing.assert_allclose(normal.numpy(), outside.randn((4, 2)).numpy(), rtol=1e-6)
+        assert (inside.draws, inside.seed) == (2**32 - 2 + 12, 2**40 + 7)
+        assert inside.get_state().tolist() == outside.get_state().tolist()
+
+
+def test_a_generator_is_not_seeded_in_a_jitted_function() -> None:
+    generator = Generator(1)
+    with pytest.raises(TraceError, match="a generator is seeded outside of a jitted function"):
+        jit(lambda: generator.manual_seed(3).rand((2,)))()
+    assert (generator.seed, generator.draws) == (1, 0)

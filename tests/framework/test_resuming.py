@@ -23,7 +23,7 @@ DATA = TensorDataset(np.arange(10))
 @pytest.mark.parametrize("draws", [0, 1, 7, 2**40])
 def test_a_generator_goes_on(seed: int, draws: int, tmp_path: Path) -> None:
     one = Generator(seed)
-    one.draws = draws
+    one.set_state(np.array([seed, draws], np.uint64).view(np.int64))
     checkpoint.save(tmp_path / "f", {"generator": one.get_state()})
     two = Generator(5).set_state(checkpoint.load(tmp_path / "f")["generator"])
     assert (two.seed, two.draws) == (seed, draws)

@@ -17,7 +17,9 @@ import numpy.typing as npt
 
 from weft.framework.axes import Extent, real, sizes, whole
 from weft.framework.axes import count as _count
+from weft.framework.dtypes import uint32
 from weft.framework.errors import CheckpointError, FrameworkError, TraceError
+from weft.framework.lazy import Expr, apply, constant, leaf, no_grad
 from weft.framework.origin import user_line
 from weft.framework.primitives.base import Shape
 from weft.framework.primitives.bits import Words, threefry2x32
@@ -29,16 +31,35 @@ from weft.framework.tracing import current_trace
 class Generator:
     """A reproducible source of random tensors and permutations.
 
-    seed: any number of up to 64 bits. ``draws`` is how many draws were made: seed and draws are the whole state.
+    seed: any number of up to 64 bits. ``draws`` is how many draws were made: seed and draws are the whole state. It is
+    a tensor, so that a jitted function which draws has it as state and draws anew at every call; the numbers are the
+    same as outside.
     """
 
     def __init__(self, seed: int = 0) -> None:
-        self.manual_seed(seed)
+        # Seed and draws, the low word of each first.
+        self._words = Tensor(np.array([whole(seed, "a seed") & (2**64 - 1), 0], np.uint64).view(np.uint32))
 
     def manual_seed(self, seed: int) -> Generator:
         """Start again from ``seed``."""
-        self.seed, self.draws = whole(seed, "a seed") & (2**64 - 1), 0
+        self._place(whole(seed, "a seed") & (2**64 - 1), 0)
         return self
+
+    def _place(self, seed: int, draws: int) -> None:
+        if current_trace() is not None:
+            raise TraceError(f"{user_line()}: a generator is seeded outside of a jitted function, not at each trace")
+        words = np.array([seed, draws], np.uint64).view(np.uint32)
+        self._words._storage.expr = leaf(words, uint32)
+
+    @property
+    def seed(self) -> int:
+        """What it was seeded with."""
+        return int(self._words.numpy().view(np.uint64)[0])
+
+    @property
+    def draws(self) -> int:
+        """How many draws were made since."""
+        return int(self._words.numpy().view(np.uint64)[1])
 
     def get_state(self) -> npt.NDArray[np.int64]:
         """The whole state, int64[2] (the bits of seed and draws), for ``set_state`` and for checkpoints."""
@@ -53,7 +74,7 @@ class Generator:
         if words.shape != (2,) or words.dtype != np.int64:
             found = f"{words.dtype}{list(words.shape)}"
             raise FrameworkError(f"{user_line()}: a generator's state is what get_state() gave, int64[2], not {found}")
-        self.seed, self.draws = (int(word) for word in words.view(np.uint64))
+        self._place(*(int(word) for word in words.view(np.uint64)))
         return self
 
     def state_dict(self) -> dict[str, npt.NDArray[np.int64]]:
@@ -71,18 +92,58 @@ class Generator:
             raise CheckpointError(str(problem)) from None
 
     def bits(self, count: int) -> Words:
-        """``count`` random 32-bit words: the next draw."""
+        """``count`` random 32-bit words, on the host: the next draw. Raises TraceError inside a jitted function."""
         if current_trace() is not None:
             raise TraceError(
-                f"{user_line()}: random numbers drawn inside a jitted function would be the same at every call; "
-                "draw them outside and pass them in"
+                f"{user_line()}: these random numbers are drawn on the host, so a jitted function would get the same "
+                "at every call; draw them outside and pass them in, or use rand, randn, bernoulli or dropout"
             )
-        draw = np.array([self.draws & 0xFFFFFFFF], np.uint32), np.array([self.draws >> 32], np.uint32)
-        key = threefry2x32((self.seed & 0xFFFFFFFF, self.seed >> 32), *draw)
-        self.draws += 1
+        words = self._words.numpy()
+        key = threefry2x32((int(words[0]), int(words[1])), words[2:3], words[3:4])
+        self._place(*(int(word) + k for k, word in enumerate(words.view(np.uint64))))
         index = np.arange(_count(count, "the number of words"), dtype=np.uint64)
         low, high = (index & np.uint64(0xFFFFFFFF)).astype(np.uint32), (index >> np.uint64(32)).astype(np.uint32)
         return threefry2x32((int(key[0][0]), int(key[1][0])), low, high)[0]
+
+    def words(self, shape: Shape) -> Tensor:
+        """uint32 random words of a shape, the next draw, as a tensor; in a jitted function they are drawn anew at each
+        call."""
+        shape = sizes((shape,))
+        if current_trace() is None:
+            return Tensor(self.bits(math.prod(shape)).reshape(shape))
+        state = self._words._read()
+        seed, draws = (apply("slice", state, starts=(k,), stops=(k + 2,), steps=(1,)) for k in (0, 2))
+        parts = [apply("random_bits", seed, draws, shape=(1,), word=word) for word in (0, 1)]
+        start = apply("broadcast_to", constant(0, uint32), shape=(2,))
+        made = apply("random_bits", apply("concatenate", *parts, axis=0), start, shape=shape, word=0)
+        low, high = (apply("slice", draws, starts=(k,), stops=(k + 1,), steps=(1,)) for k in (0, 1))
+        one = apply("broadcast_to", constant(1, uint32), shape=(1,))
+        low = apply("add", low, one)
+        carry = apply("cast", apply("lt", low, one), dtype="uint32")
+        with no_grad():
+            self._words._storage.expr = apply("concatenate", seed, low, apply("add", high, carry), axis=0)
+        return Tensor._of(made)
+
+    def rand(self, shape: Shape) -> Tensor:
+        """float32 numbers in [0, 1), 24 random bits each, as ``words`` draws them."""
+        if current_trace() is None:
+            return Tensor(self.uniform(shape))
+        return _unit(self.words(shape))
+
+    def randn(self, shape: Shape) -> Tensor:
+        """float32 numbers of mean 0 and variance 1 (Box-Muller), as ``words`` draws them."""
+        if current_trace() is None:
+            return Tensor(self.normal(shape))
+        radius, angle = (self.words(shape)._read() for _ in range(2))
+        radius, angle = (apply("cast", e, dtype="float64") for e in (radius, angle))
+
+        def times(e: Expr, number: float) -> Expr:
+            return apply("mul", e, _everywhere(number, e))
+
+        lengths = apply("log", times(apply("add", radius, _everywhere(1.0, radius)), 2.0**-32))
+        lengths = apply("sqrt", times(lengths, -2.0))
+        turned = apply("cos", times(angle, 2 * math.pi * 2.0**-32))
+        return Tensor._of(apply("cast", apply("mul", lengths, turned), dtype="float32"))
 
     def uniform(self, shape: Shape, low: float = 0.0, high: float = 1.0) -> npt.NDArray[np.float32]:
         """float32 numbers in [low, high), 24 random bits each."""
@@ -102,6 +163,18 @@ class Generator:
     def permutation(self, count: int) -> npt.NDArray[np.int64]:
         """The numbers 0 to count-1 in random order."""
         return np.lexsort((self.bits(count), self.bits(count)))
+
+
+def _everywhere(number: float, like: Expr) -> Expr:
+    made = constant(number, like.dtype)
+    return apply("broadcast_to", made, shape=like.shape) if like.shape else made
+
+
+def _unit(words: Tensor) -> Tensor:
+    """The upper 24 bits of each word as a number in [0, 1)."""
+    e = words._read()
+    upper = apply("cast", apply("shift_right", e, _everywhere(8, e)), dtype="float32")
+    return Tensor._of(apply("mul", upper, _everywhere(2.0**-24, upper)))
 
 
 _DEFAULT: ContextVar[Generator | None] = ContextVar("generator", default=None)
@@ -133,12 +206,12 @@ def manual_seed(seed: int) -> Generator:
 
 def rand(*shape: Extent, generator: Generator | None = None) -> Tensor:
     """A float32 tensor of numbers in [0, 1)."""
-    return Tensor((generator or default_generator()).uniform(sizes(shape)))
+    return (generator or default_generator()).rand(sizes(shape))
 
 
 def randn(*shape: Extent, generator: Generator | None = None) -> Tensor:
     """A float32 tensor of normal numbers, mean 0 and variance 1."""
-    return Tensor((generator or default_generator()).normal(sizes(shape)))
+    return (generator or default_generator()).randn(sizes(shape))
 
 
 if not TYPE_CHECKING:  # a type checker is to go on reporting unknown names itself

@@ -1,4 +1,4 @@
-"""Tensors of random numbers of every kind, from the generator of ``random``; drawn outside of jitted functions."""
+"""Tensors of random numbers of every kind, from the generator of ``random``."""
 
 from __future__ import annotations
 
@@ -14,19 +14,20 @@ from weft.framework.operators import operand
 from weft.framework.origin import user_line
 from weft.framework.random import Generator, default_generator
 from weft.framework.tensor import Tensor
+from weft.framework.tracing import current_trace
 from weft.framework.writing import Operand
 
 
 def rand_like(input: Operand, *, dtype: Type = None, device: Place = None, requires_grad: bool = False) -> Tensor:
     """Numbers in [0, 1) with the shape, dtype and device of ``input``, unless others are given."""
     x = operand("rand_like", input)
-    return _made(default_generator().uniform(x.shape), x.dtype if dtype is None else dtype, device, requires_grad)
+    return _placed(default_generator().rand(x.shape), x.dtype if dtype is None else dtype, device, requires_grad)
 
 
 def randn_like(input: Operand, *, dtype: Type = None, device: Place = None, requires_grad: bool = False) -> Tensor:
     """Normal numbers, mean 0 and variance 1, with the shape, dtype and device of ``input``, unless others are given."""
     x = operand("randn_like", input)
-    return _made(default_generator().normal(x.shape), x.dtype if dtype is None else dtype, device, requires_grad)
+    return _placed(default_generator().randn(x.shape), x.dtype if dtype is None else dtype, device, requires_grad)
 
 
 def randint(
@@ -63,7 +64,7 @@ def normal(
     if numbers and size is None:
         raise ShapeError(f"{user_line()}: normal() of two numbers needs a size")
     shape = sizes((size,)) if numbers else (_of(mean) + _of(std)).shape
-    drawn = Tensor((generator or default_generator()).normal(shape))
+    drawn = (generator or default_generator()).randn(shape)
     return drawn * std + mean
 
 
@@ -72,12 +73,14 @@ def _of(value: Operand) -> Tensor:
 
 
 def bernoulli(input: Operand, *, generator: Generator | None = None) -> Tensor:
-    """1 with the probability that each element is, else 0. Raises FrameworkError for what is no probability."""
+    """1 with the probability that each element is, else 0. Raises FrameworkError for what is no probability, where
+    that is known: not in a jitted function."""
     x = operand("bernoulli", input)
-    chance = x.numpy().astype(np.float32)
-    if chance.size and not ((chance >= 0) & (chance <= 1)).all():
-        raise FrameworkError(f"{user_line()}: bernoulli takes probabilities, from 0 to 1")
-    return _made((generator or default_generator()).uniform(x.shape) < chance, x.dtype, x._expr.device, False)
+    if current_trace() is None:
+        chance = x.numpy()
+        if chance.size and not ((chance >= 0) & (chance <= 1)).all():
+            raise FrameworkError(f"{user_line()}: bernoulli takes probabilities, from 0 to 1")
+    return _placed((generator or default_generator()).rand(x.shape) < x.detach(), x.dtype, x._expr.device, False)
 
 
 def multinomial(
@@ -112,5 +115,10 @@ def multinomial(
 
 def _made(drawn: Any, dtype: Any, device: Place, requires_grad: bool) -> Tensor:
     made = Tensor(drawn, float32).to(as_dtype(dtype)) if drawn.dtype.kind == "f" else Tensor(drawn, as_dtype(dtype))
+    return _placed(made, dtype, device, requires_grad)
+
+
+def _placed(made: Tensor, dtype: Any, device: Place, requires_grad: bool) -> Tensor:
+    made = made.to(as_dtype(dtype))
     made = made.detach() if device is None else made.detach().to(device)
     return made.requires_grad_() if requires_grad else made

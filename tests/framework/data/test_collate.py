@@ -13,7 +13,7 @@ from weft.framework.data import CollateError, default_collate, default_convert
 from weft.framework.tensor import Tensor, tensor
 
 Point = namedtuple("Point", ["x", "y"])  # the samples of scripts are such, too
-NARROWED = {"float64": "float32", "int64": "int32", "int16": "int32", "uint8": "int32", "float16": "float32"}
+NARROWED = {"float64": "float32", "int64": "int32", "int16": "int32", "float16": "float32"}
 """Element types that data without a type are given (the framework's page on types)."""
 
 

@@ -12,6 +12,7 @@ from weft.compiler.passes.machine_functions import machine_functions
 from weft.compiler.passes.precision import precision
 from weft.compiler.passes.quantised_bias import quantised_bias
 from weft.compiler.passes.quantised_products import quantised_products
+from weft.compiler.passes.random_words import random_words
 from weft.compiler.passes.requantise import requantise
 from weft.compiler.passes.unroll import unroll
 from weft.framework.errors import GraphError
@@ -22,6 +23,7 @@ Pass = Callable[[Graph], Graph]
 PASSES: Mapping[str, Pass] = {
     "dead_code": dead_code,
     "unroll": unroll,
+    "random_words": random_words,
     "constant_folding": constant_folding,
     "algebra": algebra,
     "common_subexpressions": common_subexpressions,
@@ -34,7 +36,10 @@ PASSES: Mapping[str, Pass] = {
 """Every pass by name."""
 
 # Equal operands must be one node before algebra can see that they are equal; what it leaves may be equal again.
-_CLEAN = ("dead_code", "unroll", "common_subexpressions", "constant_folding", "algebra", "common_subexpressions")
+_CLEAN = (
+    "dead_code", "unroll", "random_words", "common_subexpressions", "constant_folding", "algebra",
+    "common_subexpressions",
+)  # fmt: skip
 
 # Equal scales must be one node before the bias can be seen to have that of its product.
 _INTEGERS = ("quantised_products", "common_subexpressions", "quantised_bias", "requantise")

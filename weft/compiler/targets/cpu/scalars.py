@@ -171,6 +171,27 @@ def _abs(b: ir.IRBuilder, args: Sequence[ir.Value], op: Scalar) -> ir.Value:
     return b.select(b.icmp_signed("<", x, literal(op.dtype, 0)), b.neg(x), x) if DTYPES[op.dtype].signed else x
 
 
+def _shift(op: str) -> Operation:
+    """By at least the width, all bits are zeros or copies of the sign; LLVM leaves that open."""
+
+    def emit(b: ir.IRBuilder, args: Sequence[ir.Value], op_: Scalar) -> ir.Value:
+        (x, by), signed = args, DTYPES[op_.dtype].signed
+        width = ir.Constant(x.type, x.type.width)
+        inside = b.icmp_unsigned("<", by, width)
+        near = b.select(inside, by, ir.Constant(x.type, 0))
+        if op == "shift_left":
+            return b.select(inside, b.shl(x, near), ir.Constant(x.type, 0))
+        if not signed:
+            return b.select(inside, b.lshr(x, near), ir.Constant(x.type, 0))
+        return b.ashr(x, b.select(inside, by, ir.Constant(x.type, x.type.width - 1)))
+
+    return emit
+
+
+def _rounded(name: str) -> Operation:
+    return lambda b, args, op: intrinsic(b, name, args[0])
+
+
 def _function(name: str) -> Operation:
     return lambda b, args, op: FUNCTIONS[name](b, args[0])
 
@@ -203,6 +224,11 @@ OPERATIONS: dict[str, Operation] = {
     "and": lambda b, args, op: b.and_(*args),
     "or": lambda b, args, op: b.or_(*args),
     "not": lambda b, args, op: b.not_(args[0]),
+    "xor": lambda b, args, op: b.xor(*args),
+    "shift_left": _shift("shift_left"),
+    "shift_right": _shift("shift_right"),
+    "floor": _rounded("llvm.floor"),
+    "round": _rounded("llvm.rint"),
     "select": lambda b, args, op: b.select(*args),
     "cast": _cast,
     "quantise": _quantise,
@@ -225,5 +251,5 @@ def compute(b: ir.IRBuilder, op: Scalar, args: Sequence[ir.Value]) -> ir.Value:
     """The result of one operation, rounded to its type."""
     value = OPERATIONS[op.op](b, args, op)
     # Choosing among values and moving them cannot leave the type; everything that computes can.
-    exact = op.op in ("constant", "select", "neg", "abs", "maximum", "minimum")
+    exact = op.op in ("constant", "select", "neg", "abs", "maximum", "minimum", "floor", "round")
     return round_bfloat16(b, value) if op.dtype == "bfloat16" and not exact else value
