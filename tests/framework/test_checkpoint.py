@@ -298,7 +298,6 @@ def test_what_nested_state_cannot_hold(value: dict[str, Any], message: str, tmp_
         "[",
         "3",
         "[]",
-        '{"array": "x"}',
         '{"dict": [["a", {"array": "y"}]]}',
         '{"dict": [["a", 1], ["a", 2]]}',
         '{"dict": [[[], 1]]}',

@@ -34,38 +34,41 @@ STORED: dict[str, np.dtype[Any]] = {
     "BOOL": np.dtype(np.bool_),
 }
 """safetensors' names of the types that a tensor can be made of."""
+_STATES = (Mapping, list, tuple, Tensor, np.ndarray)
 _MOST_HEADER = 100_000_000  # bytes: safetensors' own limit
 _MOST_NAME = 1000  # characters of a tensor's name
 _CHUNK = 1 << 24
 
 
 def save(
-    path: str | Path | Mapping[str, Any],
-    state: Mapping[str, Any] | str | Path,
+    path: Any,
+    state: Any,
     metadata: Mapping[str, str] | None = None,
 ) -> None:
     """Write named arrays or tensors (and text) to ``path``, all or nothing, on the disk before it is seen.
 
     A state of several parts, such as ``{"model": model.state_dict(), "losses": [0.5], "epoch": 3}``,
-    comes back as it is: dictionaries, lists, tuples, texts, None, and numbers among them as numbers. torch's order,
+    comes back as it is: dictionaries, lists, tuples, texts, None, and numbers among them as numbers; tensors come back
+    as arrays. Every reader of safetensors finds the arrays, under the keys that lead to them. torch's order,
     (state, path), is as good. A symbolic link stays one; a file that is there keeps its mode.
     Raises CheckpointError.
     """
     from safetensors.numpy import save as encode
 
-    if isinstance(path, Mapping) and isinstance(state, str | Path):
+    if isinstance(path, _STATES) and isinstance(state, str | Path):
         path, state = state, path
-    if not isinstance(path, str | Path) or not isinstance(state, Mapping):
+    if not isinstance(path, str | Path) or not isinstance(state, _STATES):
         raise CheckpointError(
             f"{user_line()}: save takes named arrays and a path, as in weft.save(model.state_dict(), "
             f'"model.safetensors"), not a {type(path).__name__} and a {type(state).__name__}'
         )
     target = Path(path)
-    wrong = next((name for name in state if not isinstance(name, str)), None)
-    if wrong is not None and not is_nested(state):
+    nested = is_nested(state)
+    wrong = None if nested else next((name for name in state if not isinstance(name, str)), None)
+    if wrong is not None:
         raise CheckpointError(f"{user_line()}: arrays are saved under names, which {wrong!r} is not")
     texts = dict(metadata or {})
-    if is_nested(state):
+    if nested:
         state, texts[KEY] = taken_apart(state)
     arrays = {name: _storable(target, name, value) for name, value in state.items()}
     content = encode(arrays, texts or None)
@@ -76,7 +79,7 @@ def save(
         raise CheckpointError(f"{target}: cannot write the checkpoint: {error.strerror or error}") from None
 
 
-def load(path: str | Path) -> dict[str, Any]:
+def load(path: str | Path) -> Any:
     """The named arrays in ``path``, or the nested state that was saved there.
 
     Raises CheckpointError saying what is wrong with the file.

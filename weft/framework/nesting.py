@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from weft.base.reading import parse_json, shown
+from weft.base.reading import parse_json, reading, shown
 from weft.framework.errors import CheckpointError
 from weft.framework.origin import user_line
 from weft.framework.primitives.base import Array
@@ -22,26 +22,37 @@ from weft.framework.tensor import Tensor
 KEY = "weft.nest"
 """Where a file's metadata have the text."""
 _DEEPEST = 100
+_MOST_TEXT = 1 << 24  # bytes of the text
+_MOST_BITS = 4096  # of an integer
+_MOST_NAME = 500  # characters of a name made of keys
 
 
-def is_nested(state: Mapping[Any, Any]) -> bool:
+def is_nested(state: Any) -> bool:
     """Whether a state is more than numbers and arrays by name, which need no text beside them."""
+    if not isinstance(state, Mapping):
+        return True
     return any(_is_more(value) for value in state.values())
 
 
-def _is_more(value: Any) -> bool:
+def _is_more(value: Any, listed: bool = False) -> bool:
     if isinstance(value, list | tuple):
-        return any(map(_is_more, value))
-    return value is None or isinstance(value, str | Mapping)
+        return any(_is_more(part, True) for part in value)
+    return value is None or isinstance(value, str | Mapping) or (listed and not isinstance(value, bool | int | float))
 
 
-def taken_apart(state: Mapping[Any, Any]) -> tuple[dict[str, Any], str]:
+def taken_apart(state: Any) -> tuple[dict[str, Any], str]:
     """The arrays and tensors of a nested state by name, and the text that puts them together again.
 
-    Raises CheckpointError for what is neither a container, nor an array or tensor, nor plain data.
+    Raises CheckpointError for what is neither a container, nor an array or tensor, nor plain data, and for too much.
     """
     arrays: dict[str, Any] = {}
-    return arrays, json.dumps(_written(state, "", arrays, 0), allow_nan=False)
+    text = json.dumps(_written(state, "", arrays, 0), allow_nan=False)
+    if len(text) > _MOST_TEXT:
+        raise CheckpointError(
+            f"{user_line()}: what is no array in the state takes {len(text):,} bytes, and {_MOST_TEXT:,} at most; make "
+            "arrays of long lists"
+        )
+    return arrays, text
 
 
 def _written(value: Any, path: str, arrays: dict[str, Any], depth: int) -> Any:
@@ -55,18 +66,26 @@ def _written(value: Any, path: str, arrays: dict[str, Any], depth: int) -> Any:
         wrong = next((key for key in value if type(key) not in (str, int)), None)
         if wrong is not None:
             raise CheckpointError(f"{user_line()}: {path or 'the state'}: keys are texts and ints, not {wrong!r:.60}")
+        for key in value:
+            _check_text(str(key), path)
         return {"dict": [[key, below(key, part)] for key, part in value.items()]}
     if isinstance(value, list | tuple):
         parts = [below(i, part) for i, part in enumerate(value)]
         return parts if isinstance(value, list) else {"tuple": parts}
     if isinstance(value, Tensor | np.ndarray | np.generic):
-        name = path or "array"
-        while name in arrays:
+        name = "".join(c if c.isprintable() else "_" for c in path[:_MOST_NAME]) or "array"
+        while name in arrays or name == "__metadata__":
             name += "_"
         arrays[name] = value
         return {"array": name}
     if isinstance(value, float) and not math.isfinite(value):
         return {"float": repr(value)}
+    if isinstance(value, int) and value.bit_length() > _MOST_BITS:
+        raise CheckpointError(
+            f"{user_line()}: {path} is an integer of {value.bit_length()} bits, of {_MOST_BITS} at most"
+        )
+    if isinstance(value, str):
+        _check_text(value, path)
     if value is None or isinstance(value, bool | int | float | str):
         return value
     raise CheckpointError(
@@ -75,15 +94,23 @@ def _written(value: Any, path: str, arrays: dict[str, Any], depth: int) -> Any:
     )
 
 
-def put_together(text: str, arrays: Mapping[str, Array], where: str) -> dict[Any, Any]:
-    """The state that ``taken_apart`` took apart. Raises CheckpointError for a text that is none of its."""
+def _check_text(text: str, path: str) -> None:
     try:
-        state = _read(parse_json(text), arrays, set())
-    except (ValueError, KeyError, TypeError, IndexError, RecursionError) as error:
-        told = shown(str(error), 200)
-        raise CheckpointError(f"{where}: damaged: how its parts lie together is not to be understood: {told}") from None
-    if not isinstance(state, dict):
-        raise CheckpointError(f"{where}: damaged: it holds a {type(state).__name__}, not a dictionary")
+        text.encode()
+    except UnicodeEncodeError:
+        raise CheckpointError(f"{user_line()}: {path or 'the state'} has a text with half of a character") from None
+
+
+def put_together(text: str, arrays: Mapping[str, Array], where: str) -> Any:
+    """The state that ``taken_apart`` took apart. Raises CheckpointError for a text that is none of its, and for arrays
+    that it does not name."""
+    used: set[str] = set()
+    with reading(f"{where}: damaged: how its parts lie together is not to be understood", CheckpointError):
+        if len(text) > _MOST_TEXT:
+            raise ValueError(f"{len(text):,} bytes, {_MOST_TEXT:,} at most")
+        state = _read(parse_json(text), arrays, used)
+        if left := arrays.keys() - used:
+            raise ValueError(f"nothing of the array {shown(min(left))!r}")
     return state
 
 
@@ -94,7 +121,11 @@ def _read(written: Any, arrays: Mapping[str, Array], used: set[str], depth: int 
         return [_read(part, arrays, used, depth + 1) for part in written]
     if not isinstance(written, dict):
         return written
+    if len(written) != 1:
+        raise ValueError(f"{len(written)} kinds of one value")
     ((kind, held),) = written.items()
+    if kind in ("dict", "tuple") and not isinstance(held, list):
+        raise ValueError(f"a {kind} of no list")
     if kind == "dict":
         pairs = [(key, _read(part, arrays, used, depth + 1)) for key, part in held]
         if any(type(key) not in (str, int) for key, _ in pairs) or len(dict(pairs)) != len(pairs):
@@ -109,4 +140,4 @@ def _read(written: Any, arrays: Mapping[str, Array], used: set[str], depth: int 
             raise ValueError(f"the array {held} comes twice")
         used.add(held)
         return arrays[held]
-    raise ValueError(f"unknown kind {kind!r}")
+    raise ValueError(f"unknown kind {shown(repr(kind), 40)}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from weft.base.errors import printable
 from weft.framework.errors import FrameworkError
 
 
@@ -15,3 +16,7 @@ class CollateError(FrameworkError, RuntimeError, TypeError):
 
 class WorkerError(FrameworkError, RuntimeError):
     """A worker process that failed, died or took too long. One that failed is also of the kind that it failed with."""
+
+    def __str__(self) -> str:
+        """The text as it is: of a ``KeyError`` too, which would show it in quotes."""
+        return printable("".join(map(str, self.args)))

@@ -25,6 +25,7 @@ from weft.framework.data.samplers import (
     SequentialSampler,
     drawing,
     flag,
+    is_stateful,
     sized,
 )
 from weft.framework.errors import CheckpointError
@@ -142,7 +143,7 @@ class DataLoader:
         epoch, generator = self._position.begin(self._source())
         if epoch.given and outside is not None:
             foreign.load_state_dict(outside)
-        elif hasattr(foreign, "state_dict"):
+        elif is_stateful(foreign):
             self._outside = foreign.state_dict()
         stream = is_stream(self.dataset)
         skipped = epoch.given if stream else 0
@@ -246,7 +247,7 @@ class DataLoader:
         settings = {name: np.array(number, np.int64) for name, number in self._settings().items()}
         state = self._position.state(self._source()) | settings
         foreign = self._foreign()
-        if hasattr(foreign, "state_dict"):
+        if is_stateful(foreign):
             begun = int(state["given"]) > 0 and self._outside is not None
             state["sampler"] = self._outside if begun else foreign.state_dict()
         return state
@@ -256,7 +257,7 @@ class DataLoader:
         other data or with other settings, saying what differs; nothing is changed then."""
         foreign, settings = self._foreign(), self._settings()
         expected = {"given", "epoch", "order", "generator", *settings}
-        checked(state, expected | ({"sampler"} if hasattr(foreign, "state_dict") else set()), "a loader")
+        checked(state, expected | ({"sampler"} if is_stateful(foreign) else set()), "a loader")
         for name, own in settings.items():
             if (found := whole(state[name], f"the loader's {name}")) != own:
                 raise CheckpointError(f"the loader's {name} is {own}, but {found} in the state")

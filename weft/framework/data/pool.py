@@ -228,9 +228,10 @@ def _error(failure: Failure, worker: int) -> WorkerError:
     where = "; ".join(failure.notes)
     text = f"{user_line()}: {where}{': ' if where else ''}{failure.text} (in worker {worker})\n\n{failure.traceback}"
     try:
-        return _kind(failure.kind)(text.rstrip())  # type: ignore[arg-type]  # typeshed finds no hash
-    except Exception:  # a class that is not made of one text
+        failure.kind(text)  # else attributes would be missing that its own constructor sets
+    except Exception:
         return WorkerError(text.rstrip())
+    return _kind(failure.kind)(text.rstrip())  # type: ignore[arg-type]  # typeshed finds no hash
 
 
 @functools.cache

@@ -215,11 +215,16 @@ class BatchSampler(Sampler[list[int]]):
         self._stateful().load_state_dict(state)
 
     def _stateful(self) -> Any:
-        if not hasattr(self.sampler, "state_dict"):
+        if not is_stateful(self.sampler):
             raise DataError(
                 f"{user_line()}: a {type(self.sampler).__name__} has no state_dict(), so its batches have none"
             )
         return self.sampler
+
+
+def is_stateful(sampler: Any) -> bool:
+    """Whether a sampler can be gone on with: one of batches if that is so of what it takes its indices from."""
+    return is_stateful(sampler.sampler) if isinstance(sampler, BatchSampler) else hasattr(sampler, "state_dict")
 
 
 def sized(value: Any) -> Any:
