@@ -61,7 +61,9 @@ def test_batches_are_torchs(name: str, kind: str) -> None:
     torch = pytest.importorskip("torch")
     how, theirs = FORMS[name], torch.utils.data
 
-    class TheirStream(theirs.IterableDataset):  # type: ignore[misc]
+    base: Any = theirs.IterableDataset
+
+    class TheirStream(base):
         def __iter__(self) -> Any:
             return iter(range(7))
 

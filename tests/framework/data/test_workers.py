@@ -121,13 +121,16 @@ def test_a_custom_collate_sampler_and_no_batches() -> None:
 def test_streams_are_as_torchs(workers: int, count: int) -> None:
     torch = pytest.importorskip("torch")
 
-    class Theirs(torch.utils.data.IterableDataset):  # type: ignore[misc]
+    base: Any = torch.utils.data.IterableDataset
+
+    class Theirs(base):
         def __iter__(self) -> Iterator[int]:
             info = torch.utils.data.get_worker_info()
             return iter(range(count) if info is None else range(info.id, count, info.num_workers))
 
-    for how in ({"batch_size": 2}, {"batch_size": 3, "drop_last": True}, {"batch_size": None}):
-        mine = data.DataLoader(Shares(count), num_workers=workers, **how)  # type: ignore[arg-type]
+    forms: tuple[dict[str, Any], ...] = ({"batch_size": 2}, {"batch_size": 3, "drop_last": True}, {"batch_size": None})
+    for how in forms:
+        mine = data.DataLoader(Shares(count), num_workers=workers, **how)
         other = torch.utils.data.DataLoader(Theirs(), num_workers=workers, **how)
         assert [np.asarray(b).tolist() for b in mine] == [np.asarray(b).tolist() for b in other]
 
@@ -138,17 +141,17 @@ def test_streams_are_as_torchs(workers: int, count: int) -> None:
 def test_an_interrupted_pass_goes_on_with_another_number_of_workers(kind: str, workers: int, then: int) -> None:
     def loader(seed: int, workers: int) -> data.DataLoader:
         generator = Generator(seed)
-        samples, how = Numbers(11, SAMPLES["random"] if kind == "random" else lambda i: i), dict[str, Any]()
+        samples = Numbers(11, SAMPLES["random"] if kind == "random" else lambda i: i)
+        how: dict[str, Any] = {} if kind == "own sampler" else {"batch_size": 3}
         if kind == "stream":
             return data.DataLoader(Shares(11), 3, num_workers=workers, generator=generator)
         if kind == "weighted":
             how["sampler"] = data.WeightedRandomSampler([1.0] * 11, 11, generator=generator)
         elif kind == "own sampler":
             how["batch_sampler"] = data.BatchSampler(Reversed(generator), 3, False)
-        return data.DataLoader(
-            samples, num_workers=workers, generator=generator, **(how if how else {"shuffle": True}),
-            **({} if "batch_sampler" in how else {"batch_size": 3}),
-        )  # fmt: skip
+        else:
+            how["shuffle"] = True
+        return data.DataLoader(samples, num_workers=workers, generator=generator, **how)
 
     if kind == "stream" and workers != then:
         pytest.skip("workers divide a stream by their number")
