@@ -98,7 +98,7 @@ def test_random_nests_come_back(tmp_path: Path) -> None:
 
 def test_arrays_by_name_are_written_as_safetensors_writes_them(tmp_path: Path) -> None:
     """To the byte, so that files of arrays alone are the same whoever wrote them."""
-    arrays = {"b": np.arange(3), "a.weight": np.ones((2, 2), np.float32)}
+    arrays: dict[str, Any] = {"b": np.arange(3), "a.weight": np.ones((2, 2), np.float32)}
     for metadata in (None, {"epoch": "3"}):
         save(tmp_path / "f", OrderedDict(arrays), metadata)
         save_file(arrays, tmp_path / "g", metadata)
