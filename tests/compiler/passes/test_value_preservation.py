@@ -15,7 +15,9 @@ from weft.framework.primitives.base import Array
 ROUNDING = ("machine_functions", "precision", "quantised_products", "quantised_bias", "requantise")
 """Passes that change how often values are rounded."""
 EXACT = [name for name in pipeline.PASSES if name not in ROUNDING]
-SEEDS = range(60)
+SEEDS = range(120)
+RARE = {"unroll": 1, "random_words": 1, "common_subexpressions": 5}
+"""Passes that find something to do in few graphs, and in how many at least."""
 
 
 def results(graph: Graph, values: dict[str, Array]) -> dict[str, Array]:
@@ -25,9 +27,9 @@ def results(graph: Graph, values: dict[str, Array]) -> dict[str, Array]:
 
 def bits(value: Array) -> bytes:
     """The bytes of a value, every NaN made the same."""
-    if value.dtype.kind in "bi":
+    if value.dtype.kind in "biu":
         return value.tobytes()
-    return np.where(np.isnan(value.astype(np.float32)), np.nan, value.astype(np.float32)).tobytes()
+    return np.where(np.isnan(value.astype(np.float64)), np.nan, value.astype(np.float64)).tobytes()
 
 
 @pytest.mark.parametrize("name", [*EXACT, "cpu"])
@@ -48,7 +50,7 @@ def test_values_stay_the_same_to_the_bit(name: str) -> None:
             else:
                 assert bits(now[key]) == bits(value), f"seed {seed}, {key}\n{graph}\n{after}"
     if name != "dead_code":  # the random graphs hold no dead node
-        assert changed >= 10
+        assert changed >= RARE.get(name, 10)
 
 
 @pytest.mark.parametrize("name", pipeline.PASSES)
