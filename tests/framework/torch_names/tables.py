@@ -7,10 +7,20 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.framework.torch_names import choosing, drawing, elementwise, logic, making, products, reducing, shaping
+from tests.framework.torch_names import (
+    choosing,
+    drawing,
+    elementwise,
+    logic,
+    making,
+    products,
+    reducing,
+    shaping,
+    sliding,
+)
 
 LIST = Path(__file__).parent / "names.txt"
-TABLES = (making, shaping, elementwise, logic, reducing, products, choosing, drawing)
+TABLES = (making, shaping, elementwise, logic, reducing, products, choosing, drawing, sliding)
 """Each has CASES, names → script, and a PRELUDE that runs before each of them."""
 
 
