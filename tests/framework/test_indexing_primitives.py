@@ -14,6 +14,7 @@ from weft.framework.device import get_device
 from weft.framework.dtypes import as_dtype
 from weft.framework.errors import DTypeError, GraphError, ShapeError
 from weft.framework.graph import Graph
+from weft.framework.primitives import PRIMITIVES
 from weft.framework.primitives.base import Array
 from weft.framework.reference import evaluate
 
@@ -104,6 +105,22 @@ def _value(op: str, *operands: Any, results: bool = False, **attrs: Any) -> list
     graph = b.build({f"y{k}": i for k, i in enumerate(made)})
     values = evaluate(graph, {})
     return [values[i].tolist() for i in made]
+
+
+@pytest.mark.parametrize(
+    ("shape", "chosen", "axis"),
+    [((4, 5), (4, 3), 1), ((4, 5), (7, 5), 0), ((2, 3, 4), (2, 6, 4), 1), ((3,), (9,), 0), ((3, 4), (0, 4), 0),
+     ((0, 4), (0, 4), 1), ((3, 4), (3, 0), 1)],
+)  # fmt: skip
+def test_gathering_is_numpys_also_by_whole_rows(shape: tuple[int, ...], chosen: tuple[int, ...], axis: int) -> None:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=shape).astype(np.float32)
+    index = rng.integers(-shape[axis], shape[axis], chosen).astype(np.int32)
+    one = index[tuple(slice(None) if d == axis else slice(0, 1) for d in range(len(shape)))]
+    gather = PRIMITIVES["gather"]
+    for given in (index, np.broadcast_to(one, chosen)):
+        made = gather.result([x, given], {"axis": axis}, np.dtype(np.float32))
+        np.testing.assert_array_equal(made, np.take_along_axis(x, given, axis))
 
 
 def test_equal_elements_keep_their_order_and_nan_is_largest() -> None:
