@@ -33,7 +33,7 @@ _WILD_TYPES = ("int64", "float64", "uint8", "uint32")
 
 
 def random_graph(seed: int, size: int | None = None) -> Graph:
-    """A graph of at least ``size`` computed nodes (None: 4 to 14); whatever nobody reads is an output."""
+    """A graph of at least ``size`` computed nodes (None: 4 to 14, of one in five up to 60); whatever nobody reads is an output."""
     return Growth(random.Random(seed), size).run()
 
 
@@ -42,7 +42,8 @@ class Growth:
 
     def __init__(self, rng: random.Random, size: int | None) -> None:
         self.rng, self.b = rng, GraphBuilder()
-        self.size = rng.randint(4, 14) if size is None else size
+        large = rng.random() < 0.2
+        self.size = rng.randint(*((15, 60) if large else (4, 14))) if size is None else size
         self.wild = rng.random() < 0.35
         pool = rng.choice(EXTENTS[:2] if self.wild else EXTENTS)
         self.extents = rng.sample(pool, min(3, len(pool)))
