@@ -162,6 +162,8 @@ def _judge(
         else:
             ratio = np.where(value == expected, 0.0, math.inf)
         ratio = np.where(_beyond(graph, index, inputs, ratio.shape), 0.0, ratio)
+        if node.op == "conv" and node.dtype.is_float and not all(np.isfinite(x).all() for x in seen):
+            ratio = np.where(np.isnan(value), 0.0, ratio)  # a target may multiply the zeros that padding stands for
     if ratio.size == 0 or float(ratio.max()) <= 1.0:
         return None
     at = np.unravel_index(int(ratio.argmax()), ratio.shape)

@@ -33,7 +33,10 @@ _WILD_TYPES = ("int64", "float64", "uint8", "uint32")
 
 
 def random_graph(seed: int, size: int | None = None) -> Graph:
-    """A graph of at least ``size`` computed nodes (None: 4 to 14, of one in five up to 60); whatever nobody reads is an output."""
+    """A graph of at least ``size`` computed nodes (None: 4 to 14, of one in five up to 60).
+
+    Whatever nobody reads is an output.
+    """
     return Growth(random.Random(seed), size).run()
 
 
