@@ -19,7 +19,7 @@ from tests.work import calls
 from weft.compiler.passes.algebra import algebra
 from weft.compiler.passes.constant_folding import constant_folding
 from weft.compiler.passes.fusion import MAX_NODES, fusion_groups
-from weft.compiler.targets.cpu import lower, program
+from weft.compiler.targets.cpu import code_limits, program
 from weft.compiler.targets.cpu.device import CpuDevice
 from weft.framework.builder import GraphBuilder
 from weft.framework.device import NumpyDevice
@@ -126,7 +126,7 @@ def test_the_work_of_compiling_grows_linearly(kind: str, monkeypatch: pytest.Mon
     program.driver()
     monkeypatch.setattr(program, "compile_module", lambda module: NoCode())
     monkeypatch.setattr(program, "_KERNELS", WeakValueDictionary())
-    monkeypatch.setattr(lower, "FUSED_WORK", 100)
+    monkeypatch.setattr(code_limits, "FUSED_WORK", 100)
     kernels: list[int] = []
 
     def work(size: int) -> int:
@@ -154,7 +154,7 @@ def test_a_long_chain_of_moves_is_walked_once_however_many_read_it(simplify: Cal
 
 @pytest.mark.parametrize("kind", GRAPHS)
 def test_large_graphs_have_the_values_of_numpy(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lower, "FUSED_WORK", 300)
+    monkeypatch.setattr(code_limits, "FUSED_WORK", 300)
     graph = GRAPHS[kind](400)
     found, wanted = (device.compile(graph)(inputs(graph)).outputs for device in (CpuDevice(), NumpyDevice()))
     for name in wanted:
@@ -175,7 +175,7 @@ def test_steps_that_differ_only_in_their_operands_share_a_kernel() -> None:
 
 
 def test_numbers_go_to_memory_where_too_many_loops_differ(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lower, "FUSED_WORK", 10 * (lower.LOOP_WORK + 1))
+    monkeypatch.setattr(code_limits, "FUSED_WORK", 10 * (code_limits.LOOP_WORK + 1))
     executable = CpuDevice().compile(wide(500))
     assert (executable.step_count, executable.kernel_count) == (500, 11)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from weft.compiler.targets.cpu.contraction import TILE, Contraction
 from weft.compiler.targets.cpu.host import HostCall
 from weft.compiler.targets.cpu.loops import AccessWindow, LoopNest, Store
 from weft.compiler.targets.cpu.lower import Lowered
@@ -17,6 +18,8 @@ def reads(step: Step) -> tuple[AccessWindow, ...]:
     """Every window that a step reads."""
     if isinstance(step, HostCall):
         return step.operands
+    if isinstance(step, Contraction):
+        return (step.a, step.b, *step.epilogue.loads[1:])
     return (step.a, step.b) if isinstance(step, Gemm) else step.loads
 
 
@@ -24,7 +27,14 @@ def writes(step: Step) -> tuple[AccessWindow, ...]:
     """Every window that a step writes."""
     if isinstance(step, HostCall):
         return step.outs
+    if isinstance(step, Contraction):
+        return (*(store.window for store in step.epilogue.stores), step.scratch)
     return (step.out,) if isinstance(step, Gemm) else tuple(store.window for store in step.stores)
+
+
+def pointwise(step: Step) -> LoopNest | None:
+    """The loop of a step that reads its own operands where it writes, and at no other time."""
+    return step.epilogue if isinstance(step, Contraction) else step if isinstance(step, LoopNest) else None
 
 
 @dataclass
@@ -44,15 +54,18 @@ def update_in_place(lowered: Lowered) -> Lowered:
     spans = _spans(lowered)
     moved: dict[int, int] = {}
     for n, step in enumerate(lowered.steps):
-        if not isinstance(step, LoopNest):
+        loop = pointwise(step)
+        if loop is None:
             continue
-        taken = {store.window.buffer for store in step.stores}
-        for store in step.stores:
+        taken = {store.window.buffer for store in loop.stores}
+        if isinstance(step, Contraction):  # its operands are read all the time
+            taken |= {step.a.buffer, step.b.buffer, TILE}
+        for store in loop.stores:
             target = store.window
             if store.combine or spans[target.buffer].first != n:
                 continue
-            for load in step.loads:
-                if load.buffer in taken or not _may_overwrite(lowered, step, load.buffer, target):
+            for load in loop.loads:
+                if load.buffer in taken or not _may_overwrite(lowered, loop, load.buffer, target):
                     continue
                 if spans[load.buffer].last == n and moved.get(load.buffer) is None:
                     moved[load.buffer] = target.buffer
@@ -73,6 +86,8 @@ def _may_overwrite(lowered: Lowered, step: LoopNest, operand: int, target: Acces
 
 def same_place(a: AccessWindow, b: AccessWindow) -> bool:
     """Whether two windows of one memory show the same bytes at every index."""
+    if a.shape != b.shape:
+        return False
     steps = zip(a.shape, a.strides, b.strides, strict=True)
     same_steps = all(extent == 1 or s == t for extent, s, t in steps)
     return same_steps and a.offset == b.offset and DTYPES[a.dtype].itemsize == DTYPES[b.dtype].itemsize
@@ -82,10 +97,8 @@ def _renamed(step: Step, moved: Mapping[int, int]) -> Step:
     def window(w: AccessWindow) -> AccessWindow:
         return w._replace(buffer=moved[w.buffer]) if w.buffer in moved else w
 
-    if isinstance(step, Gemm):
-        return Gemm(window(step.a), window(step.b), window(step.out))
-    if isinstance(step, HostCall):
-        return HostCall(step.op, step.attrs, tuple(map(window, step.operands)), tuple(map(window, step.outs)))
+    if isinstance(step, Gemm | Contraction | HostCall):
+        return step.with_windows([window(w) for w in step.windows])
     stores = tuple(Store(s.slot, window(s.window), s.combine) for s in step.stores)
     return LoopNest(step.shape, tuple(map(window, step.loads)), step.body, stores)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from weft.compiler.contents import Bytes, Contents
 from weft.compiler.errors import InternalError
-from weft.compiler.targets.cpu.buffers import reads, same_place, writes
-from weft.compiler.targets.cpu.loops import LoopNest
+from weft.compiler.targets.cpu.buffers import pointwise, reads, same_place, writes
+from weft.compiler.targets.cpu.contraction import Contraction
 from weft.compiler.targets.cpu.lower import Lowered
 from weft.compiler.targets.cpu.memory import MemoryPlan
 
@@ -34,12 +34,14 @@ def check_contents(before: Lowered, after: Lowered, plan: MemoryPlan) -> None:
             found = contents.at(place(seen.buffer))
             if found != wanted.buffer:
                 raise InternalError(where, f"memory: it reads value {wanted.buffer} where value {found} lies")
-        whole = (
-            {store.window for store in shared.stores if not store.combine} if isinstance(shared, LoopNest) else set()
-        )
+        loop = pointwise(shared)
+        whole = {store.window for store in loop.stores if not store.combine} if loop is not None else set()
+        steady = {shared.a, shared.b} if isinstance(shared, Contraction) else set()  # read while results are written
         for target, out in made:
             for wanted, seen in taken:
-                safe = out in whole and seen.buffer == out.buffer and same_place(seen, out)
+                safe = (
+                    out in whole and seen not in steady and seen.buffer == out.buffer and same_place(seen, out)
+                )
                 if not safe and place(seen.buffer).meets(place(out.buffer)):
                     raise InternalError(
                         where, f"memory: value {target.buffer} lies where it still reads value {wanted.buffer}"

@@ -44,7 +44,7 @@ def emit_loop(module: ir.Module, name: str, loop: LoopNest, buffers: int) -> ir.
     for argument in function.args:
         argument.add_attribute("noalias")
     builder = ir.IRBuilder(function.append_basic_block("entry"))
-    _Nest(builder, loop, function.args).run()
+    Nest(builder, loop, function.args).run()
     builder.ret_void()
     return function
 
@@ -84,7 +84,7 @@ def _merge(b: ir.IRBuilder, store: Store, left: ir.Value, right: ir.Value) -> ir
     return merge(b, store.combine, left, right, store.window.dtype)
 
 
-class _Nest:
+class Nest:
     """The emission of one loop nest at a builder's position."""
 
     def __init__(self, builder: ir.IRBuilder, loop: LoopNest, pointers: Sequence[ir.Value]) -> None:
@@ -194,6 +194,10 @@ class _Nest:
             self._store(store.window, index, value)
         return results
 
+    def point(self, index: list[ir.Value]) -> None:
+        """The work of one point of a nest without reductions."""
+        self._body(index, {}, [])
+
     def _position(self, strides: tuple[int, ...], offset: int, index: list[ir.Value]) -> ir.Value:
         """The linear position of this point, as int32."""
         total: ir.Value = i64(offset)
@@ -203,9 +207,12 @@ class _Nest:
         return self.b.trunc(total, I32)
 
     def _address(self, window: AccessWindow, index: list[ir.Value]) -> ir.Value:
+        return self._element(window, i64(window.offset), index)
+
+    def _element(self, window: AccessWindow, start: ir.Value, index: list[ir.Value]) -> ir.Value:
         b = self.b
         element = memory_type(window.dtype)
-        total: ir.Value = i64(window.offset)
+        total = start
         for counter, stride in zip(index, window.strides, strict=True):
             if stride:
                 step = counter if stride == 1 else b.mul(counter, i64(stride), flags=("nsw",))

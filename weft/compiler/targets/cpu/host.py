@@ -28,6 +28,16 @@ class HostCall(NamedTuple):
     operands: tuple[AccessWindow, ...]
     outs: tuple[AccessWindow, ...]
 
+    @property
+    def windows(self) -> tuple[AccessWindow, ...]:
+        """All of memory that it touches."""
+        return (*self.operands, *self.outs)
+
+    def with_windows(self, windows: Sequence[AccessWindow]) -> HostCall:
+        """The same on other memory."""
+        count = len(self.operands)
+        return self._replace(operands=tuple(windows[:count]), outs=tuple(windows[count:]))
+
 
 _FAILED = threading.local()
 _KERNEL = ctypes.CFUNCTYPE(None, ctypes.POINTER(ctypes.c_void_p))

@@ -3,8 +3,8 @@
 Values that need memory get numbered buffers; where those lie is decided afterwards (`buffers.py`).
 
 Equal loops share their code, so a model's repeated layers are compiled once. A graph with very many loops that differ
-would take minutes: from `FUSED_WORK` on, a fused loop that is not there yet is taken apart into loops of one operation
-each, with its numbers in memory, of which there are few kinds.
+would take minutes: from `code_limits.FUSED_WORK` on, a fused loop that is not there yet is taken apart into loops of
+one operation each, with its numbers in memory, of which there are few kinds.
 """
 
 from __future__ import annotations
@@ -17,9 +17,12 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from weft.compiler.passes.fusion import FusionGroup, fusion_groups, index_space
+from weft.compiler.targets.cpu import code_limits
 from weft.compiler.targets.cpu.body import LoopBody
+from weft.compiler.targets.cpu.epilogues import PRODUCTS, FusedEpilogue, epilogues
 from weft.compiler.targets.cpu.host import HostCall
-from weft.compiler.targets.cpu.loops import AccessWindow, Store
+from weft.compiler.targets.cpu.loops import AccessWindow, LoopNest, Store
+from weft.compiler.targets.cpu.orientation import in_space, tile_window
 from weft.compiler.targets.cpu.products import ProductLowering
 from weft.compiler.targets.cpu.program import Step
 from weft.compiler.targets.cpu.scalars import has_loop
@@ -30,11 +33,6 @@ from weft.framework.dtypes import DTYPES
 from weft.framework.graph import Graph, Node
 from weft.framework.primitives import PRIMITIVES
 from weft.framework.primitives.base import Array, Shape
-
-FUSED_WORK = 8192
-"""How much of fused loops that differ is compiled for one graph: a loop counts its operations and `LOOP_WORK`."""
-LOOP_WORK = 32
-"""What a loop costs beside its operations, in operations."""
 
 Kind = Literal["input", "output", "constant", "temporary"]
 
@@ -86,7 +84,7 @@ class _Lowering(ProductLowering, WindowLowering):
         self.views: dict[int, View] = {}
         self.several: dict[int, list[AccessWindow]] = {}
         self.copies: dict[str, AccessWindow] = {}
-        self.loops: set[tuple[Any, ...]] = set()
+        self.loops: set[Any] = set()
         self.work = 0
         self.waiting: dict[int, list[int]] = {}  # by node, the numbers of the results that have no memory yet
         for n, node in enumerate(graph.results):
@@ -96,15 +94,19 @@ class _Lowering(ProductLowering, WindowLowering):
         for number, i in enumerate(self.graph.inputs):
             node = self.graph.nodes[i]
             self.views[i] = self._window(self._buffer("input", number, node.size * node.dtype.itemsize), node)
-        for group in fusion_groups(self.graph, looped):
+        groups = fusion_groups(self.graph, looped)
+        finished = {fused.last: fused for fused in epilogues(self.graph, groups)} if self.has_sgemm else {}
+        waiting = {i for fused in finished.values() for i in fused.same}
+        for group in groups:
             if group.space is not None:
-                self._group(group)
+                fused = finished.get(group.nodes[-1])
+                if fused is None or not self._finished_product(fused, group):
+                    self._group(group)
                 continue
             (i,) = group.nodes
             node = self.graph.nodes[i]
-            if node.op != "input":
-                usual = _Lowering._move if PRIMITIVES[node.op].group == "movement" else _Lowering._host
-                self.views[i] = self._OTHERS.get(node.op, usual)(self, i, node)
+            if node.op != "input" and i not in waiting:
+                self._alone(i, node)
         self._copy_results()
         return Lowered(tuple(self.steps), tuple(self.buffers), tuple(self.constants))
 
@@ -144,10 +146,10 @@ class _Lowering(ProductLowering, WindowLowering):
     def _group(self, group: FusionGroup) -> None:
         """The loop that computes a fusion group; or, where too much that differs is fused, one for each node."""
         kind = self._kind(group)
-        if kind in self.loops or self.work < FUSED_WORK:
+        if kind in self.loops or self.work < code_limits.FUSED_WORK:
             if kind not in self.loops:
                 self.loops.add(kind)
-                self.work += LOOP_WORK + len(group.nodes)
+                self.work += code_limits.LOOP_WORK + len(group.nodes)
             self._loop(group)
             return
         for i in group.nodes:
@@ -180,11 +182,35 @@ class _Lowering(ProductLowering, WindowLowering):
         buffer = self._buffer("constant", len(self.constants) - 1, value.nbytes)
         return AccessWindow(buffer, number.dtype, number.shape, number.strides)
 
-    def _loop(self, group: FusionGroup) -> None:
-        """One loop nest that computes a fusion group."""
+    def _alone(self, i: int, node: Node) -> None:
+        """What computes a node that shares no loop."""
+        usual = _Lowering._move if PRIMITIVES[node.op].group == "movement" else _Lowering._host
+        self.views[i] = self._OTHERS.get(node.op, usual)(self, i, node)
+
+    def _finished_product(self, fused: FusedEpilogue, group: FusionGroup) -> bool:
+        """The product with the group as its epilogue, if it gets code of its own and strides allow that; else the
+        product alone."""
+        factors = self._factors(self.graph.nodes[fused.product])
+        if self._has_own_code(factors):
+            before = len(self.buffers), {i: list(n) for i, n in self.waiting.items()}, dict(self.views)
+            loop = in_space(self._loop(group, fused.same), factors.space)
+            if loop is not None:
+                self._contraction(factors, loop)
+                return True
+            self.buffers[before[0] :] = []
+            self.waiting, self.views = before[1:]
+        for i in fused.same:
+            self._alone(i, self.graph.nodes[i])
+        return False
+
+    def _loop(self, group: FusionGroup, product: tuple[int, ...] = ()) -> LoopNest:
+        """One loop nest that computes a fusion group. With a `product`, its nodes are read from a tile, and the loop is
+        not a step of its own."""
         assert group.space is not None
         body = LoopBody(group.space)
         slots: dict[int, int] = {}
+        if product:
+            slots = dict.fromkeys(product, body.operand(tile_window(group.space)))
         stores: list[Store] = []
         narrowed: list[tuple[AccessWindow, AccessWindow]] = []
         for i in group.nodes:
@@ -204,9 +230,12 @@ class _Lowering(ProductLowering, WindowLowering):
                     target = self._target(i)
                     stores.append(Store(slots[i], target))
                     self.views[i] = target
-        self.steps.append(body.loop(stores))
+        loop = body.loop(stores)
+        if not product:
+            self.steps.append(loop)
         for total, target in narrowed:
             self._copy(total, target)
+        return loop
 
     def _constant(self, i: int, node: Node) -> View:
         value = constant_value(node)
@@ -301,7 +330,7 @@ class _Lowering(ProductLowering, WindowLowering):
 
     _OTHERS: ClassVar[dict[str, Callable[[_Lowering, int, Node], View]]] = {
         "constant": _constant, "iota": _iota, "pad": _pad, "argmax": _argmax,
-        "matmul": ProductLowering._matmul, "conv": ProductLowering._conv,
+        **dict.fromkeys(PRODUCTS, ProductLowering._product),
         "result": _result, "concatenate": _concatenate,
         "window_sum": WindowLowering._window_sum, "window_max": WindowLowering._window_max,
         "window_pick": WindowLowering._window_pick,

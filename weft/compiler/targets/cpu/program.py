@@ -1,8 +1,8 @@
 """The steps of an executable as a schedule of native kernels, which one native function goes through.
 
-A kernel is `void kernel(char** arguments)`: a loop nest, a matrix product by sgemm, or a call back into NumPy. Equal
-steps share a kernel, within an executable and among all of a process. The driver makes the table of arguments and calls
-one kernel after the other: nothing is allocated inside, and its code does not grow with the graph.
+A kernel is `void kernel(char** arguments)`: a loop nest, a product, a matrix product by sgemm, or a call back into
+NumPy. Equal steps share a kernel, within an executable and among all of a process. The driver makes the table of
+arguments and calls one kernel after the other: nothing is allocated inside, and its code does not grow with the graph.
 """
 
 from __future__ import annotations
@@ -18,7 +18,9 @@ from weakref import WeakValueDictionary
 from llvmlite import ir
 
 from weft.compiler.targets.cpu.blas import NO_TRANSPOSE, ROW_MAJOR, TRANSPOSE, Sgemm
+from weft.compiler.targets.cpu.contraction import Contraction
 from weft.compiler.targets.cpu.emit import counted, counted_to, emit_loop, i64
+from weft.compiler.targets.cpu.emit_contraction import emit_contraction
 from weft.compiler.targets.cpu.functions import F32
 from weft.compiler.targets.cpu.host import HostCall, host_kernel
 from weft.compiler.targets.cpu.loops import AccessWindow, Argument, LoopNest, normalise, renumber, renumbered
@@ -37,8 +39,17 @@ class Gemm(NamedTuple):
     b: AccessWindow
     out: AccessWindow
 
+    @property
+    def windows(self) -> tuple[AccessWindow, ...]:
+        """All of memory that it touches."""
+        return self.a, self.b, self.out
 
-Step = LoopNest | Gemm | HostCall
+    def with_windows(self, windows: Sequence[AccessWindow]) -> Gemm:
+        """The same on other memory."""
+        return Gemm(*windows)
+
+
+Step = LoopNest | Gemm | Contraction | HostCall
 
 
 def orientation(window: AccessWindow) -> tuple[bool, int] | None:
@@ -74,7 +85,7 @@ class Schedule:
 
 def compile_steps(steps: Sequence[Step], sgemm: Sgemm | None) -> Schedule:
     """Machine code for every step. `sgemm` may be None where no step is a Gemm."""
-    shared = [_shared(step) for step in steps]
+    shared = [shared_form(step) for step in steps]
     # By text, since 0.0 and -0.0 are equal but other constants. Each text is brought into normal form once.
     texts = [repr(step) for step, _ in shared]
     normal = {text: _normal(step) for text, (step, _) in dict(zip(texts, shared, strict=True)).items()}
@@ -98,16 +109,12 @@ def compile_steps(steps: Sequence[Step], sgemm: Sgemm | None) -> Schedule:
     return Schedule(kernels, tuple(arguments for _, arguments in shared))
 
 
-def _shared(step: Step) -> tuple[Step, tuple[Argument, ...]]:
+def shared_form(step: Step) -> tuple[Step, tuple[Argument, ...]]:
     """The step without the places of its operands, and what pointers it is given."""
     if isinstance(step, LoopNest):
         return renumbered(step)
-    if isinstance(step, HostCall):
-        windows, arguments = renumber((*step.operands, *step.outs))
-        count = len(step.operands)
-        return HostCall(step.op, step.attrs, tuple(windows[:count]), tuple(windows[count:])), arguments
-    windows, arguments = renumber((step.a, step.b, step.out))
-    return Gemm(*windows), arguments
+    windows, arguments = renumber(step.windows)
+    return step.with_windows(windows), arguments
 
 
 def _normal(step: Step) -> Step:
@@ -122,6 +129,8 @@ def _emit(module: ir.Module, name: str, step: Step, count: int, sgemm: Sgemm | N
     pointers = [builder.load(builder.gep(function.args[0], [i64(n)])) for n in range(count)]
     if isinstance(step, LoopNest):
         builder.call(emit_loop(module, f"{name}.loop", step, count), pointers)
+    elif isinstance(step, Contraction):
+        builder.call(emit_contraction(module, f"{name}.product", step, count), [*pointers, i64(0), i64(1)])
     else:
         assert isinstance(step, Gemm)
         assert sgemm is not None
