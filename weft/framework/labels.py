@@ -23,29 +23,37 @@ class LabelRange(NamedTuple):
     name: str
     classes: int
     ignored: int | None
+    function: str
     where: str
 
 
-def expect_labels(labels: Expr, classes: int, ignored: int | None = None) -> None:
+_WORDS = {
+    "cross_entropy": ("label", "class", "the logits have {0} classes, 0 to {1}"),
+    "embedding": ("number", "row", "the table has {0} rows, 0 to {1}"),
+}
+"""Function → what it calls what it is given, what that must be, and what there is."""
+
+
+def expect_labels(labels: Expr, classes: int, ignored: int | None = None, function: str = "cross_entropy") -> None:
     """Check labels whose values are known, now; in a trace, at each call of what is traced.
 
     ignored: a label that need not be a class. Labels that are themselves computed and still pending are not checked.
     Raises FrameworkError naming the first bad one.
     """
     if labels.value is not None:
-        _check(labels.value, classes, ignored, user_line())
+        _check(labels.value, classes, ignored, function, user_line())
     trace = current_trace()
     if trace is not None and labels.trace is trace and labels.op == "input":
-        trace.labels.append((labels, (classes, ignored, user_line())))
+        trace.labels.append((labels, (classes, ignored, function, user_line())))
 
 
 def check_labels(ranges: tuple[LabelRange, ...], values: Mapping[str, Value]) -> None:
     """Raise FrameworkError for the first value, by name, that holds a label out of its range."""
-    for name, classes, ignored, where in ranges:
-        _check(values[name], classes, ignored, where, f" of {name!r}")
+    for name, classes, ignored, function, where in ranges:
+        _check(values[name], classes, ignored, function, where, f" of {name!r}")
 
 
-def _check(value: Value, classes: int, ignored: int | None, where: str, of: str = "") -> None:
+def _check(value: Value, classes: int, ignored: int | None, function: str, where: str, of: str = "") -> None:
     labels = host(value)
     if not labels.size or (labels.min() >= 0 and labels.max() < classes):
         return
@@ -55,8 +63,9 @@ def _check(value: Value, classes: int, ignored: int | None, where: str, of: str 
     place = int(wrong.argmax())
     label = int(labels.reshape(-1)[place])
     row = f"row {place}" if labels.ndim < 2 else str([int(i) for i in np.unravel_index(place, labels.shape)])
-    left_out = "; ignore_index=-100 leaves out such rows" if label == -100 else ""
+    left_out = "; ignore_index=-100 leaves out such rows" if label == -100 and function == "cross_entropy" else ""
+    called, kind, there = _WORDS[function]
     raise FrameworkError(
-        f"{where}: cross_entropy: label {label} in {row}{of} is not a class: the logits have {classes} "
-        f"classes, 0 to {classes - 1}{left_out}"
+        f"{where}: {function}: {called} {label} in {row}{of} is not a {kind}: "
+        f"{there.format(classes, classes - 1)}{left_out}"
     )

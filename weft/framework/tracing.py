@@ -35,7 +35,7 @@ class GraphTrace:
         self.arguments: list[tuple[str, Expr]] = []
         self.states: list[tuple[Tensor, Expr]] = []
         self.gradients: list[Tensor] = []
-        self.labels: list[tuple[Expr, tuple[int, int | None, str]]] = []
+        self.labels: list[tuple[Expr, tuple[int, int | None, str, str]]] = []
         self.reads = TracedReads()
         self._before: list[Expr] = []
         self._arguments: dict[int, Storage] = {}

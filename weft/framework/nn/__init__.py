@@ -7,12 +7,19 @@ from typing import TYPE_CHECKING
 from weft.framework.module import Module as Module
 from weft.framework.module import Parameter as Parameter
 from weft.framework.nn.activation import *
+from weft.framework.nn.attention import *
 from weft.framework.nn.container import *
+from weft.framework.nn.convolution import *
+from weft.framework.nn.dropout import *
+from weft.framework.nn.embedding import *
 from weft.framework.nn.linear import *
 from weft.framework.nn.loss import *
 from weft.framework.nn.normalisation import *
 from weft.framework.nn.parameters import *
+from weft.framework.nn.pooling import *
+from weft.framework.nn.recurrent import *
 from weft.framework.nn.shape import *
+from weft.framework.nn.transformer import *
 from weft.framework.refusals import public_names, unknown_name
 
 if not TYPE_CHECKING:  # a type checker reads the lists of the files, and is to go on reporting unknown names itself
