@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from weft.framework.dtypes import DType, as_dtype, bfloat16, bool_
+from weft.framework.dtypes import DType, as_dtype, bfloat16, bool_, float64
 from weft.framework.lazy import alias, apply
 from weft.framework.operators import operand
 from weft.framework.writing import Operand
@@ -46,6 +46,11 @@ def to_bfloat16(input: Operand) -> Tensor:
     return operand("bfloat16", input).to(bfloat16)
 
 
+def to_double(input: Operand) -> Tensor:
+    """As float64."""
+    return operand("double", input).to(float64)
+
+
 def to_bool(input: Operand) -> Tensor:
     """As bool: what is not zero is True."""
     return operand("bool", input).to(bool_)
@@ -65,6 +70,11 @@ def type(input: Operand, dtype: DType | str | None = None) -> Any:
     """As another element type; without one the name of its own, ``weft.float32``."""
     x = operand("type", input)
     return f"weft.{x.dtype}" if dtype is None else x.to(as_dtype(dtype))
+
+
+def real_part(input: Operand) -> Tensor:
+    """The tensor itself: there are no complex numbers."""
+    return operand("real", input)
 
 
 def contains(input: Operand, element: Any) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from weft.framework import (
     description,
     gathering,
@@ -21,8 +23,27 @@ from weft.framework import (
     statistics,
     strides,
 )
+from weft.framework.dtypes import DType
+from weft.framework.keywords import numpy_named
 from weft.framework.operators import TensorOperators
-from weft.framework.writing import in_place
+from weft.framework.writing import Operand, in_place
+
+if TYPE_CHECKING:
+    from weft.framework.tensor import Tensor
+
+
+def _softmax(input: Operand, dim: int | None = None, dtype: DType | str | None = None) -> Tensor:
+    """exp(x) / Σ exp(x) along ``dim``."""
+    from weft.framework.nn.functional.distribution import softmax
+
+    return softmax(input, dim, dtype)
+
+
+def _log_softmax(input: Operand, dim: int | None = None, dtype: DType | str | None = None) -> Tensor:
+    """x - log Σ exp(x) along ``dim``."""
+    from weft.framework.nn.functional.distribution import log_softmax
+
+    return log_softmax(input, dim, dtype)
 
 
 class TensorMethods(TensorOperators):
@@ -30,6 +51,7 @@ class TensorMethods(TensorOperators):
 
     amax, amin, argmax, argmin = reductions.amax, reductions.amin, reductions.argmax, reductions.argmin
     max, min, mean, prod, sum = reductions.max, reductions.min, reductions.mean, reductions.prod, reductions.sum
+    softmax, log_softmax = numpy_named(_softmax), numpy_named(_log_softmax)
     any, all, logsumexp = reductions.any, reductions.all, reductions.logsumexp
 
     var, std, norm, dist = statistics.var, statistics.std, statistics.norm, statistics.dist
@@ -87,5 +109,6 @@ class TensorMethods(TensorOperators):
     is_floating_point, element_size, dim = description.is_floating_point, description.element_size, description.dim
     ndimension, nelement = description.dim, description.numel
     type, type_as, cpu, clone = description.type, description.type_as, description.cpu, description.clone
-    bfloat16, bool = description.to_bfloat16, description.to_bool
+    bfloat16, bool, double = description.to_bfloat16, description.to_bool, description.to_double
     __contains__ = description.contains
+    real = property(description.real_part)

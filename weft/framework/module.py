@@ -93,14 +93,21 @@ class Module(ModuleHooks):
             result: R_co = call_hooked(own, args, kwargs) if own._hooks else self.forward(*args, **kwargs)
             return result
 
-    def to(self, target: DType | str | Device, dtype: DType | str | None = None) -> Self:
+    def to(
+        self,
+        target: DType | str | Device | None = None,
+        dtype: DType | str | None = None,
+        *,
+        device: str | Device | None = None,
+        non_blocking: bool = False,
+    ) -> Self:
         """Move every parameter and buffer to a device, or convert those of floats, in place; gradients are dropped.
 
         Raises DTypeError for an element type that is not of floats.
         """
         for _, value in self.named_state():
             moved = Tensor(value)
-            for step in (target,) if dtype is None else (target, dtype):
+            for step in (step for step in (target, device, dtype) if step is not None):
                 kind = as_dtype(step) if isinstance(step, DType) or (isinstance(step, str) and step in DTYPES) else None
                 if kind is not None and not kind.is_float:
                     raise DTypeError(f"{user_line()}: a module is converted to a type of floats, not to {kind}")
@@ -121,6 +128,14 @@ class Module(ModuleHooks):
     def float(self) -> Self:
         """Parameters and buffers of floats as float32."""
         return self.to("float32")
+
+    def double(self) -> Self:
+        """Parameters and buffers of floats as float64."""
+        return self.to("float64")
+
+    def cpu(self) -> Self:
+        """Every parameter and buffer on the device ``cpu``."""
+        return self.to("cpu")
 
     def bfloat16(self) -> Self:
         """Parameters and buffers of floats as bfloat16."""

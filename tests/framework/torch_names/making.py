@@ -42,6 +42,7 @@ CASES = {
         "torch.as_tensor([1.0, 2.0]), torch.as_tensor(x) is x, torch.as_tensor([1, 2], dtype=torch.float32)"
     ),
     "torch.from_numpy": "torch.from_numpy(np.array([1.0, 2.0], np.float32)), torch.from_numpy(np.arange(3))",
+    "torch.Tensor": "isinstance(x, torch.Tensor), isinstance(2.0, torch.Tensor), type(x) is torch.Tensor",
     "torch.is_tensor": "torch.is_tensor(x), torch.is_tensor([1.0]), torch.is_tensor(np.zeros(2))",
     "Tensor.new_zeros": "x.new_zeros(2), i.new_zeros((2, 2)), x.new_zeros(3, dtype=torch.int32), b.new_zeros(1, 2)",
     "Tensor.item": "x[0, 0].item(), i[1, 1].item(), b[0].item(), type(i[0, 0].item()).__name__",
@@ -54,12 +55,14 @@ CASES = {
     "Tensor.long": "x.long(), i.long()",
     "Tensor.bool": "x.bool(), i.bool()",
     "Tensor.bfloat16 torch.bfloat16": "x.bfloat16(), x.bfloat16().dtype == torch.bfloat16",
+    "Tensor.double": "x.double(), i.double().dtype",
     "Tensor.type": "i.type(torch.float32), x.type(torch.int64)",
     "Tensor.type_as": "i.type_as(x), x.type_as(i)",
     "Tensor.cpu": "x.cpu(), x.cpu().device",
     "Tensor.element_size": "x.element_size(), b.element_size(), i.long().element_size(), x.bfloat16().element_size()",
     "Tensor.is_floating_point": "x.is_floating_point(), i.is_floating_point(), b.is_floating_point()",
     "Tensor.clone torch.clone": "x.clone(), torch.clone(i), x.clone() is x",
+    "Tensor.real": "x.real",
     "Tensor.dtype": "x.dtype, i.dtype, b.dtype, x.dtype == torch.float32",
     "Tensor.device torch.device": "x.to('cpu').device, torch.device('cpu')",
     "torch.float32 torch.int32 torch.int8 torch.int64 torch.bool": (

@@ -17,7 +17,7 @@ CASES = {
     "Tensor.matmul torch.matmul": (
         "a.matmul(c), torch.matmul(g, h), a @ v, v @ c, v @ w, torch.matmul(g, c), torch.matmul(a, h)"
     ),
-    "Tensor.mm": "a.mm(c), c.mm(a)",
+    "Tensor.mm torch.mm": "a.mm(c), torch.mm(c, a)",
     "Tensor.mv": "a.mv(v)",
     "Tensor.dot": "v.dot(w)",
     "Tensor.outer torch.outer": "v.outer(w), torch.outer(v, w)",

@@ -13,6 +13,14 @@ MISSING: Mapping[str, str] = {
     "torch.vmap": "functions of one example are not made ones of a batch; write the batch axis",
     "torch.func": "`weft.gradients` takes gradients of functions; torch's transformations build on vmap",
     "torch.nn.parallel": "one graph is split over devices by the scheduler; models are not copied to several",
+    "Tensor.cat": "torch 2.13 has no such method; `torch.cat` is here",
+    "Tensor.gelu": "torch 2.13 has no such method; `torch.nn.functional.gelu` is here",
+    "Tensor.one_hot": "torch 2.13 has no such method; `torch.nn.functional.one_hot` is here",
+    "Tensor.half": "there is no float16: the narrow float of every device here is bfloat16",
+    "torch.float16": "there is no float16: the narrow float of every device here is bfloat16",
+    "torch.nn.Module.half": "there is no float16: the narrow float of every device here is bfloat16",
+    "torch.compile": "`weft.jit` is what compiles a function; `weft.compile` gives the program of an accelerator",
+    "torch.jit": "`weft.jit` traces and compiles a function; TorchScript is a language of its own",
     "torch.optim.LBFGS": "it calls the loss as often as it likes, which no compiled step can do",
 }
 """Name → why it is not there."""

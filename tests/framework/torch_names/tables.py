@@ -11,16 +11,23 @@ from tests.framework.torch_names import (
     choosing,
     drawing,
     elementwise,
+    layer_functions,
+    layers,
     logic,
     making,
+    modules,
     products,
     reducing,
     shaping,
     sliding,
+    training,
 )
 
 LIST = Path(__file__).parent / "names.txt"
-TABLES = (making, shaping, elementwise, logic, reducing, products, choosing, drawing, sliding)
+TABLES = (
+    making, shaping, elementwise, logic, reducing, products, choosing, drawing, layer_functions, layers, modules,
+    training, sliding,
+)  # fmt: skip
 """Each has CASES, names → script, and a PRELUDE that runs before each of them."""
 
 

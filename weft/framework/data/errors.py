@@ -10,6 +10,10 @@ class DataError(FrameworkError, ValueError):
     """Arguments of a data set, sampler or loader that do not fit together."""
 
 
+class LengthError(DataError, TypeError):
+    """Something without a length where one is needed: to Python it is what ``len`` raises, so ``list`` goes on."""
+
+
 class CollateError(FrameworkError, RuntimeError, TypeError):
     """Samples that no batch can be made of; the message names the field that differs."""
 

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from weft.framework.axes import count
-from weft.framework.data.errors import DataError
+from weft.framework.data.errors import DataError, LengthError
 from weft.framework.data.position import Position, State, checked, whole
 from weft.framework.errors import AbstractError, CheckpointError
 from weft.framework.origin import user_line
@@ -228,11 +228,11 @@ def is_stateful(sampler: Any) -> bool:
 
 
 def sized(value: Any) -> Any:
-    """``value`` if it has a length. Raises DataError."""
+    """``value`` if it has a length. Raises LengthError."""
     try:
         len(value)
     except TypeError:
-        raise DataError(f"{user_line()}: a {type(value).__name__} has no length, which is needed here") from None
+        raise LengthError(f"{user_line()}: a {type(value).__name__} has no length, which is needed here") from None
     return value
 
 
