@@ -1,5 +1,6 @@
 """The public names of ``weft`` and where each comes from: read by type checkers and, at run time, by ``weft.names``."""
 
+from weft import amp as amp
 from weft import autograd as autograd
 from weft import nn as nn
 from weft import optim as optim
@@ -238,6 +239,7 @@ __all__ = [
     "allclose",
     "amax",
     "amin",
+    "amp",
     "any",
     "arange",
     "argmax",

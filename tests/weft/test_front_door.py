@@ -125,7 +125,7 @@ def test_no_module_takes_a_public_name() -> None:
     assert {name: homes[name] for name in files & homes.keys()} == {name: (f"weft.{name}", "") for name in PARTS}
 
 
-PARTS = ("autograd", "nn", "optim", "utils")
+PARTS = ("amp", "autograd", "nn", "optim", "utils")
 """Public modules that are imported by their own names."""
 IMPORTED = {
     "import weft.nn as x": "nn",
@@ -162,12 +162,15 @@ def test_such_an_import_is_what_the_attribute_is_in_either_order(fresh_python: C
         assert (done.code, done.out) == (0, "True\n"), done.err
 
 
-@pytest.mark.parametrize("part", ["nn", "nn.functional", "nn.init", "nn.utils", "optim", "utils.data", "autograd"])
+LISTING = ("nn", "nn.functional", "nn.init", "nn.utils", "optim", "optim.lr_scheduler", "utils.data", "autograd", "amp")
+
+
+@pytest.mark.parametrize("part", LISTING)
 def test_a_part_has_what_it_lists_and_no_more(part: str) -> None:
     module: Any = importlib.import_module(f"weft.{part}")
     parts = {name for name, value in vars(module).items() if isinstance(value, ModuleType)}
     own = {name for name in vars(module) if not name.startswith("_")} - {"TYPE_CHECKING", "annotations"}
     assert own - parts - {"public_names", "unknown_name"} == set(module.__all__)
-    assert parts == {"nn": {"functional", "init", "utils"}, "optim": {"lr_scheduler"}}.get(part, set())
+    assert parts == {"nn": {"functional", "init", "utils"}, "optim": {"lr_scheduler", "swa_utils"}}.get(part, set())
     with pytest.raises(front.FrameworkError, match=rf"test_front_door.py:\d+: {part} has no Nothinglike"):
         module.Nothinglike  # noqa: B018  # reading it is what fails

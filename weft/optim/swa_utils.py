@@ -1,0 +1,12 @@
+"""Means of a model's weights beside its training, as ``torch.optim.swa_utils`` has them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from weft.framework.optim.swa_utils import *
+from weft.framework.refusals import public_names, unknown_name
+
+if not TYPE_CHECKING:  # a type checker reads the lists of the files, and is to go on reporting unknown names itself
+    __all__ = public_names(globals())
+    __getattr__ = unknown_name("optim.swa_utils", globals())
