@@ -18,6 +18,7 @@ import numpy as np
 from weft.compiler.targets.cpu.blas import find_sgemm
 from weft.compiler.targets.cpu.buffers import place_temporaries, update_in_place
 from weft.compiler.targets.cpu.contents import check_contents
+from weft.compiler.targets.cpu.counts import counts
 from weft.compiler.targets.cpu.host import HostCall, raise_failure
 from weft.compiler.targets.cpu.lower import lower
 from weft.compiler.targets.cpu.memory import ALIGNMENT
@@ -43,17 +44,19 @@ class CpuExecutable:
     Attributes:
         arena_bytes: memory for all temporaries.
         step_count: loops and products of one run. kernel_count: how many of them differ.
+        counts: kernels, bytes and operations of one run.
         nbytes: what it holds in memory, about: temporaries, constants, tables and its share of the code.
     """
 
     def __init__(self, graph: Graph, budget: ThreadBudget) -> None:
         sgemm = find_sgemm()
-        single = lower(graph, sgemm is not None)
+        single = lower(graph, sgemm is not None, budget.threads)
         lowered = update_in_place(single)
         plan = place_temporaries(lowered)
         check_contents(single, lowered, plan)
         self._calls_host = any(isinstance(step, HostCall) for step in lowered.steps)
         self.arena_bytes, self.step_count = plan.size, len(lowered.steps)
+        self.counts = counts(lowered.steps)
         self._budget = budget
         self._lock = threading.Lock()
         self._schedule = compile_steps(lowered.steps, sgemm)

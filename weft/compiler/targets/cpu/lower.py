@@ -60,9 +60,10 @@ class Lowered:
     constants: tuple[Array, ...]
 
 
-def lower(graph: Graph, has_sgemm: bool) -> Lowered:
-    """Steps that compute every result of `graph`. Without sgemm, products become plain loops."""
-    return _Lowering(graph, has_sgemm).run()
+def lower(graph: Graph, has_sgemm: bool, threads: int = 1) -> Lowered:
+    """Steps that compute every result of `graph`. Without sgemm, products become plain loops; on several `threads`
+    large matrix products are calls of sgemm, which uses them all."""
+    return _Lowering(graph, has_sgemm, threads).run()
 
 
 def looped(graph: Graph, node: Node) -> Shape | None:
@@ -75,9 +76,10 @@ def looped(graph: Graph, node: Node) -> Shape | None:
 class _Lowering(ProductLowering, WindowLowering):
     """The state of one lowering: steps and buffers so far, and where each node's value lies."""
 
-    def __init__(self, graph: Graph, has_sgemm: bool) -> None:
+    def __init__(self, graph: Graph, has_sgemm: bool, threads: int) -> None:
         self.graph = graph
         self.has_sgemm = has_sgemm
+        self.threads = threads
         self.steps: list[Step] = []
         self.buffers: list[Slot] = []
         self.constants: list[Array] = []
@@ -190,8 +192,9 @@ class _Lowering(ProductLowering, WindowLowering):
     def _finished_product(self, fused: FusedEpilogue, group: FusionGroup) -> bool:
         """The product with the group as its epilogue, if it gets code of its own and strides allow that; else the
         product alone."""
-        factors = self._factors(self.graph.nodes[fused.product])
-        if self._has_own_code(factors):
+        node = self.graph.nodes[fused.product]
+        factors = self._factors(node)
+        if self._has_own_code(node, factors):
             before = len(self.buffers), {i: list(n) for i, n in self.waiting.items()}, dict(self.views)
             loop = in_space(self._loop(group, fused.same), factors.space)
             if loop is not None:

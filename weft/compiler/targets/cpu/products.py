@@ -29,6 +29,9 @@ V = TypeVar("V", AccessWindow, View)
 WORTHWHILE = 4096
 """Multiplications from which on a product is worth code of its own."""
 
+SHARED = 1 << 18
+"""Multiplications from which on sgemm divides a product well among threads."""
+
 
 class ProductFactors(NamedTuple):
     """left [batch…, rows…, inner…] and right [batch…, inner…, columns…]; the result is [batch…, rows…, columns…]."""
@@ -55,6 +58,7 @@ class ProductLowering(SlidingLowering):
     """The part of the lowering that deals with products; what it needs of the whole is declared here and before."""
 
     has_sgemm: bool
+    threads: int
     copies: dict[str, AccessWindow]
     loops: set[Any]
     work: int
@@ -63,7 +67,7 @@ class ProductLowering(SlidingLowering):
         """A product alone."""
         factors, target = self._factors(node), self._target(i)
         out = target._replace(shape=factors.space, strides=contiguous(factors.space))  # its axes are in order
-        if node.dtype.name == "float32" and self._has_own_code(factors):
+        if node.dtype.name == "float32" and self._has_own_code(node, factors):
             body = LoopBody(out.shape)
             self._contraction(factors, body.loop([Store(body.operand(tile_window(out.shape)), out)]))
         elif node.dtype.name == "float32" and self.has_sgemm:
@@ -76,10 +80,12 @@ class ProductLowering(SlidingLowering):
             self._in_loops(factors, target._replace(shape=shape, strides=contiguous(shape)))
         return target
 
-    def _has_own_code(self, factors: ProductFactors) -> bool:
+    def _has_own_code(self, node: Node, factors: ProductFactors) -> bool:
         """Whether a product of float32 is worth it, and the graph has not made too much code."""
         *_, m, n = factors.space
         depth = math.prod(factors.inner)
+        if self.threads > 1 and node.op == "matmul" and m * n * depth > SHARED:  # ours runs on one thread
+            return False
         floats = factors.dtypes <= {"float32", "bfloat16"}
         large = min(m, n) > 1 and math.prod(factors.space) * depth >= WORTHWHILE
         return self.has_sgemm and floats and large and self.work < code_limits.FUSED_WORK
