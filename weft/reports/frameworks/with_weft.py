@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -10,7 +11,7 @@ from weft.framework import nn, optim
 from weft.framework.device import set_default_device
 from weft.framework.jit import jit
 from weft.framework.module import Module, Parameter
-from weft.framework.nn import functional
+from weft.framework.nn import functional as F
 from weft.framework.tensor import Tensor, tensor
 from weft.reports.frameworks import workloads
 from weft.reports.frameworks.workloads import RATE, Array, Weights
@@ -52,7 +53,7 @@ def _perceptron(widths: tuple[int, ...], batch: int, jitted: bool) -> Step:
         layer.load_state_dict({name: weights[f"{n}.{name}"] for name in ("weight", "bias")})
         layers += [layer, nn.ReLU()]
     data = workloads.labelled(batch, widths[0], classes=widths[-1])
-    return _step(nn.Sequential(*layers[:-1]), functional.cross_entropy, data, workloads.MOMENTUM, jitted)
+    return _step(nn.Sequential(*layers[:-1]), F.cross_entropy, data, workloads.MOMENTUM, jitted)
 
 
 def _linear(weights: Weights, name: str) -> nn.Linear:
@@ -89,19 +90,71 @@ class _Block(Module):
         qkv = self.in_proj(self.norm1(x)).reshape(batch, tokens, 3, heads, width // heads).permute(2, 0, 3, 1, 4)
         query, key, value = qkv[0], qkv[1], qkv[2]
         scores = query @ key.permute(0, 1, 3, 2) * (width // heads) ** -0.5
-        mixed = (functional.softmax(scores, -1) @ value).permute(0, 2, 1, 3).reshape(batch, tokens, width)
+        mixed = (F.softmax(scores, -1) @ value).permute(0, 2, 1, 3).reshape(batch, tokens, width)
         x = x + self.out_proj(mixed)
-        out: Tensor = x + self.linear2(functional.relu(self.linear1(self.norm2(x))))
+        out: Tensor = x + self.linear2(F.relu(self.linear1(self.norm2(x))))
         return out
 
 
 def _transformer() -> Step:
-    return _step(_Block(workloads.block()), functional.mse_loss, workloads.sequences(), 0.0, True)
+    return _step(_Block(workloads.block()), F.mse_loss, workloads.sequences(), 0.0, True)
+
+
+class _LeNet(Module):
+    def __init__(self, weights: Weights) -> None:
+        super().__init__()
+        for name in ("conv1", "conv2"):
+            setattr(self, f"{name}_weight", Parameter(weights[f"{name}.weight"]))
+            setattr(self, f"{name}_bias", Parameter(weights[f"{name}.bias"]))
+        self.fc1, self.fc2, self.fc3 = (_linear(weights, name) for name in ("fc1", "fc2", "fc3"))
+
+    def forward(self, x: Tensor) -> Tensor:
+        own: Any = self
+        x = F.max_pool2d(F.relu(F.conv2d(x, own.conv1_weight, own.conv1_bias, padding=2)), 2)
+        x = F.max_pool2d(F.relu(F.conv2d(x, own.conv2_weight, own.conv2_bias)), 2)
+        x = F.relu(self.fc1(x.reshape(x.shape[0], -1)))
+        out: Tensor = self.fc3(F.relu(self.fc2(x)))
+        return out
+
+
+def _lenet() -> Step:
+    data = workloads.labelled(workloads.BATCH, 1, 28, 28, classes=10)
+    return _step(_LeNet(workloads.lenet()), F.cross_entropy, data, workloads.MOMENTUM, True)
+
+
+def _resnet18() -> Step:
+    weights = {name: tensor(array) for name, array in workloads.resnet18().items()}
+
+    def convolution(x: Tensor, name: str, norm: str, stride: int, padding: int) -> Tensor:
+        mean, variance, weight, bias = (
+            weights[f"{norm}.{part}"].reshape(1, -1, 1, 1) for part in ("running_mean", "running_var", "weight", "bias")
+        )
+        x = F.conv2d(x, weights[f"{name}.weight"], stride=stride, padding=padding)
+        scaled: Tensor = (x - mean) * (weight / (variance + 1e-5).sqrt()) + bias
+        return scaled
+
+    def forward(x: Tensor) -> Tensor:
+        x = F.max_pool2d(F.relu(convolution(x, "conv1", "bn1", 2, 3)), 3, 2, 1)
+        for stage, n in itertools.product((1, 2, 3, 4), (0, 1)):
+            at, stride = f"layer{stage}.{n}", 2 if stage > 1 and n == 0 else 1
+            y = F.relu(convolution(x, f"{at}.conv1", f"{at}.bn1", stride, 1))
+            y = convolution(y, f"{at}.conv2", f"{at}.bn2", 1, 1)
+            if f"{at}.downsample.0.weight" in weights:
+                x = convolution(x, f"{at}.downsample.0", f"{at}.downsample.1", stride, 0)
+            x = F.relu(x + y)
+        out: Tensor = x.mean((2, 3)) @ weights["fc.weight"].T + weights["fc.bias"]
+        return out
+
+    run: Callable[[Tensor], Tensor] = jit(forward)
+    image = tensor(workloads.image())
+    return lambda: run(image)
 
 
 STEPS: Mapping[str, Callable[[], Step]] = {
     "mlp": lambda: _perceptron(workloads.MLP, workloads.BATCH, True),
+    "lenet": _lenet,
     "transformer": _transformer,
+    "resnet18": _resnet18,
     "toy": lambda: _perceptron(workloads.TOY, workloads.TOY_BATCH, False),
     "toy-jit": lambda: _perceptron(workloads.TOY, workloads.TOY_BATCH, True),
 }
