@@ -2,8 +2,8 @@
 
 In the order of processing: ``dtypes``, ``primitives``, ``graph`` and ``builder`` (the IR), ``reference`` (its meaning),
 ``autodiff``, ``device``; then ``lazy``, ``backward`` and ``tracing`` (pending and recorded work), ``labels``,
-``tensor`` with ``operators``, ``differentiable`` and ``functional``, ``recording`` and ``jit``, ``display``;
-then ``module`` and ``nn``, ``optim``, ``data``, ``random``, ``checkpoint``.
+``tensor`` with ``operators``, ``differentiable`` and ``functional``, ``recording``, ``replay`` and ``jit``;
+``display``; then ``module`` and ``nn``, ``optim``, ``data``, ``random``, ``checkpoint``.
 ``weft/__init__.pyi`` says which names the front door has; inside, import from the modules.
 """
 

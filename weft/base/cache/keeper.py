@@ -25,7 +25,7 @@ from weft.base.cache.place import FOLDER, distrust, folder, limit
 from weft.base.files import PARTIAL, beside, synced
 
 KINDS = ("kernels", "models")
-"""The folders of the cache: the fast engine's machine code, the RTL engine's models."""
+"""The folders of the cache: the machine code of the fast engine and of the CPU target, the RTL engine's models."""
 _NAME = re.compile(r"[0-9a-f]{24}\.(?:kernel|key|so|o)")
 _LEFT = re.compile(rf"\..*{re.escape(PARTIAL)}|[0-9a-f]{{24}}\.lock")
 """Names that a process which was killed has left, if they are old."""

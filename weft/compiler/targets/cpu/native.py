@@ -47,8 +47,8 @@ def new_module(name: str) -> ir.Module:
     return module
 
 
-def compile_module(module: ir.Module) -> NativeModule:
-    """Verify, optimise and generate code for `module`."""
+def machine_code(module: ir.Module) -> bytes:
+    """Verify and optimise `module`; its code as an object file."""
     parsed = llvm.parse_assembly(str(module))
     parsed.verify()
     options = llvm.create_pipeline_tuning_options(speed_level=3)
@@ -57,9 +57,22 @@ def compile_module(module: ir.Module) -> NativeModule:
     # Left off: they cost four times the compile time of all else together and gain nothing on these loops.
     options.slp_vectorization = False
     options.loop_unrolling = False
-    machine = target_machine()  # the execution engine takes it over: one for each module
+    machine = target_machine()
     passes = llvm.create_pass_builder(machine, options)
     passes.getModulePassManager().run(parsed, passes)
-    engine = llvm.create_mcjit_compiler(parsed, machine)
+    return bytes(machine.emit_object(parsed))
+
+
+def load_code(code: bytes) -> NativeModule:
+    """The functions of an object file, ready to run. Raises RuntimeError for one that cannot be loaded."""
+    machine = target_machine()  # the execution engine takes it over: one for each module
+    engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine)
+    engine.add_object_file(llvm.ObjectFileRef.from_data(code))
     engine.finalize_object()
     return NativeModule(engine)
+
+
+def define_symbol(name: str, address: int) -> None:
+    """Let code that is loaded from here on find the external function `name` at `address`."""
+    _initialised()
+    llvm.add_symbol(name, address)

@@ -23,8 +23,9 @@ from weft.compiler.targets.cpu.emit import counted, counted_to, emit_loop, i64
 from weft.compiler.targets.cpu.emit_contraction import emit_contraction
 from weft.compiler.targets.cpu.functions import F32
 from weft.compiler.targets.cpu.host import HostCall, host_kernel
+from weft.compiler.targets.cpu.kept import native_module
 from weft.compiler.targets.cpu.loops import AccessWindow, Argument, LoopNest, normalise, renumber, renumbered
-from weft.compiler.targets.cpu.native import NativeModule, compile_module, new_module
+from weft.compiler.targets.cpu.native import NativeModule, define_symbol, new_module
 
 POINTER = ir.IntType(8).as_pointer()
 
@@ -85,6 +86,8 @@ class Schedule:
 
 def compile_steps(steps: Sequence[Step], sgemm: Sgemm | None) -> Schedule:
     """Machine code for every step. `sgemm` may be None where no step is a Gemm."""
+    if sgemm is not None:
+        define_symbol(_SGEMM, sgemm.address)
     shared = [shared_form(step) for step in steps]
     # By text, since 0.0 and -0.0 are equal but other constants. Each text is brought into normal form once.
     texts = [repr(step) for step, _ in shared]
@@ -92,7 +95,7 @@ def compile_steps(steps: Sequence[Step], sgemm: Sgemm | None) -> Schedule:
     hashed = {text: hashlib.sha256(repr(step).encode()).digest() for text, step in normal.items()}
     keys = [hashed[text] for text in texts]
     known: dict[bytes, NativeKernel | None] = {key: _KERNELS.get(key) for key in keys}
-    module, names = new_module("kernels"), dict[bytes, str]()
+    names, missing = dict[bytes, str](), list[tuple[str, Step, int]]()
     for text, key, (_, arguments) in zip(texts, keys, shared, strict=True):
         step = normal[text]
         if isinstance(step, HostCall):
@@ -100,9 +103,10 @@ def compile_steps(steps: Sequence[Step], sgemm: Sgemm | None) -> Schedule:
                 known[key] = _KERNELS[key] = NativeKernel(*host_kernel(step))
         elif known[key] is None and key not in names:
             names[key] = f"kernel{len(names)}"
-            _emit(module, names[key], normal[text], len(arguments), sgemm)
+            missing.append((names[key], step, len(arguments)))
     if names:
-        native = compile_module(module)
+        width = "no BLAS" if sgemm is None else f"{sgemm.integer_bits}-bit BLAS"
+        native = native_module(width, *(key.hex() for key in names), make=lambda: _emitted(missing, sgemm))
         for key, name in names.items():
             known[key] = _KERNELS[key] = NativeKernel(native.address(name), native)
     kernels = tuple(kernel for key in keys if (kernel := known[key]) is not None)
@@ -120,6 +124,14 @@ def shared_form(step: Step) -> tuple[Step, tuple[Argument, ...]]:
 def _normal(step: Step) -> Step:
     """The form that steps of the same work share."""
     return normalise(step) if isinstance(step, LoopNest) else step
+
+
+def _emitted(steps: Sequence[tuple[str, Step, int]], sgemm: Sgemm | None) -> ir.Module:
+    """A module of the kernels of shared steps, given by name and number of pointers."""
+    module = new_module("kernels")
+    for name, step, count in steps:
+        _emit(module, name, step, count, sgemm)
+    return module
 
 
 def _emit(module: ir.Module, name: str, step: Step, count: int, sgemm: Sgemm | None) -> None:
@@ -149,6 +161,11 @@ kernels.
 @functools.cache
 def driver() -> tuple[int, NativeModule]:
     """The address of `void run(int64* fields)`, and the module that must live while it is called."""
+    native = native_module("driver", make=_driver_module)
+    return native.address("run"), native
+
+
+def _driver_module() -> ir.Module:
     module = new_module("driver")
     words = ir.IntType(64).as_pointer()
     run = ir.Function(module, ir.FunctionType(ir.VoidType(), [words]), "run")
@@ -167,8 +184,15 @@ def driver() -> tuple[int, NativeModule]:
         given = b.bitcast(word(arguments, b.load(word(starts, n))), POINTER.as_pointer())
         b.call(b.inttoptr(b.load(word(kernels, n)), kernel), [given])
     b.ret_void()
-    native = compile_module(module)
-    return native.address("run"), native
+    return module
+
+
+_SGEMM = "weft_sgemm"
+"""What code calls the product of the BLAS, wherever it lies in a process."""
+
+
+def _external(module: ir.Module, name: str, kind: ir.FunctionType) -> ir.Value:
+    return module.globals.get(name) or ir.Function(module, kind, name)
 
 
 def _emit_gemm(b: ir.IRBuilder, gemm: Gemm, bases: Sequence[ir.Value], sgemm: Sgemm) -> None:
@@ -182,7 +206,7 @@ def _emit_gemm(b: ir.IRBuilder, gemm: Gemm, bases: Sequence[ir.Value], sgemm: Sg
     integer, enum = ir.IntType(sgemm.integer_bits), ir.IntType(32)
     floats = F32.as_pointer()
     kinds = [enum] * 3 + [integer] * 3 + [F32, floats, integer, floats, integer, F32, floats, integer]
-    function = b.inttoptr(i64(sgemm.address), ir.FunctionType(ir.VoidType(), kinds).as_pointer())
+    function = _external(b.module, _SGEMM, ir.FunctionType(ir.VoidType(), kinds))
     batch = gemm.out.shape[:-2]
 
     def call(counters: list[ir.Value]) -> None:
