@@ -23,23 +23,31 @@ WORTH_KEEPING = 0.05
 """Seconds of compiling from which on the code is kept: less takes about as long as writing a file safely."""
 
 
-def native_module(*made_from: str, make: Callable[[], ir.Module]) -> NativeModule:
+def native_module(
+    *made_from: str, make: Callable[[], ir.Module], provide: Callable[[str], None] = lambda name: None
+) -> NativeModule:
     """What ``make`` gives as machine code: that of an earlier process if one has kept it.
 
-    made_from: texts that tell this module from all others that the same sources make.
+    made_from: texts that tell this module from all others that the same sources make. provide: defines a function
+    ``weft.…`` that the code calls; ``make`` has defined them itself.
     """
     name = f"{digest('cpu', *made_from, _sources(), _versions(), *_processor())}.o"
     entry = keeper().find(KIND, name)
     if entry is not None:
+        called, _, code = entry.content.partition(b"\n")
         try:
-            return load_code(entry.content)
+            for one in called.decode().split():
+                provide(one)
+            return load_code(code)
         except RuntimeError as problem:
             keeper().discard(KIND, name, str(problem))
     began = time.perf_counter()
-    code = machine_code(make())
+    module = make()
+    code = machine_code(module)
     native = load_code(code)
     if time.perf_counter() - began >= WORTH_KEEPING:
-        keeper().put(KIND, name, code)
+        names = " ".join(f.name for f in module.functions if f.is_declaration and f.name.startswith("weft."))
+        keeper().put(KIND, name, names.encode() + b"\n" + code)
     return native
 
 

@@ -14,13 +14,13 @@ import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
-import llvmlite.binding as llvm
 from llvmlite import ir
 
 from weft.compiler.targets.cpu.contraction import ContractionPlan
 from weft.compiler.targets.cpu.emit import counted_to, i64
 from weft.compiler.targets.cpu.functions import F32, I32
-from weft.compiler.targets.cpu.native import NativeModule, compile_module, new_module
+from weft.compiler.targets.cpu.kept import native_module
+from weft.compiler.targets.cpu.native import NativeModule, define_symbol, new_module
 from weft.compiler.targets.cpu.scalars import I64
 
 _FLOATS, _TABLE = F32.as_pointer(), I32.as_pointer()
@@ -53,6 +53,18 @@ def declared(module: ir.Module, kind: str, tiling: ContractionPlan) -> ir.Functi
 @functools.cache
 def _provided(name: str, kind: str, lanes: int, rows: int, vectors: int) -> NativeModule:
     """Code for a name, which from here on stands for it in the process."""
+    native = native_module(name, make=lambda: _module(name, kind, lanes, rows, vectors))
+    define_symbol(name, native.address(name))
+    return native
+
+
+def provide(name: str) -> None:
+    """Have code for a name that code of an earlier process calls."""
+    _, kind, *shape = name.split(".")
+    _provided(name, kind, *map(int, shape))
+
+
+def _module(name: str, kind: str, lanes: int, rows: int, vectors: int) -> ir.Module:
     module = new_module(name)
     function = ir.Function(module, _PACK if kind in ("gather", "transpose") else _SUM, name)
     for argument in function.args[:2]:
@@ -60,9 +72,7 @@ def _provided(name: str, kind: str, lanes: int, rows: int, vectors: int) -> Nati
     builder = ir.IRBuilder(function.append_basic_block("entry"))
     _EMITTED[kind](builder, _Shape(lanes, rows, vectors), function.args)
     builder.ret_void()
-    native = compile_module(module)
-    llvm.add_symbol(name, native.address(name))
-    return native
+    return module
 
 
 class _Shape:

@@ -72,6 +72,11 @@ def load_code(code: bytes) -> NativeModule:
     return NativeModule(engine)
 
 
+def compile_module(module: ir.Module) -> NativeModule:
+    """Verify, optimise and generate code for `module`."""
+    return load_code(machine_code(module))
+
+
 def define_symbol(name: str, address: int) -> None:
     """Let code that is loaded from here on find the external function `name` at `address`."""
     _initialised()

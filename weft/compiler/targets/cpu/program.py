@@ -25,6 +25,7 @@ from weft.compiler.targets.cpu.functions import F32
 from weft.compiler.targets.cpu.host import HostCall, host_kernel
 from weft.compiler.targets.cpu.kept import native_module
 from weft.compiler.targets.cpu.loops import AccessWindow, Argument, LoopNest, normalise, renumber, renumbered
+from weft.compiler.targets.cpu.microkernels import provide
 from weft.compiler.targets.cpu.native import NativeModule, define_symbol, new_module
 
 POINTER = ir.IntType(8).as_pointer()
@@ -106,7 +107,8 @@ def compile_steps(steps: Sequence[Step], sgemm: Sgemm | None) -> Schedule:
             missing.append((names[key], step, len(arguments)))
     if names:
         width = "no BLAS" if sgemm is None else f"{sgemm.integer_bits}-bit BLAS"
-        native = native_module(width, *(key.hex() for key in names), make=lambda: _emitted(missing, sgemm))
+        known_by = (width, *(key.hex() for key in names))
+        native = native_module(*known_by, make=lambda: _emitted(missing, sgemm), provide=provide)
         for key, name in names.items():
             known[key] = _KERNELS[key] = NativeKernel(native.address(name), native)
     kernels = tuple(kernel for key in keys if (kernel := known[key]) is not None)
