@@ -46,6 +46,10 @@ UNARY: Mapping[str, tuple[Function, Function]] = {
     "sigmoid": (_sigmoid, _tails),
     "tanh": (np.tanh, lambda x: 4 * _tails(2 * x)),
     "softplus": (lambda x: np.where(x < 0, 0, x) + np.log1p(np.exp(-np.abs(x))), _sigmoid),
+    "sin": (np.sin, np.cos),
+    "cos": (np.cos, lambda x: -np.sin(x)),
+    "floor": (np.floor, np.zeros_like),
+    "round": (np.rint, np.zeros_like),
     "erf": (_erf, lambda x: 2 / math.sqrt(math.pi) * np.exp(-x * x)),
 }
 """Primitive → (value, derivative)."""
@@ -61,3 +65,5 @@ BINARY: Mapping[str, tuple[Function, Function, Function]] = {
     ),
 }  # fmt: skip
 """Primitive → (value, derivative by a, derivative by b)."""
+VALUES_OF_TWO: Mapping[str, Function] = {"pow": np.power, "atan2": np.arctan2, "rem": np.fmod}
+"""Primitive → value. Their derivatives are products and quotients of several such values, of which some overflow."""

@@ -21,8 +21,11 @@ from weft.framework.reference import run
 ALL8 = np.arange(-128, 128)
 EDGES32 = np.array([0, 1, -1, 2, -2, 127, 128, -128, -129, 255, 256, 2**24 + 1, 2**31 - 1, -(2**31), -(2**31) + 1])
 SPECIAL = {"cast", "select", "quantise", "dequantise"}
-REFUSED_ON_ACCEL = {f"{op} int8" for op in ("add", "sub", "mul", "neg", "abs")}
-"""Those that leave int8's range, in which the machine saturates."""
+LACKING_ON_ACCEL = ("and", "int_div", "not", "or", "rem", "shift_left", "shift_right", "xor")
+REFUSED_ON_ACCEL = {f"{op} int8" for op in ("add", "sub", "mul", "neg", "abs")} | {
+    f"{op} {kind}" for op in LACKING_ON_ACCEL for kind in ("int8", "int32")
+}
+"""Those that leave int8's range, in which the machine saturates, and those that it lacks."""
 
 
 def values(kind: str) -> dict[str, np.ndarray]:

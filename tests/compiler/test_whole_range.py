@@ -13,9 +13,11 @@ import mpmath
 import numpy as np
 import pytest
 
-from tests.compiler.calculus import BINARY, UNARY
+from tests.compiler.calculus import BINARY, UNARY, VALUES_OF_TWO
 from tests.compiler.sweep import errors, every_bfloat16, every_exponent, flushed, graph_of, pairs, significand
 from weft.compiler.accuracy import ACCEL_UNITS, CPU_ULP, GRADIENT_ULP, gradient_units
+from weft.compiler.errors import CompileError
+from weft.compiler.targets.accel.capabilities import CAPABILITIES
 from weft.compiler.targets.accel.device import AccelDevice
 from weft.compiler.targets.cpu.device import CpuDevice
 from weft.framework.autodiff import gradients
@@ -63,7 +65,7 @@ def check(got: Array, wanted: Array, dtype: str, allowed: Array | float, x: tupl
 
 
 def test_all_primitives_of_floats_are_swept() -> None:
-    assert {*UNARY, *BINARY} == OF_FLOATS
+    assert {*UNARY, *BINARY, *VALUES_OF_TWO} == OF_FLOATS
 
 
 @pytest.mark.parametrize("op", UNARY)
@@ -72,6 +74,7 @@ def test_the_oracle_is_mathematics(op: str) -> None:
     exact = {
         "neg": lambda x: -x, "abs": abs, "reciprocal": lambda x: 1 / x,
         "sigmoid": lambda x: 1 / (1 + mpmath.exp(-x)), "softplus": lambda x: mpmath.log1p(mpmath.exp(x)),
+        "round": mpmath.nint,
     }.get(op) or getattr(mpmath, op)  # fmt: skip
     rng = np.random.default_rng(0)
     x = np.ldexp(rng.uniform(1, 2, 400), rng.integers(-40, 7, 400)) * rng.choice((-1, 1), 400)
@@ -91,6 +94,10 @@ def test_the_oracle_is_mathematics(op: str) -> None:
 @pytest.mark.parametrize("op", UNARY)
 def test_functions_of_one(op: str, device: str, dtype: str) -> None:
     x = RANGE[dtype](EVERY[device])
+    if device == "accel" and op not in CAPABILITIES.table:
+        with pytest.raises(CompileError, match=f"the vector unit has no {op} of"):
+            outputs(device, graph_of(op, dtype, x.shape, 1), x0=x)
+        return
     seen = flushed(x) if device == "accel" else x.astype(np.float64)
     found = outputs(device, graph_of(op, dtype, x.shape, 1), x0=x)
     value, slope = (f(seen) for f in UNARY[op])
@@ -124,6 +131,15 @@ def test_functions_of_two(op: str, device: str) -> None:
     assert (np.signbit(found["y"][zero]) == np.signbit(value[zero])).all(), "-0 < +0"
 
 
+@pytest.mark.parametrize("device", ["numpy", "cpu"])
+@pytest.mark.parametrize("op", VALUES_OF_TWO)
+def test_values_of_two(op: str, device: str) -> None:
+    a, b = pairs(20_000)
+    found = outputs(device, graph_of(op, "float32", a.shape, 2), x0=a, x1=b)
+    wide = a.astype(np.float64), b.astype(np.float64)
+    check(found["y"], VALUES_OF_TWO[op](*wide), "float32", 0.5, (a, b), 0.0)
+
+
 @pytest.mark.parametrize("device", DEVICES)
 def test_reductions_to_the_largest_order_zeros_and_spread_nan(device: str) -> None:
     b = GraphBuilder()
@@ -135,7 +151,7 @@ def test_reductions_to_the_largest_order_zeros_and_spread_nan(device: str) -> No
     assert np.signbit(found[:3]).tolist() == [False, False, True]
 
 
-@pytest.mark.parametrize("op", [op for op in UNARY if op not in ("neg", "abs")])
+@pytest.mark.parametrize("op", [op for op in UNARY if op not in ("neg", "abs", "floor", "round")])
 def test_gradients_have_gradients(op: str) -> None:
     """The second derivative against differences of the first; and never NaN where the function is flat."""
     x = np.ldexp(np.linspace(1, 2, 32), np.arange(-8, 1).repeat(4)[:32]).reshape(1, -1).astype(np.float32)

@@ -24,6 +24,7 @@ from weft.base.plain import array, outline
 from weft.framework import reference
 from weft.framework.errors import DeviceError
 from weft.framework.graph import Graph
+from weft.framework.origin import user_line
 from weft.framework.primitives.base import Array, Shape
 from weft.framework.recent import Recent
 
@@ -171,6 +172,8 @@ def get_device(device: str | Device | None = None, **options: Any) -> Device:
     if device is None:
         return default_device()
     if not isinstance(device, str):
+        if not hasattr(device, "compile"):
+            raise DeviceError(f"{user_line()}: a device is a name or a Device, not a {type(device).__name__}")
         return device
     return _instance(device, tuple(sorted(options.items())))
 

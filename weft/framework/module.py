@@ -106,7 +106,7 @@ class Module(ModuleHooks):
         Raises DTypeError for an element type that is not of floats.
         """
         for _, value in self.named_state():
-            moved = Tensor(value)
+            moved, trained = Tensor(value), value.requires_grad
             for step in (step for step in (target, device, dtype) if step is not None):
                 kind = as_dtype(step) if isinstance(step, DType) or (isinstance(step, str) and step in DTYPES) else None
                 if kind is not None and not kind.is_float:
@@ -114,7 +114,6 @@ class Module(ModuleHooks):
                 moved = moved.to(step) if kind is None or value.dtype.is_float else moved
             value._storage.expr = moved._read()
             if isinstance(value, Parameter):
-                trained = value.requires_grad
                 value.grad = None
                 value.requires_grad_(trained)
         return self

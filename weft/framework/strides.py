@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any, SupportsIndex, overload
 
 from weft.framework.axes import axis
 from weft.framework.description import clone
+from weft.framework.errors import ShapeError
 from weft.framework.operators import operand
+from weft.framework.origin import user_line
 from weft.framework.primitives.base import Shape
 from weft.framework.writing import Operand
 
@@ -30,6 +32,8 @@ def stride(input: Operand, dim: SupportsIndex) -> int: ...
 def stride(input: Operand, dim: SupportsIndex | None = None) -> tuple[int, ...] | int:
     """Elements of the storage from one place of an axis to the next: of all axes, or of one."""
     x = operand("stride", input)
+    if dim is not None and not x.shape:
+        raise ShapeError(f"{user_line()}: a tensor of shape [] has no axis {dim}")
     steps = _layout(x)[1]
     return steps if dim is None else steps[axis(dim, x.shape)]
 

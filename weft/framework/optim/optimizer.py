@@ -56,6 +56,8 @@ class Optimizer(FrameworkObject):
     STORED = "weft.save(optimizer.state_dict(), path), and optimizer.load_state_dict(weft.load(path)) to read"
 
     def __init__(self, params: Given, defaults: Mapping[str, Any]) -> None:
+        if not isinstance(defaults, Mapping):
+            raise FrameworkError(f"{user_line()}: an optimiser's defaults are options by name, not {defaults!r}")
         self.defaults = dict(defaults)
         self._held = _Held()
         try:
@@ -144,6 +146,8 @@ class Optimizer(FrameworkObject):
         closure: computes the loss and its gradients first; what it returns is returned. Raises TraceError for gradients
         made in an earlier call of a jitted function.
         """
+        if closure is not None and not callable(closure):
+            raise FrameworkError(f"{user_line()}: step() takes a function that gives the loss, not {closure!r}")
         loss = None if closure is None else closure()
         self.step_unless(None)
         return loss
