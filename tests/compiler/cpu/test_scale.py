@@ -124,7 +124,7 @@ class NoCode:
 def test_the_work_of_compiling_grows_linearly(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without LLVM, whose work is that of the kernels: those are counted."""
     program.driver()
-    monkeypatch.setattr(program, "native_module", lambda *made_from, make: (make(), NoCode())[1])
+    monkeypatch.setattr(program, "native_module", lambda *made_from, make, provide: (make(), NoCode())[1])
     monkeypatch.setattr(program, "_KERNELS", WeakValueDictionary())
     monkeypatch.setattr(code_limits, "FUSED_WORK", 100)
     kernels: list[int] = []
