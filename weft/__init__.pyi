@@ -2,6 +2,7 @@
 
 from weft import amp as amp
 from weft import autograd as autograd
+from weft import func as func
 from weft import nn as nn
 from weft import optim as optim
 from weft import utils as utils
@@ -101,12 +102,12 @@ from weft.framework.functions import (
     unsqueeze,
 )
 from weft.framework.gathering import gather, index_add, index_select, scatter, scatter_add, take_along_dim
+from weft.framework.grad_mode import enable_grad, inference_mode, is_grad_enabled, no_grad, set_grad_enabled
 from weft.framework.graph import Graph, Node
 from weft.framework.jit import JitFunction, RetraceWarning, jit, trace
 from weft.framework.joining import cat, flip, hstack, roll, stack, vstack
 from weft.framework.joining import cat as concat
 from weft.framework.joining import cat as concatenate
-from weft.framework.lazy import no_grad
 from weft.framework.like import empty_like, full_like, ones_like, zeros_like
 from weft.framework.linalg import (
     addmm,
@@ -290,6 +291,7 @@ __all__ = [
     "einsum",
     "empty",
     "empty_like",
+    "enable_grad",
     "eq",
     "equal",
     "erf",
@@ -310,6 +312,7 @@ __all__ = [
     "from_numpy",
     "full",
     "full_like",
+    "func",
     "functional",
     "gather",
     "ge",
@@ -322,11 +325,13 @@ __all__ = [
     "iinfo",
     "index_add",
     "index_select",
+    "inference_mode",
     "int",
     "int8",
     "int32",
     "int64",
     "is_floating_point",
+    "is_grad_enabled",
     "is_tensor",
     "isclose",
     "isfinite",
@@ -413,6 +418,7 @@ __all__ = [
     "select",
     "set_default_device",
     "set_default_dtype",
+    "set_grad_enabled",
     "show",
     "sigmoid",
     "sign",

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from weft.framework.lazy import no_grad as no_grad
+from weft.autograd import function as function
+from weft.framework.autograd import backward as backward
+from weft.framework.autograd import grad as grad
+from weft.framework.function import Function as Function
+from weft.framework.grad_mode import enable_grad as enable_grad
+from weft.framework.grad_mode import inference_mode as inference_mode
+from weft.framework.grad_mode import no_grad as no_grad
+from weft.framework.grad_mode import set_grad_enabled as set_grad_enabled
 from weft.framework.refusals import public_names, unknown_name
 
 if not TYPE_CHECKING:  # a type checker reads the lists of the files, and is to go on reporting unknown names itself

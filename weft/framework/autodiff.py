@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 
 from weft.framework.builder import GraphBuilder
@@ -10,6 +10,9 @@ from weft.framework.errors import GradientError
 from weft.framework.graph import Graph
 from weft.framework.origin import Origin
 from weft.framework.primitives import PRIMITIVES, Site
+
+Visit = Callable[[int, dict[int, int]], bool]
+"""Takes a node and the cotangents so far, by node; returns whether it has handed on the node's itself."""
 
 
 def gradients(builder: GraphBuilder, loss: int, wrt: Sequence[int], seed: int | None = None) -> tuple[int, ...]:
@@ -26,21 +29,33 @@ def gradients(builder: GraphBuilder, loss: int, wrt: Sequence[int], seed: int | 
         raise GradientError(f"cannot differentiate %{loss}, which is {node.dtype}, not a float")
     if seed is None and node.size != 1:
         raise GradientError(f"only a scalar has a gradient without a seed; this is {node.type_text}")
-    reached, targets = _depends_on(builder, loss, wrt), _targets(builder, loss, wrt)
-    cotangents: dict[int, int] = {loss: builder.full(1, like=loss) if seed is None else seed}
+    found = cotangents(builder, {loss: builder.full(1, like=loss) if seed is None else seed}, wrt)
+    return tuple(found[i] if i in found else builder.full(0, like=i) for i in wrt)
+
+
+def cotangents(
+    builder: GraphBuilder, seeds: Mapping[int, int], wrt: Sequence[int], visit: Visit | None = None
+) -> dict[int, int]:
+    """Append what hands the cotangents ``seeds`` (of nodes, by node) back to ``wrt``; return all cotangents, by node.
+
+    visit: is asked about each node that leads to ``wrt``, last one first, once its cotangent is complete (a node that
+    has none is asked about too); it may replace cotangents, and returns whether the inputs have got theirs from it.
+    """
+    last, found = max(seeds), dict(seeds)
+    reached, targets = _depends_on(builder, last, wrt), _targets(builder, last, wrt)
     of_results: dict[int, dict[int, int]] = {}  # of nodes with several results: number of the result → cotangent
-    for i in range(loss, -1, -1):
-        if not reached[i] or (i not in cotangents and i not in of_results):
+    for i in range(last, -1, -1):
+        if not reached[i] or (visit is not None and visit(i, found)) or (i not in found and i not in of_results):
             continue
         node = builder[i]
         if node.op == "result":
-            of_results.setdefault(node.inputs[0], {})[node.attr("index")] = cotangents[i]
+            of_results.setdefault(node.inputs[0], {})[node.attr("index")] = found[i]
         elif PRIMITIVES[node.op].gradient is not None:
-            found = of_results.pop(i) if node.further else {0: cotangents[i]}
-            _propagate_whole(builder, i, found, cotangents, reached, targets)
+            given = of_results.pop(i) if node.further else {0: found[i]}
+            _propagate_whole(builder, i, given, found, reached, targets)
         else:
-            _propagate(builder, i, cotangents, reached, targets)
-    return tuple(cotangents[i] if i in cotangents else builder.full(0, like=i) for i in wrt)
+            _propagate(builder, i, found, reached, targets)
+    return found
 
 
 def _propagate(

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
-from weft.framework.backward import backward
+from weft.framework import autograd
+from weft.framework.backward import is_inner
 from weft.framework.errors import DTypeError, GradientError, ShapeError
-from weft.framework.lazy import ALIAS, Expr, alias, apply, is_left_over, no_grad
+from weft.framework.grad_mode import no_grad
+from weft.framework.gradient_nodes import GradientNode
+from weft.framework.hooks import KEYS, RemovableHandle
+from weft.framework.lazy import ALIAS, Expr, Hook, alias, apply, is_left_over
 from weft.framework.origin import user_line
 from weft.framework.pending import wait
-from weft.framework.tracing import current_trace
+from weft.framework.tracing import current_trace, note_function
 from weft.framework.views import Storage, View
 
 if TYPE_CHECKING:
@@ -31,6 +35,9 @@ class Differentiable:
     _read: Callable[[], Expr]
     _view: Callable[..., Tensor]
     _holding: Callable[[Expr], Tensor]
+    _hooks: dict[int, Hook] | None = None
+    _after: dict[int, Callable[[Any], None]] | None = None
+    _kept: int | None = None
 
     @property
     def grad(self) -> Tensor | None:
@@ -86,37 +93,108 @@ class Differentiable:
         """A view of the same value, without history."""
         return self._view(ALIAS)
 
-    def backward(self, gradient: Tensor | None = None, retain_graph: bool = False) -> None:
-        """Add the derivative of this scalar to ``.grad`` of every tensor that it was computed from.
+    def backward(
+        self: Any,
+        gradient: Tensor | None = None,
+        retain_graph: bool | None = None,
+        create_graph: bool = False,
+        inputs: Tensor | Sequence[Tensor] | None = None,
+    ) -> None:
+        """Add the derivative of this scalar to ``.grad`` of every leaf that it was computed from.
 
         gradient: the cotangent, if this is no scalar. retain_graph: keep the history of this tensor, so that a gradient
-        can go through it again; else it ends here, and with it what it holds in memory. Raises GradientError.
+        can go through it again; else it ends here, and with it what it holds in memory. create_graph: the gradients
+        have history themselves (and that of this tensor is kept). inputs: only to ``.grad`` of these.
+        Raises GradientError.
         """
-        expression = self._read()
-        if not expression.requires_grad:
-            raise GradientError(
-                f"{user_line()}: backward() on a tensor that was computed from none with requires_grad (what a jitted "
-                "function returns has no history: call backward() in it)"
-            )
-        if gradient is None and self.numel() != 1:
-            raise GradientError(
-                f"{user_line()}: backward() without a gradient needs one element; this is {self.dtype}"
-                f"{list(self.shape)}; reduce it with .sum() or .mean()"
-            )
-        if gradient is not None and (gradient.shape, gradient.dtype) != (self.shape, self.dtype):
-            raise GradientError(f"{user_line()}: the gradient must be {self.dtype}{list(self.shape)}, as the tensor is")
-        for source, value in backward(expression, None if gradient is None else gradient._read(), retain_graph):
-            owner = source.owner() if source.owner is not None else None
-            if owner is not None:
-                owner._accumulate(value)
+        autograd.backward(self, gradient, retain_graph, create_graph, inputs)
 
-    def _accumulate(self: Any, value: Expr) -> None:
+    def _accumulate(self: Any, value: Expr, create_graph: bool = False) -> None:
         trace = current_trace()
         if self.grad is None or is_left_over(self.grad._expr):
             self.grad = self._holding(value)
             if trace is not None:
                 trace.gradients.append(self)
+        elif create_graph:
+            self.grad = self._holding(apply("add", self.grad._read(), value))
         else:
             with no_grad():
                 self.grad._storage.expr = apply("add", self.grad._read(), value)
                 wait(self.grad)
+        for hook in [*self._after.values()] if self._after else ():
+            note_function(hook)
+            hook(self)
+
+    # Looking on
+
+    @property
+    def grad_fn(self) -> GradientNode | None:
+        """The operation that this was computed by, if a gradient flows back through it."""
+        e: Expr = self._expr
+        return GradientNode(e) if is_inner(e) else None
+
+    def retain_grad(self: Any) -> None:
+        """Collect the gradient of this tensor in ``.grad`` though it is no leaf. Raises GradientError."""
+        e = self._read()
+        if not e.requires_grad:
+            raise GradientError(f"{user_line()}: retain_grad() on a tensor that does not require a gradient")
+        if e.owner is not None or self.retains_grad:
+            return
+        kept = weakref.ref(self)
+
+        def keep(gradient: Expr) -> Expr:
+            tensor = kept()
+            if tensor is not None:
+                tensor._accumulate(gradient)
+            return gradient
+
+        self._kept = -1 - next(KEYS)
+        e.hooks = {**(e.hooks or {}), self._kept: keep}
+
+    @property
+    def retains_grad(self) -> bool:
+        """Whether ``.grad`` collects the gradient of this tensor, which is no leaf."""
+        return self._kept in (self._expr.hooks or ())
+
+    def register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> RemovableHandle:
+        """Call ``hook`` with the gradient of this tensor whenever one is complete; what it returns, if it returns a
+        tensor, goes on in its place. Hooks of a leaf stay through changes in place. Raises GradientError.
+        """
+        e = self._read()
+        if not e.requires_grad:
+            raise GradientError(f"{user_line()}: register_hook() on a tensor that does not require a gradient")
+        owner = None if e.owner is None else e.owner()
+        if owner is None:
+            e.hooks = hooks = {} if e.hooks is None else e.hooks
+        else:
+            owner._hooks = hooks = {} if owner._hooks is None else owner._hooks
+        return RemovableHandle(hooks, _on_expressions(hook, self._holding))
+
+    def register_post_accumulate_grad_hook(self: Any, hook: Callable[[Any], None]) -> RemovableHandle:
+        """Call ``hook`` with this leaf whenever its ``.grad`` has been added to. Raises GradientError."""
+        e = self._read()
+        if not e.requires_grad or e.owner is None:
+            raise GradientError(f"{user_line()}: only a leaf that requires a gradient has post-accumulate hooks")
+        self._after = {} if self._after is None else self._after
+        return RemovableHandle(self._after, hook)
+
+
+def _on_expressions(hook: Callable[[Tensor], Tensor | None], holding: Callable[[Expr], Tensor]) -> Hook:
+    """A hook of tensors as one of expressions. Raises GradientError for a result that does not fit."""
+    where = user_line()
+
+    def changed(gradient: Expr) -> Expr:
+        note_function(hook)
+        given: Any = hook(holding(gradient))
+        if given is None:
+            return gradient
+        if not isinstance(given, Differentiable):
+            raise GradientError(f"{where}: a hook returns a tensor or None, not a {type(given).__name__}")
+        if (given.shape, given.dtype) != (gradient.shape, gradient.dtype):
+            raise GradientError(
+                f"{where}: the hook of a gradient {gradient.dtype}{list(gradient.shape)} returned "
+                f"{given.dtype}{list(given.shape)}"
+            )
+        return given._read()
+
+    return changed

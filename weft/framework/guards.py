@@ -145,6 +145,10 @@ class TracedReads:
                         setattr(kind, name, value)
             self._watched.clear()
 
+    def number(self, shown: str, current: Callable[[], int]) -> None:
+        """A number that must stay what it is now."""
+        self._contents.append(Guard(shown, lambda: (current(),), (), (current(),)))
+
     def function(self, function: Any) -> None:
         """The variables that a function names outside itself, and what can be reached through them."""
         while isinstance(function, functools.partial):

@@ -9,8 +9,7 @@ are slices of known values: a loop whose numbers and indices change compiles onc
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Container, Iterable, Sequence
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -20,6 +19,8 @@ from weft.framework.builder import infer, plain_attributes
 from weft.framework.device import Device, Value, default_device, host, launch, placed
 from weft.framework.dtypes import DType
 from weft.framework.errors import DeviceError, DTypeError, TraceError
+from weft.framework.grad_mode import grad_enabled as grad_enabled
+from weft.framework.grad_mode import no_grad as no_grad  # both also for those who import them from here
 from weft.framework.graph import Attributes, Graph, Node
 from weft.framework.origin import Origin, origin, user_line
 from weft.framework.primitives import PRIMITIVES
@@ -32,7 +33,8 @@ LEAF = "leaf"
 """An expression that is just its value."""
 ALIAS = "alias"
 """An expression with the value of its input, but not its history: where gradients stop or start."""
-
+CUSTOM = "custom"
+"""An expression with the value of its first input; its gradient, by the others, is what its attribute ``rule`` says."""
 
 COPY = "copy"
 """The copy between devices: what it gives is where its attribute ``target`` says."""
@@ -57,21 +59,28 @@ class Tracing(Protocol):
     function: str
 
 
+Hook = Callable[["Expr"], "Expr"]
+"""Takes a gradient when it is complete, and gives the one to go on with."""
+
+
 class Expr:
     """One lazily computed value.
 
-    op, inputs, attrs: as in a ``Node``; op may also be LEAF or ALIAS. shape, dtype: of the value.
+    op, inputs, attrs: as in a ``Node``; op may also be LEAF, ALIAS or CUSTOM. shape, dtype: of the value.
     value: the array or handle, once it is known. device: where it was put, or None: it goes wherever it is needed.
     requires_grad: whether a gradient flows through. owner: the tensor whose ``.grad`` collects what arrives here.
     trace: the trace that it exists in, if any. freed: whether a ``backward()`` has ended its history.
-    born: when the oldest of the operations that it waits for was asked for, on ``CLOCK``.
+    born: when the oldest of the operations that it waits for was asked for, on ``CLOCK``. made: when it was itself.
+    hooks: what is done with its gradient on the way, in the order registered, if it has no owner.
     further: the types of the results behind the first. An expression of several results never has a value: the
         ``result`` expressions that read it do.
     """
 
+    hooks: dict[int, Hook] | None
+
     __slots__ = (
-        "__weakref__", "attrs", "born", "device", "dtype", "freed", "further", "inputs", "op", "origin", "owner",
-        "requires_grad", "shape", "trace", "value",
+        "__weakref__", "attrs", "born", "device", "dtype", "freed", "further", "hooks", "inputs", "made", "op",
+        "origin", "owner", "requires_grad", "shape", "trace", "value",
     )
 
     def __init__(
@@ -93,6 +102,7 @@ class Expr:
         self.op, self.inputs, self.attrs, self.shape, self.dtype = op, inputs, attrs, shape, dtype
         self.value, self.device, self.requires_grad, self.owner = value, device, requires_grad, owner
         self.trace, self.origin, self.freed, self.further = trace, origin, False, further
+        self.made, self.hooks = CLOCK.now, None
         born = CLOCK.now
         for e in inputs:
             if e.value is None and e.born < born:
@@ -142,24 +152,6 @@ def copied(e: Expr, device: Device) -> Expr:
 
 ACTIVE: ContextVar[Tracing | None] = ContextVar("trace", default=None)
 """The trace in progress: whatever is computed now belongs to it."""
-
-_GRAD: ContextVar[bool] = ContextVar("grad_enabled", default=True)
-
-
-def grad_enabled() -> bool:
-    """Whether operations record what a gradient needs."""
-    return _GRAD.get()
-
-
-@contextmanager
-def no_grad() -> Iterator[None]:
-    """Inside, nothing is recorded for gradients. Also usable as a decorator."""
-    token = _GRAD.set(False)
-    try:
-        yield
-    finally:
-        _GRAD.reset(token)
-
 
 def constant(value: float, dtype: DType) -> Expr:
     """A scalar. In a trace, and if it is one of ``FIXED``, it is fixed in the graph, else given to it as an input.
@@ -283,6 +275,26 @@ def topological(wanted: Iterable[Expr], sources: Callable[[Expr], Sequence[Expr]
     return order
 
 
+def needed(e: Expr) -> tuple[Expr, ...]:
+    """What the value of ``e`` is computed from."""
+    return () if e.value is not None else e.inputs[:1] if e.op == CUSTOM else folded(e)[0]
+
+
+def folded(e: Expr, kept: Container[int] = ()) -> tuple[tuple[Expr, ...], Attributes]:
+    """Inputs and attributes of ``e`` as a node: a product takes operands that were transposed as they were before.
+
+    kept: ids of transposes to leave, because their gradient is asked for.
+    """
+    if e.op != "matmul":
+        return e.inputs, e.attrs
+    inputs, flags = list(e.inputs), dict(e.attrs)
+    for k, flag in enumerate(("transpose_a", "transpose_b")):
+        x, rank = inputs[k], len(e.shape)
+        if x.op == "permute" and id(x) not in kept and x.attrs[0][1] == (*range(rank - 2), rank - 1, rank - 2):
+            inputs[k], flags[flag] = x.inputs[0], not flags[flag]
+    return tuple(inputs), tuple(flags.items())
+
+
 def collect(wanted: Sequence[Expr], given: Sequence[Expr] = ()) -> tuple[list[Node], dict[int, int], list[Expr]]:
     """The nodes that compute ``wanted``.
 
@@ -292,19 +304,20 @@ def collect(wanted: Sequence[Expr], given: Sequence[Expr] = ()) -> tuple[list[No
     nodes = [Node("input", (), e.attrs, e.shape, e.dtype, e.origin) for e in given]
     index = {id(e): i for i, e in enumerate(given)}
     known: list[Expr] = []
-    for e in topological(wanted, lambda e: () if e.value is not None or id(e) in index else e.inputs):
+    for e in topological(wanted, lambda e: () if id(e) in index else needed(e)):
         if id(e) in index:
             continue
         if e.value is not None:
             attrs = {"name": f"v{len(known)}", "kind": "input", "shape": e.shape, "dtype": e.dtype.name}
             nodes.append(Node("input", (), plain_attributes(attrs), e.shape, e.dtype))
             known.append(e)
-        elif e.op == ALIAS:
+        elif e.op in (ALIAS, CUSTOM):
             index[id(e)] = index[id(e.inputs[0])]
             continue
         else:
-            inputs = tuple(index[id(source)] for source in e.inputs)
-            nodes.append(Node(e.op, inputs, e.attrs, e.shape, e.dtype, e.origin, e.further))
+            operands, attrs = folded(e)
+            inputs = tuple(index[id(source)] for source in operands)
+            nodes.append(Node(e.op, inputs, attrs, e.shape, e.dtype, e.origin, e.further))
         index[id(e)] = len(nodes) - 1
     return nodes, index, known
 
@@ -315,17 +328,17 @@ def realize(wanted: Iterable[Expr], is_held: Callable[[Expr], bool] = lambda e: 
     is_held: tells of what lies on the way whether somebody can still ask for it: then its value is kept too.
     """
     missing = list({id(e): e for e in wanted if e.value is None}.values())
-    behind = topological(missing, lambda e: () if e.value is not None else e.inputs)
+    behind = topological(missing, needed)
     if any(e.op == COPY and e.value is None for e in behind):
         _realize_copies(behind, is_held)
-        behind = topological(missing, lambda e: () if e.value is not None else e.inputs)
+        behind = topological(missing, needed)
     by_device: dict[Device, list[Expr]] = {}
     for e in missing:
         if e.value is None:
             by_device.setdefault(e.device or default_device(), []).append(e)
     for device, expressions in by_device.items():
         if len(by_device) > 1:
-            behind = topological(expressions, lambda e: () if e.value is not None else e.inputs)
+            behind = topological(expressions, needed)
         on_the_way = [e for e in behind if e.value is None and (e.device or default_device()) is device and is_held(e)]
         results = list({id(e): e for e in (*expressions, *on_the_way)}.values())
         nodes, index, known = collect(results)

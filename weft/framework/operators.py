@@ -228,18 +228,10 @@ def matmul(a: TensorOperators, b: TensorOperators) -> Tensor:
     dtype = result_type([(a.dtype, "dimensioned"), (b.dtype, "dimensioned")])
     if dtype.name not in ACCUMULATION or bool_ in (a.dtype, b.dtype):
         raise DTypeError(f"{user_line()}: matmul: no product of {a.dtype} and {b.dtype}; use .to() on one of them")
-    (left, ta), (right, tb) = (_untransposed(cast(x._read(), dtype)) for x in (a, b))
+    left, right = (cast(x._read(), dtype) for x in (a, b))
     batch = broadcast("matmul", [left.shape[:-2], right.shape[:-2]])
     left, right = (expand(e, (*batch, *e.shape[-2:])) for e in (left, right))
     product = apply(
-        "matmul", left, right, transpose_a=ta, transpose_b=tb, accumulate=ACCUMULATION[dtype.name]
+        "matmul", left, right, transpose_a=False, transpose_b=False, accumulate=ACCUMULATION[dtype.name]
     )
     return a._of(cast(product, dtype) if dtype.is_float else product)
-
-
-def _untransposed(e: Expr) -> tuple[Expr, bool]:
-    """What ``e`` exchanges the last two axes of, and True; or ``e`` and False."""
-    order = dict(e.attrs).get("order") if e.op == "permute" else None
-    rank = len(e.shape)
-    swapped = (*range(rank - 2), rank - 1, rank - 2)
-    return (e.inputs[0], True) if order == swapped else (e, False)

@@ -238,6 +238,7 @@ class Tensor(TensorMethods, Differentiable, FrameworkObject):
         twin = type(self).__new__(type(self))
         twin.__dict__.update(self.__dict__)
         twin._start(alias(self._read()))
+        twin._hooks = twin._after = None
         memo[id(self)] = twin
         if self.requires_grad:
             twin.requires_grad_()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -108,6 +108,13 @@ def tracing(function: str, names: Names = NAMELESS) -> Iterator[GraphTrace]:
         if trace.active:
             trace.finish()
         ACTIVE.reset(token)
+
+
+def note_function(function: Callable[..., object]) -> None:
+    """If a trace is in progress: ``function``, which weft calls in it, belongs to it with all that it reads."""
+    trace = current_trace()
+    if trace is not None:
+        trace.reads.function(function)
 
 
 def refuse_value(what: str) -> None:

@@ -10,11 +10,11 @@ COMMUTATIVE = frozenset({"add", "mul", "maximum", "minimum", "eq", "ne", "and", 
 
 
 def common_subexpressions(graph: Graph) -> Graph:
-    """The graph with one node for each distinct (primitive, inputs, attributes)."""
+    """The graph with one node for each distinct (primitive, inputs, attributes), but every barrier."""
     seen: dict[tuple[str, tuple[int, ...], str], int] = {}
 
     def rule(builder: GraphBuilder, node: Node, inputs: tuple[int, ...]) -> int | None:
-        if node.op == "input":
+        if node.op in ("input", "barrier"):
             return None
         ordered = tuple(sorted(inputs)) if node.op in COMMUTATIVE else inputs
         # By text, because 0 == False and 0.0 == -0.0 are equal as Python values but are other attributes.

@@ -82,6 +82,7 @@ def _sum(m: Magnitudes, node: Node, depth: int) -> float:
 _RULES: Mapping[str, _Rule] = {
     **{op: _of_operands(lambda x: x) for op in ("neg", "abs", "max", "window_max", "cast")},
     **{op: _of_operands(lambda x: x) for op, p in PRIMITIVES.items() if p.group == "movement" and op != "pad"},
+    "barrier": _of_operands(lambda x, after: x),
     **{op: _of_operands(max) for op in ("maximum", "minimum")},
     **{op: _of_operands(lambda x, y: x + y) for op in ("add", "sub")},
     **{op: _at_most(1.0) for op in ("sigmoid", "tanh", "erf")},

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from weft.compiler.passes.algebra import algebra
+from weft.compiler.passes.barriers import barriers
 from weft.compiler.passes.common_subexpressions import common_subexpressions
 from weft.compiler.passes.constant_folding import constant_folding
 from weft.compiler.passes.dead_code import dead_code
@@ -32,6 +33,7 @@ PASSES: Mapping[str, Pass] = {
     "requantise": requantise,
     "machine_functions": machine_functions,
     "precision": precision,
+    "barriers": barriers,
 }
 """Every pass by name."""
 
@@ -46,11 +48,12 @@ _INTEGERS = ("quantised_products", "common_subexpressions", "quantised_bias", "r
 
 PIPELINES: Mapping[str, tuple[str, ...]] = {
     # What is quantised, in the graph, becomes integers on every target: they give the same bits.
-    "cpu": (*_CLEAN, *_INTEGERS, "common_subexpressions"),
+    "cpu": (*_CLEAN, *_INTEGERS, "common_subexpressions", "barriers"),
     # Rounding comes after the clean-up, which sees fewer products, and before a second one, which merges casts.
     # So does what functions are written in: the second one folds and merges the parts that several of them share.
     "accel": (
         *_CLEAN, *_INTEGERS, "machine_functions", "precision", "constant_folding", "algebra", "common_subexpressions",
+        "barriers",
     ),
 }
 """What each target runs before it lowers a graph."""

@@ -1,4 +1,4 @@
-"""Elements moved, none computed: reshape, permute, broadcast, slice, pad."""
+"""Elements moved, none computed: reshape, permute, broadcast, slice, pad, barrier."""
 
 from __future__ import annotations
 
@@ -158,5 +158,12 @@ PRIMITIVES = (
         _pad_shape, _pad, _pad_back,
         low="elements before, for each axis", high="elements after", interior="elements between neighbours",
         value="what the new elements hold, a Python number",
+    ),
+    Primitive(
+        "barrier",
+        "The elements of the first input, once the second is computed; passes take it for another value, so that what "
+        "follows is computed anew, and then.",
+        "movement", 2, lambda operands, attrs: operands[0].shape, lambda operands, attrs: operands[0].dtype,
+        lambda inputs, attrs, real: inputs[0], (lambda e, s, g: g, None),
     ),
 )
