@@ -49,7 +49,7 @@ def window(op: str, shape: tuple[int, ...], window: tuple[int, ...], size: tuple
     return Case(op, (shape,), tuple(sorted(({"window": window, "size": size} | named).items())))
 
 
-TESTED_APART = {"select", "dequantise", "result", "gather", "dynamic_slice", "dynamic_update", "window_pick"}
+TESTED_APART = {"select", "dequantise", "result", "gather", "dynamic_slice", "dynamic_update", "window_pick", "barrier"}
 """Those with operands that are no floats; as are those whose gradient is one rule."""
 CASES = [
     *(Case(op, ((2, 3), (2, 3))) for op in ("add", "sub", "mul", "maximum", "minimum")),
@@ -100,6 +100,19 @@ def differentiated(case: Case) -> tuple[Graph, int, list[int], list[np.ndarray]]
     return b.build({"loss": loss}), loss, list(found), values
 
 
+def differences_of(graph: Graph, loss: int, named: dict[str, Any], name: str, value: np.ndarray) -> np.ndarray:
+    """How node ``loss`` changes with each element of input ``name``, by central differences in float64."""
+    numeric = np.zeros(value.shape)
+    for at in np.ndindex(value.shape):
+        sides = []
+        for step in (2.0**-8, -(2.0**-8)):  # powers of two, so that the moved values stay exact in float32
+            moved = value.copy()
+            moved[at] += np.float32(step)
+            sides.append((evaluate(graph, {**named, name: moved}, float64=True)[loss], np.float64(moved[at])))
+        numeric[at] = (sides[0][0] - sides[1][0]) / (sides[0][1] - sides[1][1])
+    return numeric
+
+
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_gradient_against_finite_differences(case: Case) -> None:
     graph, loss, found, values = differentiated(case)
@@ -107,15 +120,29 @@ def test_gradient_against_finite_differences(case: Case) -> None:
     named = {f"x{i}": v for i, v in enumerate(values)}
     exact = evaluate(graph, named, float64=True)
     for k, value in enumerate(values):
-        numeric = np.zeros(value.shape)
-        for at in np.ndindex(value.shape):
-            sides = []
-            for step in (2.0**-8, -(2.0**-8)):  # powers of two, so that the moved values stay exact in float32
-                moved = value.copy()
-                moved[at] += np.float32(step)
-                sides.append((evaluate(graph, {**named, f"x{k}": moved}, float64=True)[loss], np.float64(moved[at])))
-            numeric[at] = (sides[0][0] - sides[1][0]) / (sides[0][1] - sides[1][1])
+        numeric = differences_of(graph, loss, named, f"x{k}", value)
         np.testing.assert_allclose(exact[found[k]], numeric, rtol=2e-4, atol=2e-4)
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_second_gradient_against_finite_differences(case: Case) -> None:
+    """The gradient of a weighted sum of the first gradients: every rule is made of primitives that have one."""
+    graph, _, found, values = differentiated(case)
+    rng, b = np.random.default_rng(11), GraphBuilder(graph.nodes)
+    inputs = [graph.input_names[f"x{i}"] for i in range(len(case.shapes))]
+    parts = [b.apply("mul", g, b.constant(rng.normal(size=b.shape(g)), b.dtype(g))) for g in found]
+    axes = [tuple(range(len(b.shape(p)))) for p in parts]
+    total = b.constant(0.0, "float32")
+    for part, over in zip(parts, axes, strict=True):
+        total = b.apply("add", total, b.apply("sum", part, axes=over, keepdims=False) if over else part)
+    second = gradients(b, total, inputs)
+    twice = b.build({"loss": total})
+    twice.validate()
+    named = {f"x{i}": v for i, v in enumerate(values)}
+    exact = evaluate(twice, named, float64=True)
+    for k, value in enumerate(values):
+        numeric = differences_of(twice, total, named, f"x{k}", value)
+        np.testing.assert_allclose(exact[second[k]], numeric, rtol=2e-3, atol=2e-3)
 
 
 def test_every_primitive_with_a_gradient_is_in_the_table() -> None:
