@@ -30,6 +30,7 @@ class Square(Function):
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        x: Tensor
         (x,) = ctx.saved_tensors
         return 2 * x * gradient
 
@@ -38,6 +39,7 @@ def block(x: Any, w: Any) -> Any:
     return (x @ w).tanh().exp()
 
 
+NO_TENSOR: Any = 3
 w = tensor([[0.5, -1.0], [2.0, 0.25]], requires_grad=True)
 
 
@@ -202,7 +204,7 @@ class Short(Square):
         (lambda: autograd.grad(w.sum(), [w, w * 1]), GradientError, r"do not depend on input 1 \(float32\[2, 2\]\)"),
         (lambda: autograd.grad(w.sum(), tensor([1.0])), GradientError, "input 0 does not require a gradient"),
         (lambda: autograd.grad(w.sum(), w, is_grads_batched=True), FrameworkError, "is_grads_batched is not supported"),
-        (lambda: autograd.grad(w.sum(), 3), DTypeError, "gradients are of tensors and by tensors, not of a int"),
+        (lambda: autograd.grad(w.sum(), NO_TENSOR), DTypeError, "by tensors, not of a int"),
         (lambda: autograd.grad([w.sum()], w, [None, None]), GradientError, "1 outputs need as many gradients, not 2"),
         (lambda: autograd.grad(w.sum(), w, materialize_grads=True, allow_unused=False), GradientError, "leave out"),
         (lambda: w.sum().backward(inputs=[]), GradientError, r"inputs of backward\(\) is empty"),

@@ -315,9 +315,9 @@ def collect(wanted: Sequence[Expr], given: Sequence[Expr] = ()) -> tuple[list[No
             index[id(e)] = index[id(e.inputs[0])]
             continue
         else:
-            operands, attrs = folded(e)
+            operands, named = folded(e)
             inputs = tuple(index[id(source)] for source in operands)
-            nodes.append(Node(e.op, inputs, attrs, e.shape, e.dtype, e.origin, e.further))
+            nodes.append(Node(e.op, inputs, named, e.shape, e.dtype, e.origin, e.further))
         index[id(e)] = len(nodes) - 1
     return nodes, index, known
 

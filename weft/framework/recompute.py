@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, TypeVar
 
 from weft.framework.backward import GradientRule, backward, custom
 from weft.framework.errors import FrameworkError
@@ -20,19 +20,18 @@ from weft.framework.origin import user_line
 from weft.framework.tensor import Tensor
 from weft.framework.tree import map_leaves
 
-P = ParamSpec("P")
 R = TypeVar("R")
 
 
-def checkpoint(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+def checkpoint(
+    function: Callable[..., R], *args: Any, use_reentrant: bool = False, preserve_rng_state: bool = True, **kwargs: Any
+) -> R:
     """``function(*args, **kwargs)``, of which the backward pass keeps the inputs alone and computes the rest again.
 
-    ``use_reentrant`` and ``preserve_rng_state`` are taken, as torch has them: there is one way to do it here, which
-    works with every argument and closure (torch's ``use_reentrant=False``), and random numbers are always the same.
-    Raises FrameworkError for ``use_reentrant=True``.
+    use_reentrant: there is one way to do it here, which works with every argument and closure, torch's for False.
+    preserve_rng_state: random numbers are always the same again. Raises FrameworkError for ``use_reentrant=True``.
     """
-    options = {name: kwargs.pop(name) for name in _OPTIONS & kwargs.keys()}
-    if options.get("use_reentrant"):
+    if use_reentrant:
         raise FrameworkError(f"{user_line()}: use_reentrant=True is not supported; give use_reentrant=False")
     start = CLOCK.now
     output = function(*args, **kwargs)
@@ -51,9 +50,6 @@ def checkpoint(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R
     made = {id(t): Tensor._of(custom(e, region.inputs, rule, k)) for k, (t, e) in enumerate(region.outputs_of(found))}
     result: R = map_leaves(output, lambda path, part: made.get(id(part), part))
     return result
-
-
-_OPTIONS = frozenset({"use_reentrant", "preserve_rng_state"})
 
 
 class _Region:
