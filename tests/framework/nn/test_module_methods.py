@@ -107,6 +107,20 @@ def test_freezing_and_forgetting() -> None:
     assert {p.dtype.name for p in model.float().parameters()} == {"float32"}
 
 
+def test_moving_and_converting_keep_what_is_trained() -> None:
+    for target in ("cpu", "numpy", weft.float32, weft.float64):
+        model = tree(nn)
+        next(model.parameters()).requires_grad_(False)
+        before = [p.requires_grad for p in model.parameters()]
+        assert [p.requires_grad for p in model.to(target).parameters()] == before
+        assert any(before)
+    placed = nn.Linear(2, 1, device="cpu", dtype="float64")
+    assert placed.weight.requires_grad
+    placed(weft.ones(1, 2, dtype=weft.float64)).sum().backward()
+    assert placed.weight.grad is not None
+    assert placed.weight.grad.tolist() == [[1.0, 1.0]]
+
+
 class Counting(nn.Module):
     """A counter that is saved, and a cache that is not."""
 

@@ -1,0 +1,104 @@
+"""Every kind of feedback trains to a stated figure, and each script is torch's: it runs there with other imports."""
+
+from __future__ import annotations
+
+import re
+import runpy
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import weft
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+SHORT = {  # what makes a script take a moment, and what it prints then
+    "cart_pole.py": (["--rounds", "1"], r"round 1: mean return [\d.]+ of 200\n"),
+    "cnn_digits.py": (["--epochs", "1"], r"epoch 1: loss [\d.]+\ntest accuracy: [\d.]+%\n"),
+    "l2_optimum.py": (["--steps", "20"], r"value 0\.\d{12}, largest gradient [\d.e-]+ after 20 steps\n"),
+}
+UNJITTED = (
+    (r"^(from weft import .*), jit$", r"\1\nfrom weft import jit"),
+    (r"^from weft import jit$", "def jit(f): return f"),
+)
+TORCH = ((r"^import weft$", "import torch as weft"), (r"^(import|from) weft\.", r"\1 torch."), *UNJITTED)
+
+
+def printed(
+    path: Path, arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> str:
+    monkeypatch.setattr(sys, "argv", [path.name, *arguments])
+    runpy.run_path(str(path), run_name="__main__")
+    return capsys.readouterr().out
+
+
+def changed(script: str, changes: tuple[tuple[str, str], ...], folder: Path) -> Path:
+    """The script with other imports, and nothing else changed."""
+    head, body = (EXAMPLES / script).read_text(encoding="utf-8").split("\n\n\n", 1)
+    for pattern, replacement in changes:
+        head = re.sub(pattern, replacement, head, flags=re.MULTILINE)
+    assert "return f" in head
+    path = folder / script
+    path.write_text(f"{head}\n\n\n{body}", encoding="utf-8")
+    return path
+
+
+def figures(pattern: str, text: str) -> list[float]:
+    found = re.search(pattern, text)
+    assert found, text
+    return [float(figure) for figure in found.groups()]
+
+
+@pytest.mark.parametrize("script", SHORT)
+def test_a_script_runs_in_torch_after_a_change_of_imports(
+    script: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("torch")
+    arguments, expected = SHORT[script]
+    text = printed(changed(script, TORCH, tmp_path), ["--device", "cpu", *arguments], monkeypatch, capsys)
+    assert re.fullmatch(expected, text), text
+
+
+@pytest.mark.parametrize("script", SHORT)
+def test_a_script_prints_the_same_without_jit(
+    script: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments, expected = SHORT[script]
+    eager = printed(changed(script, UNJITTED, tmp_path), arguments, monkeypatch, capsys)
+    assert re.fullmatch(expected, eager), eager
+    assert eager == printed(EXAMPLES / script, arguments, monkeypatch, capsys)
+
+
+def test_a_policy_learns_to_balance(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    text = printed(EXAMPLES / "cart_pole.py", [], monkeypatch, capsys)
+    assert figures(r"round 50: mean return ([\d.]+) of 200\n$", text)[0] >= 150
+    first = printed(EXAMPLES / "cart_pole.py", ["--rounds", "1"], monkeypatch, capsys)
+    assert figures(r"return ([\d.]+) of", first)[0] < 40  # before it has learned anything
+
+
+def test_a_network_learns_the_digits(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    text = printed(EXAMPLES / "cnn_digits.py", [], monkeypatch, capsys)
+    assert figures(r"test accuracy: ([\d.]+)%\n$", text)[0] >= 98.5
+
+
+def test_l2_reaches_the_optimum_that_newton_finds(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = printed(EXAMPLES / "l2_optimum.py", [], monkeypatch, capsys)
+    value, slope = figures(r"value ([\d.]+), largest gradient ([\d.e-]+) ", text)
+    assert slope <= 1e-12
+
+    split = weft.digits()
+    x = np.hstack([split.train_images, np.ones((len(split.train_images), 1))]).astype(np.float64)
+    y = (split.train_labels % 2).astype(np.float64)
+    strength = np.append(np.full(64, 1e-2), 0)
+    w = np.zeros(65)
+    for _ in range(20):
+        p = 1 / (1 + np.exp(-x @ w))
+        gradient = x.T @ (p - y) / len(y) + strength * w
+        w -= np.linalg.solve(x.T @ (x * (p * (1 - p))[:, None]) / len(y) + np.diag(strength), gradient)
+    assert np.abs(gradient).max() < 1e-14
+    z = x @ w
+    best = np.mean(np.logaddexp(0, z) - y * z) + (strength * w * w).sum() / 2
+    assert value == pytest.approx(best, rel=0, abs=1e-11)
