@@ -4,6 +4,7 @@ python examples/l2_optimum.py --device cpu --steps 2500
 """
 
 import argparse
+from typing import Any
 
 import weft
 import weft.nn as nn
@@ -25,10 +26,12 @@ def main() -> None:
     odd = weft.tensor(split.train_labels % 2, dtype=weft.float64, device=options.device).unsqueeze(1)
     model = nn.Linear(64, 1, dtype=weft.float64, device=options.device)
     with weft.no_grad():
-        model.weight.zero_()
-        model.bias.zero_()
-    groups = [{"params": [model.weight], "weight_decay": STRENGTH}, {"params": [model.bias]}]  # the bias pays nothing
-    optimizer = optim.SGD(groups, lr=0.5, momentum=0.95, nesterov=True)
+        for parameter in model.parameters():
+            parameter.zero_()
+    weight, bias = model.parameters()
+    free: dict[str, Any] = {"params": [bias]}  # of the decay
+    decaying: dict[str, Any] = {"params": [weight], "weight_decay": STRENGTH}
+    optimizer = optim.SGD([decaying, free], lr=0.5, momentum=0.95, nesterov=True)
 
     @jit
     def step(x: weft.Tensor, y: weft.Tensor) -> weft.Tensor:
