@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, overload
 
 from weft.framework.dtypes import bool_
 from weft.framework.errors import DTypeError, ShapeError
@@ -38,9 +38,21 @@ def masked_fill(input: Operand, mask: Operand, value: Operand) -> Tensor:
     return elementwise("select", x, filling.to(x.dtype), x, leading=(given,))
 
 
-def where(condition: Operand, input: Operand, other: Operand) -> Tensor:
-    """``input`` where the bool ``condition`` holds, else ``other``; all three broadcast. Raises DTypeError."""
+@overload
+def where(condition: Operand) -> tuple[Tensor, ...]: ...
+@overload
+def where(condition: Operand, input: Operand, other: Operand) -> Tensor: ...
+def where(condition: Operand, input: Any = None, other: Any = None) -> Tensor | tuple[Tensor, ...]:
+    """``input`` where the bool ``condition`` holds, else ``other``; all three broadcast. Raises DTypeError.
+
+    Of a condition alone, the places where it is not zero: an int64 vector for each axis, which realises it.
+    """
     chosen = operand("where", condition)
+    if input is None and other is None:
+        from weft.framework.realised import nonzero
+
+        places: tuple[Tensor, ...] = nonzero(chosen, as_tuple=True)
+        return places
     if chosen.dtype is not bool_:
         raise DTypeError(f"{user_line()}: the condition of where() is {chosen.dtype}, not bool; write x != 0")
     return elementwise("select", chosen, input, other, leading=(chosen,))

@@ -94,4 +94,9 @@ CASES = {
     ),
     "Tensor.softmax": "x.softmax(1), x.softmax(dim=0)",
     "Tensor.log_softmax": "x.log_softmax(1), x.log_softmax(dim=-1)",
+    "torch.nn.functional.embedding": "F.embedding(labels, x.t()), F.embedding(torch.tensor([[0, 1], [3, 3]]), x)",
+    "torch.nn.functional.pad": (
+        "F.pad(x, (1, 2)), F.pad(x, (1, 0, 0, 2), value=3.0), F.pad(im, (1, 1, 1, 1), mode='reflect'), F.pad(x, (-1, "
+        "1)), F.pad(im, (1, 2, 0, 1), mode='replicate')"
+    ),
 }

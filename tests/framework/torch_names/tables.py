@@ -11,6 +11,7 @@ from tests.framework.torch_names import (
     choosing,
     drawing,
     elementwise,
+    gradients,
     layer_functions,
     layers,
     logic,
@@ -26,7 +27,7 @@ from tests.framework.torch_names import (
 LIST = Path(__file__).parent / "names.txt"
 TABLES = (
     making, shaping, elementwise, logic, reducing, products, choosing, drawing, layer_functions, layers, modules,
-    training, sliding,
+    training, gradients, sliding,
 )  # fmt: skip
 """Each has CASES, names → script, and a PRELUDE that runs before each of them."""
 

@@ -57,7 +57,7 @@ CASES = {
         "for _ in range(6):\n    sgd.step()\n    schedule.step()\n    rates.append(schedule.get_last_lr())\nrates"
     ),
     "torch.utils.data.Dataset": "len(Squares()), Squares()[3], isinstance(Squares(), data.Dataset)",
-    "torch.utils.data.TensorDataset": "len(table), table[2], table[-1]",
+    "torch.utils.data.TensorDataset": "len(table), table[2], table[-1], isinstance(table, data.TensorDataset)",
     "torch.utils.data.DataLoader": (
         "list(data.DataLoader(Squares(), batch_size=3)), list(data.DataLoader(table, 2, drop_last=True)), "
         "len(data.DataLoader(table, 2)), sorted(i for _, ii in data.DataLoader(Squares(), 2, "
