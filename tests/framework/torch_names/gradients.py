@@ -38,6 +38,6 @@ CASES = {
     ),
     "torch.save torch.load": (
         "import os, tempfile\npath = os.path.join(tempfile.mkdtemp(), 'x.pt')\n"
-        "torch.save({'x': x, 'i': i}, path)\nfound = torch.load(path)\npath = None\nfound"
+        "torch.save({'x': x, 'i': i}, path)\nfound = sorted(torch.load(path).items())\npath = None\nfound"
     ),
 }

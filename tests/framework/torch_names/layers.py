@@ -42,7 +42,9 @@ LOSSES = {
     "CrossEntropyLoss": "x, labels", "HuberLoss": "x, target", "KLDivLoss": "x.log_softmax(1), target.softmax(1)",
     "L1Loss": "x, target", "MSELoss": "x, target", "NLLLoss": "x.log_softmax(1), labels", "SmoothL1Loss": "x, target",
 }  # fmt: skip
-REDUCTIONS = ("", "reduction='sum'", "reduction='none'")
+REDUCTIONS = ("reduction='sum'", "reduction='none'")
+OWN = {"KLDivLoss": ("reduction='batchmean'",)}
+"""Loss → its usual mean, where that is not the default."""
 
 
 def _used(layer: str, made_with: tuple[str, ...], given: str) -> str:
@@ -53,7 +55,7 @@ CASES = {
     **{f"torch.nn.{layer}": _used(layer, made_with, "x") for layer, made_with in OF_X.items()},
     **{f"torch.nn.{layer}": _used(layer, made_with, "im") for layer, made_with in OF_IMAGES.items()},
     **{
-        f"torch.nn.{loss}": ", ".join(f"nn.{loss}({how})({given})" for how in REDUCTIONS)
+        f"torch.nn.{loss}": ", ".join(f"nn.{loss}({how})({given})" for how in (*REDUCTIONS, *OWN.get(loss, ("",)))[-3:])
         for loss, given in LOSSES.items()
     },
     "torch.nn.Conv1d": _used("Conv1d", ("4, 3, 3", "4, 2, 3, stride=2, dilation=2, padding=1"), "line"),
