@@ -55,7 +55,7 @@ CASES = {
     **{f"torch.nn.{layer}": _used(layer, made_with, "x") for layer, made_with in OF_X.items()},
     **{f"torch.nn.{layer}": _used(layer, made_with, "im") for layer, made_with in OF_IMAGES.items()},
     **{
-        f"torch.nn.{loss}": ", ".join(f"nn.{loss}({how})({given})" for how in (*REDUCTIONS, *OWN.get(loss, ("",)))[-3:])
+        f"torch.nn.{loss}": ", ".join(f"nn.{loss}({how})({given})" for how in (*OWN.get(loss, ("",)), *REDUCTIONS))
         for loss, given in LOSSES.items()
     },
     "torch.nn.Conv1d": _used("Conv1d", ("4, 3, 3", "4, 2, 3, stride=2, dilation=2, padding=1"), "line"),
