@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from weft.base.errors import WeftError
-from weft.compiler.listing import FORMS, listing
+from weft.base.files import replacing
+from weft.compiler.listing import FORMS, drawing, listing
 from weft.compiler.targets.accel.compile import compile as compile_for
 from weft.compiler.targets.accel.device import AccelDevice, AccelExecutable
 from weft.framework.device import Device, compiled, get_device
@@ -63,12 +64,17 @@ def show(
     machine: str | Path | Machine | None = None,
     forms: str | Sequence[str] = FORMS,
     layer: str | None = None,
+    before: str | None = None,
+    after: str | None = None,
+    svg: str | Path | None = None,
 ) -> None:
     """Print what the compiler makes of ``step(*arguments)``, or of a graph, for the accelerator; nothing runs.
 
-    forms: of "graph", "passes" (the graph after each) and "asm" (the instructions), also as ``"graph,asm"``. layer: a
-    layer ("layer 0", or "0"), another part of the step ("cross-entropy loss"), or an operator by its name; None: all.
-    machine: as for ``compile``. Raises WeftError for unknown words, and CompileError for what has no instructions.
+    forms: of "graph", "summary" (what each pass did), "passes" (the graph after each) and "asm" (the instructions),
+    also as ``"graph,asm"``. layer: a layer ("layer 0", or "0"), another part of the step ("cross-entropy loss"), or an
+    operator by its name; None: all. before, after: a pass by its name (its first run) or number; "graph" is then the
+    graph at that place. svg: a file to draw that graph to. machine: as for ``compile``.
+    Raises WeftError for unknown words, CompileError for what has no instructions, and OSError naming the file.
     """
     chosen = [form.strip() for form in forms.split(",")] if isinstance(forms, str) else forms
     graph, device = step, get_device("numpy")
@@ -77,7 +83,12 @@ def show(
         graph, device = recording.graph, recording.device
     elif arguments:
         raise WeftError("weft.show: a graph has its inputs in it; leave out the arguments after it")
-    print(listing(graph, lambda: _accelerator(device, machine).compile(graph).program, chosen, layer), end="")
+    text = listing(graph, lambda: _accelerator(device, machine).compile(graph).program, chosen, layer, before, after)
+    if svg is not None:
+        picture = drawing(graph, layer, before, after)
+        with replacing(Path(svg)) as whole:
+            whole.write_text(picture, encoding="utf-8")
+    print(text, end="")
 
 
 def profile(

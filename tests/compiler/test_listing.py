@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable
 from typing import Any
@@ -13,9 +14,9 @@ from tests.framework.small_model import X, Y, make, train_step
 from weft.base.errors import WeftError
 from weft.compiler.listing import FORMS, listing
 from weft.compiler.passes.pipeline import PIPELINES
-from weft.compiler.targets.accel.compile import compile
+from weft.compiler.targets.accel.compile import compile, prepared
 from weft.framework.builder import GraphBuilder
-from weft.framework.graph import Graph
+from weft.framework.graph import Graph, node_line
 from weft.framework.jit import jit
 from weft.framework.names import node_name
 from weft.framework.tensor import Tensor
@@ -40,7 +41,7 @@ def show(*forms: str, only: str | None = None, graph: Graph = GRAPH, program: Pr
 
 @pytest.mark.parametrize("form", FORMS)
 def test_golden(form: str, golden: Callable[[str, str], None]) -> None:
-    golden(f"step-{form}.txt", show(form, only="layer 2"))
+    golden(f"step-{form}.txt", show(form, only=None if form == "summary" else "layer 2"))
 
 
 def test_every_line_says_its_operator() -> None:
@@ -73,6 +74,49 @@ def test_one_layer(layer: str) -> None:
     assert all("# layer 0, " in line or " = input(" in line or " = constant(" in line for line in nodes)
     assert any("# layer 0, bias update, " in line for line in nodes)
     assert text.startswith(f"graph: {len(nodes)} of {len(GRAPH.nodes)} nodes\n")
+
+
+def test_the_graph_before_and_after_a_pass(golden: Callable[[str, str], None]) -> None:
+    names = list(PIPELINES["accel"])
+    number = names.index("precision") + 1
+    before = listing(GRAPH, lambda: PROGRAM, ("graph",), "layer 2", before="precision")
+    after = listing(GRAPH, lambda: PROGRAM, ("graph",), "layer 2", after="precision")
+    golden("step-before-precision.txt", before)
+    golden("step-after-precision.txt", after)
+    assert before.startswith(f"graph before pass {number}, precision: ")
+    assert " = cast(" not in before
+    assert "cast [6×4] to bfloat16" in after
+    last = listing(GRAPH, lambda: PROGRAM, ("graph",), after=str(len(names)))
+    assert all(f"  {node_line(i, node)}  # " in last for i, node in enumerate(prepared(GRAPH).nodes))
+    first = listing(GRAPH, lambda: PROGRAM, ("graph",), before="1")
+    assert first.partition(": ")[2] == show("graph").partition(": ")[2]
+
+
+def test_what_each_pass_did_adds_up() -> None:
+    counts = [len(GRAPH.nodes), len(prepared(GRAPH).nodes)]
+    lines = show("summary").splitlines()
+    assert lines[0] == f"summary: {len(PIPELINES['accel'])} passes, {counts[0]} → {counts[1]} nodes"
+    changes = [tuple(map(int, found)) for found in re.findall(r"(\d+) → (\d+) nodes;", "\n".join(lines[1:]))]
+    assert changes[0][0] == counts[0]
+    assert changes[-1][1] == counts[1]
+    assert all(one[1] == other[0] for one, other in itertools.pairwise(changes))
+    for line in lines[1:]:
+        if "nodes; " in line:
+            (first, then), *ops = [tuple(map(int, found)) for found in re.findall(r"(\d+) → (\d+)", line)]
+            assert then - first == sum(after - before for before, after in ops)
+
+
+@pytest.mark.parametrize(
+    ("place", "text"),
+    [
+        ({"before": "fusion"}, r"^no pass 'fusion'; .*there are: dead_code, .*, or a number from 1 to \d+$"),
+        ({"after": "0"}, r"^no pass '0'; "),
+        ({"before": "algebra", "after": "3"}, r"^before algebra and after 3: one graph is shown; give one of the two$"),
+    ],
+)
+def test_places_that_there_are_not(place: dict[str, str], text: str) -> None:
+    with pytest.raises(WeftError, match=text):
+        listing(GRAPH, lambda: PROGRAM, ("graph",), **place)
 
 
 def test_one_operator_alone() -> None:
@@ -109,7 +153,9 @@ def test_nothing_is_compiled_that_is_not_shown() -> None:
         raise AssertionError
 
     assert listing(GRAPH, refuse, ("graph", "passes")).startswith("graph: ")
-    with pytest.raises(WeftError, match=r"^no form 'grap'; did you mean 'graph'\? there are: graph, passes, asm$"):
+    with pytest.raises(
+        WeftError, match=r"^no form 'grap'; did you mean 'graph'\? there are: graph, summary, passes, asm$"
+    ):
         listing(GRAPH, refuse, ("grap",))
 
 
@@ -117,7 +163,7 @@ def test_from_the_front_door(capsys: pytest.CaptureFixture[str]) -> None:
     x, y = Tensor(X), Tensor(Y)
     weft.show(step, x, y, machine="nano", layer="layer 0")
     printed = capsys.readouterr().out
-    assert re.findall(r"^(graph|pass 1|asm)\b", printed, re.MULTILINE) == ["graph", "pass 1", "asm"]
+    assert re.findall(r"^(graph|summary|pass 1|asm)\b", printed, re.MULTILINE) == ["graph", "summary", "pass 1", "asm"]
     assert re.search(r"^asm: \d+ of \d+ instructions for machine nano$", printed, re.MULTILINE)
     weft.show(weft.jit(step), x, y, forms="graph")
     assert capsys.readouterr().out.count("\n") > len(GRAPH.nodes)

@@ -33,11 +33,22 @@ def test_int8_inference_is_shown_too(weft: Any) -> None:
     assert "backward" not in outcome.out
 
 
+def test_a_drawing(weft: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    outcome = weft(*LOGISTIC, "--svg", "step.svg", "--after", "precision", "--show", "summary")
+    assert (outcome.code, outcome.err) == (0, "step.svg: drawn\n")
+    assert outcome.out.startswith("summary: ")
+    assert "<title>graph after pass " in (tmp_path / "step.svg").read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize(
     ("words", "text"),
     [
-        ((), "Error: give -o FILE to write the program, or --show graph,passes,asm to look at it, or both"),
-        (("--layer", "0", "-o", "x.weft"), "Error: --layer chooses what --show prints; give --show graph,passes,asm"),
+        ((), "Error: give -o FILE to write the program, --show graph,summary,passes,asm to look at it, or --svg FILE"),
+        (("--layer", "0", "-o", "x.weft"), "Error: --layer chooses what --show prints; give --show graph,summary,"),
+        (("--before", "algebra", "--show", "asm"), "Error: --before says which graph is shown; give --show graph or"),
+        (("--show", "graph", "--after", "algebr"), "error: no pass 'algebr'; did you mean 'algebra'? there are: dead_"),
+        (("--svg", "x.svg", "-o", "x.svg"), "Error: --svg and --output name one file; give two"),
         (("--show", "graphs"), "Error: Invalid value for '--show': no form 'graphs'; did you mean 'graph'? "),
         (("--show", "graph", "--layer", "layer 7"), "error: no part of the step called 'layer 7'; there are: "),
     ],

@@ -18,6 +18,9 @@ else:
     _Base = click.ParamType
 
 
+_ALL = "graph,summary,passes,asm"
+
+
 class _Forms(_Base):
     name = "forms"
 
@@ -42,10 +45,13 @@ class _Forms(_Base):
 @int8_options("Compile inference in int8.")
 @click.option("-o", "--output", type=OUTPUT, default=None, help="The program file to write.")
 @click.option(
-    "--show", "forms", type=_Forms(), default=None, metavar="graph,passes,asm",
-    help="Print the step as traced, after every pass, as instructions.",
+    "--show", "forms", type=_Forms(), default=None, metavar=_ALL,
+    help="Print the step as traced, what each pass does, the graph after every pass, instructions.",
 )  # fmt: skip
 @click.option("--layer", default=None, metavar="NAME", help='Print one layer or operator alone: "layer 0".')
+@click.option("--before", default=None, metavar="PASS", help="Show the graph before a pass: its name or number.")
+@click.option("--after", default=None, metavar="PASS", help="Show the graph after a pass: its name or number.")
+@click.option("--svg", type=OUTPUT, default=None, help="The file to draw that graph to.")
 @seed_option
 def command(
     target: str,
@@ -59,30 +65,45 @@ def command(
     output: Path | None,
     forms: tuple[str, ...] | None,
     layer: str | None,
+    before: str | None,
+    after: str | None,
+    svg: Path | None,
     seed: int,
 ) -> None:
     """Compile a model's step for a machine, with its first batch and initial state as data, for `weft sim` to run.
 
     A script runs up to its first call of the jitted function STEP, and that call is compiled; see `weft report --help`.
     With --show it prints what the compiler makes of it, every line with the operator that it belongs to, and writes a
-    file only if -o is given.
+    file only if -o is given. With --svg it draws the graph as traced, or before or after a pass.
     """
-    from weft.compiler.listing import listing
+    from weft.base.files import replacing
+    from weft.compiler.listing import drawing, listing
     from weft.isa.container import save
     from weft.programs import named_step, with_image
 
-    if output is None and forms is None:
-        raise click.UsageError("give -o FILE to write the program, or --show graph,passes,asm to look at it, or both")
-    if layer is not None and forms is None:
-        raise click.UsageError("--layer chooses what --show prints; give --show graph,passes,asm too")
+    if output is None and forms is None and svg is None:
+        raise click.UsageError(f"give -o FILE to write the program, --show {_ALL} to look at it, or --svg FILE")
+    if layer is not None and forms is None and svg is None:
+        raise click.UsageError(f"--layer chooses what --show prints; give --show {_ALL} too")
+    for option, place in (("--before", before), ("--after", after)):
+        if place is not None and svg is None and "graph" not in (forms or ()):
+            raise click.UsageError(f"{option} says which graph is shown; give --show graph or --svg FILE too")
     keep_apart("--output", output, machine, file_of(target))
+    keep_apart("--svg", svg, machine, file_of(target))
+    if svg is not None and svg == output:
+        raise click.UsageError("--svg and --output name one file; give two")
     how = calibration_of(int8, calibration, percentile)
     unused = {"--inference": inference, "--int8": int8, "--seed": seed_given()}
     step = step_of_script(target, words, machine, settings, unused)
     if step is None:
         step = named_step(target, machine or "edu", settings, inference, seed, how)
     if forms is not None:
-        say(listing(step.graph, lambda: step.program, forms, layer), nl=False)
+        say(listing(step.graph, lambda: step.program, forms, layer, before, after), nl=False)
+    if svg is not None:
+        text = drawing(step.graph, layer, before, after)
+        with replacing(svg) as whole:
+            whole.write_text(text, encoding="utf-8")
+        say(f"{svg}: drawn", err=True)
     if output is not None:
         save(with_image(step.program, step.image, target), output)
         count = len(step.program.instructions)
