@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, ParamSpec, Protocol, Self, TypeVar
+from typing import Any, NoReturn, ParamSpec, Protocol, Self, TypeVar
 
 from weft.framework.device import Device
 from weft.framework.dtypes import DTYPES, DType, as_dtype
@@ -131,6 +131,13 @@ class Module(ModuleHooks):
     def double(self) -> Self:
         """Parameters and buffers of floats as float64."""
         return self.to("float64")
+
+    def half(self) -> NoReturn:
+        """Refused: there is no float16 here."""
+        raise DTypeError(
+            f"{user_line()}: there is no float16; bfloat16() halves the memory and keeps float32's range, so that no "
+            "loss has to be scaled"
+        )
 
     def cpu(self) -> Self:
         """Every parameter and buffer on the device ``cpu``."""

@@ -15,9 +15,11 @@ from weft.framework.nn.embedding import *
 from weft.framework.nn.linear import *
 from weft.framework.nn.loss import *
 from weft.framework.nn.normalisation import *
+from weft.framework.nn.padding import *
 from weft.framework.nn.parameters import *
 from weft.framework.nn.pooling import *
 from weft.framework.nn.recurrent import *
+from weft.framework.nn.resizing import *
 from weft.framework.nn.shape import *
 from weft.framework.nn.transformer import *
 from weft.framework.refusals import public_names, unknown_name

@@ -70,6 +70,7 @@ class MultiheadAttention(Module):
         key_padding_mask [N, S] and attn_mask [L, S] or [N·heads, L, S]: bool (True is left out) or float (added).
         is_causal: that attn_mask is the causal one, which stands in for it if it is not given. Raises ShapeError.
         """
+        given = [list(x.shape) for x in (query, key, value)]
         single = query.ndim == 2
         if single:
             query, key, value = (x.unsqueeze(0 if self.batch_first else 1) for x in (query, key, value))
@@ -79,8 +80,7 @@ class MultiheadAttention(Module):
         widths = (self.embed_dim, self.kdim, self.vdim)
         if any(x.ndim != 3 or x.shape[-1] != n for x, n in zip((query, key, value), widths, strict=True)):
             raise ShapeError(
-                f"{user_line()}: MultiheadAttention takes widths {widths}, not {list(query.shape)}, {list(key.shape)} "
-                f"and {list(value.shape)}"
+                f"{user_line()}: MultiheadAttention takes widths {widths}, not {given[0]}, {given[1]} and {given[2]}"
             )
         q, k, v = (self._heads(x, i) for i, x in enumerate((query, key, value)))
         mask = self._mask(attn_mask, key_padding_mask, is_causal, q, k)

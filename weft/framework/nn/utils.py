@@ -7,13 +7,14 @@ from collections.abc import Iterable
 from typing import Any
 
 from weft.framework.axes import real
-from weft.framework.errors import DTypeError, FrameworkError
+from weft.framework.errors import DTypeError, FrameworkError, ShapeError
 from weft.framework.functional import maximum, minimum, zeros
 from weft.framework.lazy import no_grad
+from weft.framework.nn.functional.taking import joined
 from weft.framework.origin import part_of, user_line
 from weft.framework.tensor import Tensor
 
-__all__ = ["clip_grad_norm_", "clip_grad_value_", "get_total_norm"]
+__all__ = ["clip_grad_norm_", "clip_grad_value_", "get_total_norm", "parameters_to_vector", "vector_to_parameters"]
 
 
 def _tensors(name: str, given: Tensor | Iterable[Tensor]) -> list[Tensor]:
@@ -23,10 +24,9 @@ def _tensors(name: str, given: Tensor | Iterable[Tensor]) -> list[Tensor]:
         found = [one] if isinstance(one, Tensor) else list(one)
     except TypeError:
         found = [one]
-    wrong = next((x for x in found if not isinstance(x, Tensor)), None)
-    if wrong is not None or (found == [None]):
-        kind = type(found[0] if wrong is None else wrong).__name__
-        raise DTypeError(f"{user_line()}: {name} takes tensors, such as model.parameters(), not a {kind}")
+    wrong = [type(x).__name__ for x in found if not isinstance(x, Tensor)]
+    if wrong:
+        raise DTypeError(f"{user_line()}: {name} takes tensors, such as model.parameters(), not a {wrong[0]}")
     return found
 
 
@@ -88,3 +88,38 @@ def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -
         for parameter in given:
             if parameter.grad is not None:
                 parameter.grad.copy_(maximum(minimum(parameter.grad, most), -most))
+
+
+def parameters_to_vector(parameters: Tensor | Iterable[Tensor]) -> Tensor:
+    """All elements of all parameters, one behind the other: [n]. Gradients flow back to each.
+
+    Raises FrameworkError without a parameter, and DTypeError for parameters of several element types.
+    """
+    given = _tensors("parameters_to_vector", parameters)
+    if not given:
+        raise FrameworkError(f"{user_line()}: parameters_to_vector takes one parameter or more")
+    kinds = list(dict.fromkeys(str(p.dtype) for p in given))
+    if len(kinds) > 1:
+        raise DTypeError(
+            f"{user_line()}: parameters_to_vector takes parameters of one element type, not {' and '.join(kinds)}"
+        )
+    return joined([p.reshape(p.numel()) for p in given], 0)
+
+
+def vector_to_parameters(vec: Tensor, parameters: Tensor | Iterable[Tensor]) -> None:
+    """Write the elements of ``vec`` [n] into the parameters, in the order of ``parameters_to_vector``.
+
+    Raises ShapeError unless there are as many as the parameters have together, DTypeError for what is no tensor.
+    """
+    given, (vector,) = _tensors("vector_to_parameters", parameters), _tensors("vector_to_parameters", vec)
+    wanted = sum(p.numel() for p in given)
+    if vector.shape != (wanted,):
+        raise ShapeError(
+            f"{user_line()}: vector_to_parameters: the parameters have {wanted} elements together, so vec is "
+            f"{[wanted]}, not {list(vector.shape)}"
+        )
+    at = 0
+    with no_grad():
+        for parameter in given:
+            parameter.copy_(vector[at : at + parameter.numel()].reshape(parameter.shape))
+            at += parameter.numel()

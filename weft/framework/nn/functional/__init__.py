@@ -17,6 +17,7 @@ from weft.framework.nn.functional.loss import *
 from weft.framework.nn.functional.normalisation import *
 from weft.framework.nn.functional.padding import *
 from weft.framework.nn.functional.pooling import *
+from weft.framework.nn.functional.resizing import *
 from weft.framework.refusals import public_names, unknown_name
 
 if not TYPE_CHECKING:  # a type checker reads the lists of the files, and is to go on reporting unknown names itself
