@@ -46,10 +46,11 @@ class Left:
     printed: str = ""
 
 
-def translated(source: str) -> str:
-    """The script with weft's imports in place of torch's."""
+def translated(source: str, jitted: str = "") -> str:
+    """The script with weft's imports in place of torch's, and with its functions called ``jitted`` compiled."""
     named = re.sub(r"^( *)import torch$", r"\1import weft as torch", source, flags=re.M)
-    return re.sub(r"^( *)(from|import) torch\b", r"\1\2 weft", named, flags=re.M)
+    moved = re.sub(r"^( *)(from|import) torch\b", r"\1\2 weft", named, flags=re.M)
+    return re.sub(rf"^def {jitted}\(", r"@torch.jit\n\g<0>", moved, flags=re.M) if jitted else moved
 
 
 def left_by(source: str) -> Left:
@@ -159,9 +160,10 @@ def close(theirs: Array, ours: Array) -> bool:
     )
 
 
-def compare(source: str) -> None:
-    """Raise AssertionError unless the script leaves the same under both."""
-    theirs, ours = left_by(source), left_by(translated(source))
+def compare(source: str, jitted: str = "") -> None:
+    """Raise AssertionError unless the script leaves the same under both, its functions called ``jitted`` compiled."""
+    theirs, ours = left_by(source), left_by(translated(source, jitted))
+    ours.bound.pop(jitted, None)
     assert list(ours.bound) == list(theirs.bound)
     found = [line for name in theirs.bound for line in differences(theirs.bound[name], ours.bound[name], name)]
     assert not found, "\n".join((source, *found))

@@ -10,8 +10,8 @@ class FrameworkError(ShortTraceback, WeftError):
     """A mistake in what the user gave; its traceback ends at the user's line."""
 
 
-class ShapeError(FrameworkError, ValueError):
-    """Shapes that do not fit together; the message names all of them."""
+class ShapeError(FrameworkError, ValueError, RuntimeError):
+    """Shapes that do not fit together; the message names all of them. torch raises RuntimeError here."""
 
 
 class AbstractError(FrameworkError, NotImplementedError):
@@ -26,8 +26,8 @@ class PlaceError(FrameworkError, IndexError, TypeError):
     """A place that a list of modules does not have."""
 
 
-class DTypeError(FrameworkError, TypeError):
-    """An element type that an operation does not take."""
+class DTypeError(FrameworkError, TypeError, RuntimeError):
+    """An element type that an operation does not take. torch raises RuntimeError for most."""
 
 
 class GraphError(FrameworkError, ValueError):

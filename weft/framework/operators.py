@@ -172,6 +172,10 @@ class TensorOperators(Movement, Writing):
     mul, div, neg, abs = __mul__, __truediv__, __neg__, __abs__
     lt, le, gt, ge = __lt__, __le__, __gt__, __ge__
 
+    def __pos__(self) -> Any:
+        """The tensor itself, as torch's ``+x``."""
+        return self
+
     def __eq__(self, other: Operand) -> Tensor:  # type: ignore[override]  # a tensor of bools, where object has a bool
         return elementwise("eq", self, self, other)
 
