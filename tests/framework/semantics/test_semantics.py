@@ -9,10 +9,22 @@ import pytest
 from _pytest.mark.structures import ParameterSet
 
 from tests.framework import comparing
-from tests.framework.semantics import autograd, broadcasting, hooks, transforms, views, writing
+from tests.framework.semantics import (
+    autograd,
+    broadcasting,
+    hooks,
+    indexing,
+    learning,
+    mistakes,
+    networks,
+    shapes,
+    transforms,
+    views,
+    writing,
+)
 from tests.framework.semantics.differences import DIFFERENT, OPEN
 
-TABLES = (broadcasting, views, writing, autograd, hooks, transforms)
+TABLES = (broadcasting, views, writing, indexing, shapes, networks, learning, mistakes, autograd, hooks, transforms)
 """Each has CASES, what is shown → script, and a PRELUDE that runs before each of them."""
 SCRIPTS = {
     f"{table.__name__.rpartition('.')[2]}: {name}": table.PRELUDE + script
