@@ -203,7 +203,7 @@ def test_names_in_python() -> None:
         front.device("accel", engine="warp")
     with pytest.raises(DeviceError, match=r"'accel' does not take the options speed=2"):
         front.device("accel", speed=2)
-    with pytest.raises(AttributeError, match=r"errors.py:\d+: weft has no tensr; did you mean tensor or Tensor\?$"):
+    with pytest.raises(AttributeError, match=r"errors.py:\d+: weft has no tensr; did you mean tensor or Tensor or"):
         getattr(front, "tensr")  # noqa: B009 (a name that a type checker would refuse)
 
 

@@ -134,7 +134,7 @@ def test_another_model_machine_batch_or_type_is_refused(tmp_path: Path) -> None:
         (lambda raw: raw[:-9], "damaged safetensors file"),
         (lambda raw: raw[:-9] + bytes([raw[-9] ^ 4]) + raw[-8:], "damaged: its checksum does not match its 13 tensors"),
         (lambda raw: raw.replace(b"digits-logistic", b"digits-logistik"), "damaged: its checksum does not match"),
-        (lambda raw: raw.replace(b'schema\\": 1', b'schema\\": 2'), "a training's checkpoint of schema 2; this weft"),
+        (lambda raw: raw.replace(b'schema\\": 2', b'schema\\": 3'), "a training's checkpoint of schema 3; this weft"),
     ],
 )
 def test_a_damaged_one_is_refused(damage: Callable[[bytes], bytes], message: str, weft: Weft, tmp_path: Path) -> None:

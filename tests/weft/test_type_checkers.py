@@ -92,12 +92,12 @@ assert_type(x[0, ..., None, 1:] ** 2, Tensor)
 assert_type(x.max(1).indices, Tensor)
 assert_type(x.max(), Tensor)
 assert_type(x.sum((0, 1), keepdim=True).reshape(1, -1), Tensor)
-assert_type(x.shape, tuple[int, ...])
+assert_type(x.shape, weft.Size)
 assert_type(x.size(0), int)
 assert_type(x.detach().requires_grad_().grad, Tensor | None)
 with weft.no_grad():
     parameter += 1
-    assert_type(parameter.mul_(2).add_(x[0]), nn.Parameter)
+    assert_type(parameter.mul_(2).add_(x[0]), Tensor)
 x[0] = np.zeros(3)
 
 layers = nn.Sequential(nn.Linear(3, 4), nn.Sigmoid()).to("numpy").eval()

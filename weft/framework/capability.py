@@ -26,7 +26,7 @@ class Shortfall(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Form:
+class SupportedForm:
     """A form that a node must have.
 
     text: the form in words, for tables. problem: why a node has it not, as the middle of a sentence; "" if it has.
@@ -44,7 +44,7 @@ class Capability:
     and in which forms."""
 
     types: frozenset[str] = ALL_TYPES
-    forms: tuple[Form, ...] = ()
+    forms: tuple[SupportedForm, ...] = ()
     nearest: str = "another element type"
 
 

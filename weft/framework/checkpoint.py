@@ -71,7 +71,7 @@ def save(
     if nested:
         state, texts[KEY] = taken_apart(state)
     arrays = {name: _storable(target, name, value) for name, value in state.items()}
-    content = encode(arrays, texts or None)
+    content = _ordered(encode(arrays, texts or None))
     try:
         with replacing(target) as whole:
             whole.write_bytes(content)
@@ -86,6 +86,17 @@ def load(path: str | Path) -> Any:
     """
     arrays, metadata = load_with_metadata(path)
     return dict(arrays) if KEY not in metadata else put_together(metadata[KEY], arrays, shown(str(path), 4096))
+
+
+def _ordered(content: bytes) -> bytes:
+    """A safetensors file with its texts in the order of their names: the library's order is another in every run."""
+    size = int.from_bytes(content[:8], "little")
+    header = json.loads(content[8 : 8 + size])
+    if "__metadata__" in header:
+        header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    return len(text).to_bytes(8, "little") + text + content[8 + size :]
 
 
 def load_with_metadata(path: str | Path) -> tuple[dict[str, Array], dict[str, str]]:

@@ -11,7 +11,7 @@ from weft.framework.backward import is_inner
 from weft.framework.errors import DTypeError, GradientError, ShapeError
 from weft.framework.grad_mode import no_grad
 from weft.framework.gradient_nodes import GradientNode
-from weft.framework.hooks import KEYS, RemovableHandle
+from weft.framework.hooks import KEYS, RemovableHandle, registered
 from weft.framework.lazy import ALIAS, Expr, Hook, alias, apply, is_left_over
 from weft.framework.origin import user_line
 from weft.framework.pending import wait
@@ -168,7 +168,7 @@ class Differentiable:
             e.hooks = hooks = {} if e.hooks is None else e.hooks
         else:
             owner._hooks = hooks = {} if owner._hooks is None else owner._hooks
-        return RemovableHandle(hooks, _on_expressions(hook, self._holding))
+        return registered(hooks, _on_expressions(hook, self._holding))
 
     def register_post_accumulate_grad_hook(self: Any, hook: Callable[[Any], None]) -> RemovableHandle:
         """Call ``hook`` with this leaf whenever its ``.grad`` has been added to. Raises GradientError."""
@@ -176,7 +176,7 @@ class Differentiable:
         if not e.requires_grad or e.owner is None:
             raise GradientError(f"{user_line()}: only a leaf that requires a gradient has post-accumulate hooks")
         self._after = {} if self._after is None else self._after
-        return RemovableHandle(self._after, hook)
+        return registered(self._after, hook)
 
 
 def _on_expressions(hook: Callable[[Tensor], Tensor | None], holding: Callable[[Expr], Tensor]) -> Hook:

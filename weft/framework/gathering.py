@@ -144,4 +144,3 @@ def _scattered(function: str, input: Operand, dim: SupportsIndex, index: Operand
     whole = x.clone()
     whole[here] = put
     return whole
-

@@ -19,18 +19,28 @@ class Registrations:
 class RemovableHandle:
     """What a registration gives: ``remove()`` takes the hook off, and so does the end of a ``with`` block of it."""
 
-    def __init__(self, hooks: dict[int, Callable[..., Any]], hook: Callable[..., Any]) -> None:
-        self._hooks, self.id = hooks, next(KEYS)
-        hooks[self.id] = hook
-        Registrations.count += 1
+    def __init__(self, take_off: Callable[[], None]) -> None:
+        self._take_off = take_off
 
     def remove(self) -> None:
         """Take the hook off; nothing happens if it is gone."""
-        if self._hooks.pop(self.id, None) is not None:
-            Registrations.count += 1
+        self._take_off()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *error: object) -> None:
         self.remove()
+
+
+def registered(hooks: dict[int, Callable[..., Any]], hook: Callable[..., Any]) -> RemovableHandle:
+    """Add a hook of a tensor to those there are."""
+    key = next(KEYS)
+    hooks[key] = hook
+    Registrations.count += 1
+
+    def take_off() -> None:
+        if hooks.pop(key, None) is not None:
+            Registrations.count += 1
+
+    return RemovableHandle(take_off)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, Literal, NamedTuple
 
 from weft.framework.errors import FrameworkError
+from weft.framework.hooks import RemovableHandle
 from weft.framework.module_state import ModuleState
 from weft.framework.origin import user_line
 
@@ -24,23 +25,6 @@ class ModuleHook(NamedTuple):
 
 
 _NUMBERS = itertools.count()
-
-
-class RemovableHandle:
-    """What registering a hook gives: ``remove()``, or the end of a ``with`` block, takes the hook away again."""
-
-    def __init__(self, module: ModuleHooks, number: int) -> None:
-        self._module, self._number = module, number
-
-    def remove(self) -> None:
-        """Take the hook away, if it is there still."""
-        self._module._hooks = tuple(hook for hook in self._module._hooks if hook.number != self._number)
-
-    def __enter__(self) -> RemovableHandle:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.remove()
 
 
 class ModuleHooks(ModuleState):
@@ -74,7 +58,10 @@ class ModuleHooks(ModuleState):
             raise FrameworkError(f"{user_line()}: a hook is a function, not a {type(hook).__name__}")
         made = ModuleHook(kind, hook, next(_NUMBERS), with_kwargs, always)
         self._hooks = (made, *self._hooks) if prepend else (*self._hooks, made)
-        return RemovableHandle(self, made.number)
+        return RemovableHandle(lambda: self._unregister(made.number))
+
+    def _unregister(self, number: int) -> None:
+        self._hooks = tuple(hook for hook in self._hooks if hook.number != number)
 
 
 def call_hooked(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

@@ -38,11 +38,11 @@ def main(name: str, row: str, threads: int) -> None:
     try:
         module = importlib.import_module(contender.module)
     except ImportError as error:
-        print(json.dumps({"reason": f"{error}; {contender.remedy}"}), flush=True)
+        print(json.dumps({"reason": f"{error}; {contender.remedy}"}, allow_nan=False), flush=True)
         return
     steps = getattr(module, contender.table)
     if row not in steps:
-        print(json.dumps({"reason": "no such row"}), flush=True)
+        print(json.dumps({"reason": "no such row"}, allow_nan=False), flush=True)
         return
     module.prepare(threads)
     began = time.perf_counter()
@@ -51,15 +51,15 @@ def main(name: str, row: str, threads: int) -> None:
         made = time.perf_counter()
         value = module.finish(step())
     except Exception as error:  # of whatever kind the framework has: the other frameworks are measured all the same
-        print(json.dumps({"reason": f"{type(error).__name__}: {error}"}), flush=True)
+        print(json.dumps({"reason": f"{type(error).__name__}: {error}"}, allow_nan=False), flush=True)
         return
     first = time.perf_counter() - made
     blas = blas_kernel()
     told: dict[str, Any] = {"reason": None, "version": _version(contender), "made": made - began, "first": first}
-    print(json.dumps(told | {"value": value, "blas": blas and dataclasses.asdict(blas)}), flush=True)
+    print(json.dumps(told | {"value": value, "blas": blas and dataclasses.asdict(blas)}, allow_nan=False), flush=True)
     for line in sys.stdin:
         what, number = line.split()
-        print(json.dumps(ANSWERS[what](module, step, int(number))), flush=True)
+        print(json.dumps(ANSWERS[what](module, step, int(number)), allow_nan=False), flush=True)
 
 
 def _version(contender: Contender) -> str:

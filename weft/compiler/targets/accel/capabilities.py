@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from weft.compiler.passes.machine_functions import FORMS
 from weft.compiler.targets.accel.expand import ELEMENTWISE, KINDS
-from weft.framework.capability import Capabilities, Capability, Form, Shortfall
+from weft.framework.capability import Capabilities, Capability, Shortfall, SupportedForm
 from weft.framework.graph import Graph
 
 _ON_THE_HOST = "return the values, and take .numpy().{0}() on the host"
@@ -33,9 +33,9 @@ def _narrow(graph: Graph, index: int) -> str:
     return f"the vector unit reduces no {node.dtype}" if is_wide and node.dtype.name != "float32" else ""
 
 
-_FLOAT_SUMS = Form("float32, or axes of one element", _narrow, "a cast to float32 first")
-_MATRICES = Form("two axes", _batch, "a product of two matrices")
-_NO_INT8 = Form("no int8", _wraps, "a cast to int32 first")
+_FLOAT_SUMS = SupportedForm("float32, or axes of one element", _narrow, "a cast to float32 first")
+_MATRICES = SupportedForm("two axes", _batch, "a product of two matrices")
+_NO_INT8 = SupportedForm("no int8", _wraps, "a cast to int32 first")
 _WRAPPING = frozenset({"add", "sub", "mul", "neg", "abs"})
 
 
@@ -50,7 +50,7 @@ CAPABILITIES = Capabilities(
         **dict.fromkeys(FORMS, Capability(frozenset({"float32", "bfloat16"}), (), "float32 operands")),
         **{op: _elementwise(op) for op in dict.fromkeys(op for op, _ in ELEMENTWISE)},
         **dict.fromkeys(("input", "constant", "copy", "cast", "reshape", "permute", "broadcast_to"), Capability(_HERE)),
-        "iota": Capability(_HERE, (Form("along the last axis or the only leading one", _counts, "two axes"),)),
+        "iota": Capability(_HERE, (SupportedForm("along the last axis or the only leading one", _counts, "two axes"),)),
         "matmul": Capability(frozenset({"float32", "bfloat16", "int8"}), (_MATRICES,), "bfloat16 or int8 operands"),
         **dict.fromkeys(("sum", "max"), Capability(_HERE, (_FLOAT_SUMS,))),
     },
