@@ -125,7 +125,7 @@ def test_no_module_takes_a_public_name() -> None:
     assert {name: homes[name] for name in files & homes.keys()} == {name: (f"weft.{name}", "") for name in PARTS}
 
 
-PARTS = ("amp", "autograd", "nn", "optim", "utils")
+PARTS = ("amp", "autograd", "func", "nn", "optim", "utils")
 """Public modules that are imported by their own names."""
 IMPORTED = {
     "import weft.nn as x": "nn",
@@ -162,7 +162,9 @@ def test_such_an_import_is_what_the_attribute_is_in_either_order(fresh_python: C
         assert (done.code, done.out) == (0, "True\n"), done.err
 
 
-LISTING = ("nn", "nn.functional", "nn.init", "nn.utils", "optim", "optim.lr_scheduler", "utils.data", "autograd", "amp")
+LISTING = (
+    "nn", "nn.functional", "nn.init", "nn.utils", "optim", "optim.lr_scheduler", "utils.data", "autograd", "amp", "func",
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("part", LISTING)
