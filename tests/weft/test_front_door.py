@@ -163,7 +163,8 @@ def test_such_an_import_is_what_the_attribute_is_in_either_order(fresh_python: C
 
 
 LISTING = (
-    "nn", "nn.functional", "nn.init", "nn.utils", "optim", "optim.lr_scheduler", "utils.data", "autograd", "amp", "func",
+    "nn", "nn.functional", "nn.init", "nn.utils", "optim", "optim.lr_scheduler", "utils.data", "autograd", "amp",
+    "func",
 )  # fmt: skip
 
 

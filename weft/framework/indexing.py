@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import operator
 from types import EllipsisType
-from typing import Any, SupportsIndex
+from typing import TYPE_CHECKING, Any, SupportsIndex, TypeAlias
 
 from weft.framework.errors import AxisError, DTypeError, FrameworkError, ShapeError
 from weft.framework.origin import user_line
-from weft.framework.primitives.base import Shape
+from weft.framework.primitives.base import Array, Shape
 
-Index = SupportsIndex | slice | EllipsisType | None
-"""What may stand in brackets, alone or several in a tuple."""
+if TYPE_CHECKING:
+    from weft.framework.tensor import Tensor
+
+Index: TypeAlias = "SupportsIndex | slice | EllipsisType | Tensor | Array | list[Any] | None"
+"""What may stand in brackets, alone or several in a tuple; tensors, arrays and lists are for ``choosing``."""
 
 
 def movements(shape: Shape, key: Any) -> list[tuple[str, dict[str, Any]]]:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, SupportsIndex, overload
 
+from weft.framework import choosing
 from weft.framework.axes import Dims, Extent, axes, axis, extents, permutation, sizes
 from weft.framework.errors import ShapeError
 from weft.framework.indexing import Index, movements
@@ -92,8 +93,10 @@ class Movement:
         return shape if dim is None else shape[axis(dim, shape)]
 
     def __getitem__(self, key: Index | tuple[Index, ...]) -> Tensor:
-        """Numbers, slices with positive step, ``...`` and None."""
+        """Numbers, slices with positive step, ``...`` and None, as a view; index tensors, lists, masks, as a copy."""
         seen: Any = self
+        if choosing.is_advanced(key):
+            return choosing.read(choosing.chosen(seen, key), seen._of)
         for op, attrs in movements(self.shape, key):
             seen = seen._view(op, **attrs)
         chosen: Tensor = seen

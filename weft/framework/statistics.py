@@ -92,7 +92,7 @@ def norm(
     input: Operand, p: float | str | None = "fro", dim: Dims = None, keepdim: bool = False,
     dtype: DType | str | None = None,
 ) -> Tensor:
-    """(Σ |x|^p)^(1/p) over axes (all by default); "fro" and None are p = 2.
+    """(Σ abs(x)^p)^(1/p) over axes (all by default); "fro" and None are p = 2.
 
     p: any number, or ±inf for the largest or smallest magnitude; 0 counts what is not 0. Raises DTypeError.
     """

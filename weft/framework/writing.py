@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypeVar
 
 import numpy as np
 
+from weft.framework import choosing
 from weft.framework.device import Value
 from weft.framework.dtypes import DType
 from weft.framework.errors import DTypeError, GradientError, ShapeError, TraceError
@@ -91,12 +92,42 @@ class Writing:
 
     def __setitem__(self: Any, key: Index | tuple[Index, ...], value: Operand) -> None:
         """Give the elements that ``key`` chooses the values of ``value``, broadcast and cast, and its history."""
+        if choosing.is_advanced(key):
+            self._put(key, value, "set")
+            return
         chosen, given = self[key], value
         shape: Shape = getattr(value, "shape", ())
         extra = len(shape) - len(chosen.shape)
         if extra > 0 and isinstance(given, Writing | np.ndarray) and all(extent == 1 for extent in shape[:extra]):
             given = given.reshape(shape[extra:])  # as in torch and NumPy
         chosen.copy_(given)
+
+    def _put(self: Any, key: Any, value: Operand, mode: str) -> None:
+        """Write where index tensors or a mask choose: of several values for one element the last, or (add) all."""
+        number = isinstance(value, bool | int | float)
+        given = self._as_operand(value, self.dtype if number else None).to(self.dtype)
+        mask = choosing.mask_of(key, self)
+        if mask is not None and given.numel() == 1 and mode == "set":
+            holds = mask.reshape(*mask.shape, *(1,) * (self.ndim - mask.ndim)).expand(self.shape)
+            chosen = apply("select", holds._read(), given.reshape(()).expand(self.shape)._read(), self._read())
+            self.copy_(self._of(chosen))
+            return
+        what = choosing.chosen(self, key)
+        what.view.copy_(self._of(choosing.written(what, given._read(), mode)))
+
+    def index_put_(self: Any, indices: tuple[Any, ...], values: Operand, accumulate: bool = False) -> Any:
+        """``x[indices] = values``; ``accumulate``: added, also where an element is chosen twice."""
+        self._put(tuple(indices), values, "add" if accumulate else "set")
+        return self
+
+    @property
+    def data(self: Any) -> Any:
+        """A view of the same value without history; what is assigned replaces the value, without history."""
+        return self.detach()
+
+    @data.setter
+    def data(self: Any, value: Operand) -> None:
+        self.assign(value)
 
     def assign(self, value: Operand) -> Self:
         """Give this tensor, a parameter too, another value of its shape and dtype; no history comes with it.

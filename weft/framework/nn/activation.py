@@ -109,7 +109,7 @@ class LogSigmoid(_Activation):
 
 
 class Softsign(_Activation):
-    """x / (1 + |x|)."""
+    """x / (1 + abs(x))."""
 
     _function = staticmethod(F.softsign)
 

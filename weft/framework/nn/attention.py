@@ -24,7 +24,7 @@ __all__ = ["MultiheadAttention"]
 class MultiheadAttention(Module):
     """Queries, keys and values projected, attended to in ``num_heads`` parts, joined and projected again.
 
-    in_proj_weight [3·embed_dim, embed_dim] (of other widths kdim, vdim: q_, k_ and v_proj_weight), in_proj_bias and
+    in_proj_weight [3·embed_dim, embed_dim] (of other widths ``q_proj_weight`` …), in_proj_bias and
     out_proj are trained. batch_first: [batch, length, width] instead of [length, batch, width]. dropout: of weights.
     add_bias_kv and add_zero_attn are not supported.
     """

@@ -39,7 +39,7 @@ class LayerNorm(Module):
         self._place(device, dtype)
 
     def forward(self, input: Tensor) -> Tensor:
-        """[..., *normalized_shape] → the same shape."""
+        """[..., then normalized_shape] → the same shape."""
         return F.layer_norm(input, self.normalized_shape, self.weight, self.bias, self.eps)
 
     def extra_repr(self) -> str:
@@ -63,7 +63,7 @@ class RMSNorm(Module):
         self._place(device, dtype)
 
     def forward(self, input: Tensor) -> Tensor:
-        """[..., *normalized_shape] → the same shape."""
+        """[..., then normalized_shape] → the same shape."""
         return F.rms_norm(input, self.normalized_shape, self.weight, self.eps)
 
     def extra_repr(self) -> str:

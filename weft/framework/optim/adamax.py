@@ -14,7 +14,7 @@ FIRST, LARGEST = "exp_avg", "exp_inf"
 
 
 class Adamax(Optimizer):
-    """Kingma and Ba 2015, §7.1: u = max(β₂·u, |g| + eps), p -= lr/(1-β₁ᵗ) · m/u. Raises FrameworkError."""
+    """Kingma and Ba 2015, §7.1: u = max(β₂·u, abs(g) + eps), p -= lr/(1-β₁ᵗ) · m/u. Raises FrameworkError."""
 
     def __init__(
         self,

@@ -162,7 +162,7 @@ def mish(input: Operand, inplace: bool = False) -> Tensor:
 
 
 def softsign(input: Operand) -> Tensor:
-    """x / (1 + |x|)."""
+    """x / (1 + abs(x))."""
     return rounded_once(lambda x: x / (abs(x) + 1))(_floats("softsign", input))
 
 

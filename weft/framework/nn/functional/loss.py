@@ -79,7 +79,7 @@ def l1_loss(input: Operand, target: Operand, reduction: str = "mean") -> Tensor:
 
 
 def smooth_l1_loss(input: Operand, target: Operand, reduction: str = "mean", beta: float = 1.0) -> Tensor:
-    """d² / 2beta where |d| < beta, else |d| - beta/2, of the difference d; beta = 0 is ``l1_loss``."""
+    """d² / 2beta where abs(d) < beta, else abs(d) - beta/2, of the difference d; beta = 0 is ``l1_loss``."""
     x, y = alike("smooth_l1_loss", input, target)
     beta = real(beta, "beta")
     if beta < 0:
@@ -91,7 +91,7 @@ def smooth_l1_loss(input: Operand, target: Operand, reduction: str = "mean", bet
 
 
 def huber_loss(input: Operand, target: Operand, reduction: str = "mean", delta: float = 1.0) -> Tensor:
-    """d² / 2 where |d| < delta, else delta·(|d| - delta/2), of the difference d (Huber 1964). delta > 0."""
+    """d² / 2 where abs(d) < delta, else delta·(abs(d) - delta/2), of the difference d (Huber 1964). delta > 0."""
     x, y = alike("huber_loss", input, target)
     delta = real(delta, "delta")
     if not delta > 0:
@@ -101,7 +101,7 @@ def huber_loss(input: Operand, target: Operand, reduction: str = "mean", delta: 
 
 
 def _bent(difference: Tensor, at: float, scale: float) -> Tensor:
-    """scale·d²/2 where |d| is below ``at``, and further on the line that continues it."""
+    """scale·d²/2 where abs(d) is below ``at``, and further on the line that continues it."""
     size = abs(difference)
     return where(size < at, difference * difference * (0.5 * scale), (size - 0.5 * at) * (at * scale))
 
