@@ -112,3 +112,6 @@ def setup(app: Any) -> None:
     app.connect("autodoc-process-docstring", fields)
     app.connect("source-read", complete)
     app.connect("build-finished", name_the_first_page)
+
+# A method that is a function of another file would get a link back to a place that is not there.
+viewcode_follow_imported_members = False
