@@ -74,6 +74,20 @@ def _not_positive(nodes: Sequence[Node], index: int) -> bool:
     return nodes[taken].op == "max" and nodes[taken].inputs[0] == value
 
 
+def _reciprocal(m: Magnitudes, node: Node, depth: int) -> float:
+    """1 of 1 + exp(x), as a sigmoid is written out."""
+    (x,) = node.inputs
+    if m.nodes[x].op != "add":
+        return math.inf
+    a, b = m.nodes[x].inputs
+    for one, grown in ((a, b), (b, a)):
+        while m.nodes[one].op in ("broadcast_to", "reshape"):
+            one = m.nodes[one].inputs[0]
+        if m.nodes[grown].op == "exp" and m.nodes[one].op == "constant":
+            return 1.0 if bool(np.all(constant_value(m.nodes[one]).astype(np.float64) >= 1)) else math.inf
+    return math.inf
+
+
 def _sum(m: Magnitudes, node: Node, depth: int) -> float:
     (x,) = node.inputs
     return m.nodes[x].size / max(1, node.size) * m.of(x, depth)
@@ -90,5 +104,6 @@ _RULES: Mapping[str, _Rule] = {
     "select": _of_operands(max, first=1),
     "sqrt": _at_most(2.0**64),
     "exp": _exp,
+    "reciprocal": _reciprocal,
     "sum": _sum,
 }
