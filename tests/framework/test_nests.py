@@ -210,12 +210,12 @@ def test_element_types_go_both_ways(tmp_path: Path) -> None:
     class Kinds(nn.Module):
         def __init__(self) -> None:
             super().__init__()
-            self.register_buffer("half", tensor([[9.0, 9.0]] * 2, dtype="bfloat16"))
+            self.register_buffer("short", tensor([[9.0, 9.0]] * 2, dtype="bfloat16"))
             self.register_buffer("count", tensor([[9, 9]] * 2, dtype="int64"))
 
     model = Kinds()
-    model.load_state_dict({"half": mine["bfloat16"], "count": mine["int64"]})
-    assert model.state_dict()["half"].tolist() == model.state_dict()["count"].tolist() == [[0, 1], [1, 0]]
+    model.load_state_dict({"short": mine["bfloat16"], "count": mine["int64"]})
+    assert model.state_dict()["short"].tolist() == model.state_dict()["count"].tolist() == [[0, 1], [1, 0]]
 
 
 def test_a_state_of_ours_loads_in_torch(tmp_path: Path) -> None:

@@ -86,7 +86,7 @@ def _spread(x: Tensor, parts: list[Any]) -> list[Any]:
         if not is_advanced(part) or isinstance(part, tuple):
             made.append(part)
             continue
-        index = part if _is_index(part) else x._tensor(np.asarray(part, np.int64 if not len(part) else None))
+        index = part if _is_index(part) else _tensor(x, part)
         if index.dtype is not bool_ and index.dtype.kind != "int":
             raise DTypeError(f"{user_line()}: indices are integers or bools, not {index.dtype}")
         made.append(index)
@@ -109,6 +109,14 @@ def _spread(x: Tensor, parts: list[Any]) -> list[Any]:
             spread.append(part)
             at += part is not None
     return spread
+
+
+def _tensor(x: Tensor, part: Any) -> Tensor:
+    """A list or an array as an index tensor; an empty one of integers."""
+    try:
+        return x._tensor(np.asarray(part, np.int64 if not len(part) else None))
+    except (ValueError, TypeError):
+        raise DTypeError(f"{user_line()}: indices are integers or bools in rows of one length, not {part!r}") from None
 
 
 def _places_of(x: Tensor, mask: Tensor, at: int) -> list[Tensor]:

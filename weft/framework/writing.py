@@ -117,6 +117,8 @@ class Writing:
 
     def index_put_(self: Any, indices: tuple[Any, ...], values: Operand, accumulate: bool = False) -> Any:
         """``x[indices] = values``; ``accumulate``: added, also where an element is chosen twice."""
+        if not isinstance(indices, tuple | list) or not choosing.is_advanced(tuple(indices)):
+            raise DTypeError(f"{user_line()}: index_put_ takes a tuple of index tensors, not {indices!r}")
         self._put(tuple(indices), values, "add" if accumulate else "set")
         return self
 
