@@ -233,7 +233,10 @@ def test_a_hook_that_changes_the_shape_is_named() -> None:
     with pytest.raises(GradientError, match=r"test_autograd.py:\d+: the hook of a gradient float32\[2, 2\] returned"):
         y.sum().backward()
     z = w * 1
-    wrong: Any = lambda g: 3.0  # noqa: E731  # a type checker would refuse it in place
+
+    def wrong(g: Tensor) -> Any:
+        return 3.0
+
     z.register_hook(wrong)
     with pytest.raises(GradientError, match="a hook returns a tensor or None, not a float"):
         z.sum().backward()

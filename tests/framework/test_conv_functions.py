@@ -76,6 +76,8 @@ def test_types_are_kept_and_int8_becomes_int32() -> None:
 
 
 X, W = weft.ones(1, 4, 5, 5), weft.ones(6, 4, 3, 3)
+FRACTION: Any = 1.5
+NOTHING: Any = None
 WRONG: dict[str, Any] = {
     "conv2d takes [N, channels, height, width] or the same without N, not [4, 5]": lambda: F.conv2d(X[0, 0, :4], W),
     "conv1d takes [N, channels, length] or the same without N, not [1, 4, 5, 5]": lambda: F.conv1d(X, W),
@@ -91,14 +93,14 @@ WRONG: dict[str, Any] = {
     "conv2d: stride is one number or 2, not [1, 1, 1]": lambda: F.conv2d(X, W, stride=(1, 1, 1)),
     "conv2d: stride is at least 1, not [0, 0]": lambda: F.conv2d(X, W, stride=0),
     "conv2d: padding is at least 0, not [-1, -1]": lambda: F.conv2d(X, W, padding=-1),
-    "conv2d: stride is an integer, not 1.5": lambda: F.conv2d(X, W, stride=1.5),  # type: ignore[arg-type]
+    "conv2d: stride is an integer, not 1.5": lambda: F.conv2d(X, W, stride=FRACTION),
     "conv2d: padding is a number, 'valid' or 'same', not 'full'": lambda: F.conv2d(X, W, padding="full"),
     "conv2d: padding='same' goes with stride 1, not [2, 2]": lambda: F.conv2d(X, W, padding="same", stride=2),
     "conv2d: the bias has shape [6], not [4]": lambda: F.conv2d(X, W, weft.ones(4)),
     "conv2d: input and weight are of one type, float32, float64, bfloat16, int8, int32, int64, not float32 and": (
         lambda: F.conv2d(X, W.to(weft.bfloat16))
     ),
-    "conv2d was given None; give a tensor or an array": lambda: F.conv2d(X, None),  # type: ignore[arg-type]
+    "conv2d was given None; give a tensor or an array": lambda: F.conv2d(X, NOTHING),
     "conv_transpose2d: the weight [6, 4, 3, 3] takes 6 channels, but the input [1, 4, 5, 5] has 4": (
         lambda: F.conv_transpose2d(X, W)
     ),

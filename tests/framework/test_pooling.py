@@ -95,6 +95,7 @@ def test_pooling_within_jit() -> None:
 
 
 X = weft.ones(1, 2, 5, 5)
+FRACTION: Any = 1.5
 WRONG: dict[str, Any] = {
     "max_pool2d takes [N, channels, height, width] or the same without N, not [5, 5]": (
         lambda: F.max_pool2d(X[0, 0], 2)
@@ -111,7 +112,7 @@ WRONG: dict[str, Any] = {
     ),
     "adaptive_avg_pool2d: output_size is at least 0": lambda: F.adaptive_avg_pool2d(X, -1),
     "adaptive_max_pool2d: output_size is an integer, not 1.5": (
-        lambda: F.adaptive_max_pool2d(X, 1.5)  # type: ignore[call-overload]
+        lambda: F.adaptive_max_pool2d(X, FRACTION)
     ),
 }
 

@@ -119,9 +119,9 @@ def linear(activation: Callable[[GraphBuilder, int], int], m: int, k: int, n: in
     b = GraphBuilder()
     x, w, bias = b.input("x", (m, k), "float32"), b.input("w", (n, k), "float32"), b.input("b", (n,), "float32")
     y = b.apply("matmul", x, w, transpose_a=False, transpose_b=True, accumulate="float32")
-    shape = (m, n)
+    shape: tuple[int, ...] = (m, n)
     if reshape:
-        shape = (2, m // 2, n)  # type: ignore[assignment]
+        shape = (2, m // 2, n)
         y = b.apply("reshape", y, shape=shape)
     spread = b.apply("broadcast_to", bias, shape=shape)
     return b.build({"y": activation(b, b.apply("add", y, spread))})

@@ -104,7 +104,8 @@ def test_bfloat16_statistics_are_taken_in_float32() -> None:
     np.testing.assert_allclose(np.abs(found.float().numpy()), 1, rtol=2**-8)
     layer = nn.BatchNorm1d(2)
     assert layer(tensor(x, dtype="bfloat16")).dtype.name == "bfloat16"
-    np.testing.assert_allclose(layer.running_mean.numpy(), [25.7, 25.7], rtol=1e-6)  # type: ignore[union-attr]
+    assert layer.running_mean is not None
+    np.testing.assert_allclose(layer.running_mean.numpy(), [25.7, 25.7], rtol=1e-6)
 
 
 @pytest.mark.parametrize(

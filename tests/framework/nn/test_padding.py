@@ -59,11 +59,14 @@ def test_integers_are_padded_and_resized() -> None:
     assert F.interpolate(x, 2).numpy().tolist() == [[[0, 2]]]
 
 
+FRACTION: Any = 1.5  # what a type checker would refuse
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
         (lambda: nn.ZeroPad2d((1, 2)), "ZeroPad2d: padding is one number or 4, not 2"),
-        (lambda: nn.ReflectionPad1d(1.5), "padding is an integer, not 1.5"),  # type: ignore[arg-type]
+        (lambda: nn.ReflectionPad1d(FRACTION), "padding is an integer, not 1.5"),
         (lambda: nn.ReflectionPad2d(1)(weft.zeros(3, 4)), r"ReflectionPad2d takes 3 or 4 axes, not \[3, 4\]"),
         (lambda: nn.ReflectionPad1d(3)(weft.zeros(1, 1, 3)), r"pad: 3 and 3 around axis 2 of \[1, 1, 3\] \(reflect\)"),
         (lambda: F.interpolate(weft.zeros(1, 1, 3)), "takes size or scale_factor, one of them"),

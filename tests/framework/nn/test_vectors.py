@@ -57,6 +57,9 @@ def test_double_keeps_what_float32_cannot_hold() -> None:
     assert layer(weft.zeros(1, 2, dtype="float64")).dtype is weft.float64
 
 
+NO_TENSORS: list[Any] = [[None], nn.Linear(1, 1)]  # what a type checker would refuse
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
@@ -65,13 +68,13 @@ def test_double_keeps_what_float32_cannot_hold() -> None:
         (lambda: nn.Embedding(3, 2, scale_grad_by_freq=True), "scale_grad_by_freq is not supported; divide"),
         (lambda: nn.Embedding(3, 2, sparse=True), "sparse is not supported; the gradient is dense"),
         (lambda: nn.Embedding(3, 2, _weight=weft.zeros(2, 3)), r"_weight is \[3, 2\], not \[2, 3\]"),
-        (lambda: parameters_to_vector([None]), "takes tensors, such as model.parameters.., not a NoneType"),  # type: ignore[list-item]
+        (lambda: parameters_to_vector(NO_TENSORS[0]), "takes tensors, such as model.parameters.., not a NoneType"),
         (lambda: parameters_to_vector([]), "takes one parameter or more"),
         (
             lambda: parameters_to_vector([weft.zeros(1), weft.zeros(1, dtype="bfloat16")]),
             "of one element type, not float32 and bfloat16",
         ),
-        (lambda: parameters_to_vector(nn.Linear(1, 1)), "takes tensors, such as model.parameters"),  # type: ignore[arg-type]
+        (lambda: parameters_to_vector(NO_TENSORS[1]), "takes tensors, such as model.parameters"),
         (lambda: vector_to_parameters(weft.zeros(3), nn.Linear(1, 1).parameters()), r"so vec is \[2\], not \[3\]"),
     ],
 )

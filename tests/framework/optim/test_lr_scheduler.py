@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -187,7 +188,11 @@ def test_a_schedule_of_a_jitted_step_compiles_at_most_one_step_more() -> None:
         (lambda o: lr_scheduler.ChainedScheduler([lr_scheduler.ReduceLROnPlateau(o)]), FrameworkError, "needs what is"),
         (lambda o: lr_scheduler.StepLR(o, 3).load_state_dict({"a": 1}), CheckpointError, "the state of a StepLR is"),
         (lambda o: jit(lambda s: s.step())(lr_scheduler.StepLR(o, 3)), TraceError, r"StepLR.step\(\) belongs outside"),
-        (lambda o: getattr(lr_scheduler, "StepLr"), AttributeError, "lr_scheduler has no StepLr; did you mean StepLR"),  # noqa: B009
+        (
+            lambda o: operator.attrgetter("StepLr")(lr_scheduler),
+            AttributeError,
+            "lr_scheduler has no StepLr; did you mean StepLR",
+        ),
         (
             lambda o: lr_scheduler.CyclicLR(optim.Adagrad([nn.Parameter([1.0])]), 1, 2),
             FrameworkError,

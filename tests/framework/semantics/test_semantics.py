@@ -35,7 +35,7 @@ COMPILED = [name for name, script in SCRIPTS.items() if "\ndef step(" in script]
 
 
 def marked(names: list[str]) -> list[ParameterSet]:
-    """Parameters of a test: what is meant to differ has to, and what waits to be mended may."""
+    """Parameters of a test: what is meant to differ has to, and what waits to be mended still does."""
     return [pytest.param(name, marks=[mark for mark in [awaited(name)] if mark is not None]) for name in names]
 
 
@@ -43,7 +43,7 @@ def awaited(name: str) -> pytest.MarkDecorator | None:
     """What is expected of a script that is stated to differ or that waits; None of every other."""
     if name in DIFFERENT:
         return pytest.mark.xfail(reason=DIFFERENT[name], strict=True)
-    return pytest.mark.xfail(reason=OPEN[name], strict=False) if name in OPEN else None
+    return pytest.mark.xfail(reason=OPEN[name], strict=True) if name in OPEN else None
 
 
 @pytest.mark.filterwarnings("ignore:::torch")
