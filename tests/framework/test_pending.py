@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gc
 import weakref
+from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ import pytest
 
 from weft.framework import device as devices
 from weft.framework import functional as F
-from weft.framework import nn, optim, reference
+from weft.framework import nn, optim, pending, reference
 from weft.framework.device import Result, use_device
 from weft.framework.errors import GradientError
 from weft.framework.graph import Graph
@@ -45,7 +46,8 @@ class CountingDevice:
 
 
 @pytest.fixture
-def counting(numpy_device: None) -> Iterator[CountingDevice]:
+def counting(numpy_device: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[CountingDevice]:
+    monkeypatch.setattr(pending, "_WAITING", OrderedDict())  # what other tests left waiting is not counted here
     device = CountingDevice()
     with use_device(device):
         yield device
