@@ -12,19 +12,25 @@ from tests.framework import comparing
 from tests.framework.semantics import (
     autograd,
     broadcasting,
+    gradients,
     hooks,
     indexing,
     learning,
     mistakes,
     networks,
     shapes,
+    training,
     transforms,
     views,
     writing,
 )
 from tests.framework.semantics.differences import DIFFERENT, OPEN
+from weft.framework.device import use_device
 
-TABLES = (broadcasting, views, writing, indexing, shapes, networks, learning, mistakes, autograd, hooks, transforms)
+TABLES = (
+    broadcasting, views, writing, indexing, shapes, networks, learning, training, mistakes, autograd, gradients, hooks,
+    transforms,
+)  # fmt: skip
 """Each has CASES, what is shown → script, and a PRELUDE that runs before each of them."""
 SCRIPTS = {
     f"{table.__name__.rpartition('.')[2]}: {name}": table.PRELUDE + script
@@ -56,6 +62,18 @@ def test_a_script_leaves_what_it_leaves_under_torch(name: str) -> None:
 @pytest.mark.parametrize("name", marked(COMPILED))
 def test_a_script_leaves_the_same_with_its_step_compiled(name: str) -> None:
     comparing.compare(SCRIPTS[name], jitted="step")
+
+
+@pytest.mark.thorough
+@pytest.mark.filterwarnings("ignore:::torch")
+@pytest.mark.parametrize("name", marked(list(SCRIPTS)))
+def test_a_script_leaves_the_same_on_the_cpu(name: str) -> None:
+    with use_device("cpu"):
+        comparing.compare(SCRIPTS[name])
+
+
+def test_there_are_enough_scripts() -> None:
+    assert len(SCRIPTS) >= 400
 
 
 def test_what_differs_is_a_script() -> None:

@@ -192,4 +192,98 @@ w.data.mul_(3)
 w.data[0] = 7.0
 kinds = w.data.requires_grad, w.requires_grad, w.is_leaf
 """,
+    "a row is a view": """
+x = torch.zeros(2, 2)
+row = x[0]
+row[1] = 5.0
+x
+""",
+    "a change shows in a view": """
+x = torch.zeros(2, 2)
+row = x[0]
+x.fill_(3.0)
+row
+""",
+    "a view of a view": """
+x = torch.zeros(2, 3)
+v = x[1][1:]
+v[0] = 7.0
+x
+""",
+    "a transpose is a view": """
+x = torch.zeros(2, 3)
+x.t()[2, 0] = 4.0
+x
+""",
+    "reshape of what is contiguous is a view": """
+x = torch.zeros(4)
+x.reshape(2, 2)[1, 1] = 2.0
+x
+""",
+    "view is a view": """
+x = torch.zeros(6)
+y = x.view(2, 3)
+y += 1
+x
+""",
+    "unsqueeze is a view": """
+x = torch.zeros(3)
+x.unsqueeze(0)[0, 1] = 9.0
+x
+""",
+    "squeeze is a view": """
+x = torch.zeros(1, 3)
+x.squeeze(0)[1] = 9.0
+x
+""",
+    "permute is a view": """
+x = torch.zeros(2, 2, 2)
+x.permute(2, 0, 1)[1, 0, 0] = 1.0
+x
+""",
+    "narrow is a view": """
+x = torch.zeros(5)
+x.narrow(0, 1, 2).fill_(1.0)
+x
+""",
+    "chunks are views": """
+x = torch.zeros(6)
+a, b = x.chunk(2)
+a += 1
+b -= 1
+x
+""",
+    "split parts are views": """
+x = torch.zeros(4)
+x.split(2)[1].mul_(0).add_(3)
+x
+""",
+    "unbind gives views": """
+x = torch.zeros(2, 2)
+x.unbind(1)[0].fill_(2.0)
+x
+""",
+    "a clone is none": """
+x = torch.zeros(3)
+y = x.clone()
+y[0] = 1.0
+x, y
+""",
+    "detach shares": """
+x = torch.zeros(3, requires_grad=True)
+x.detach()[0] = 1.0
+x
+""",
+    "a loop over rows writes": """
+x = torch.zeros(3, 2)
+for k, row in enumerate(x):
+    row += k
+x
+""",
+    "expand repeats": """
+x = torch.tensor([1.0, 2.0])
+y = x.expand(3, 2)
+x[0] = 9.0
+y
+""",
 }

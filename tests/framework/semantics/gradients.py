@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-SCRIPTS = {
+PRELUDE = "import torch\n"
+
+CASES = {
     "a gradient": """
 x = torch.tensor(3.0, requires_grad=True)
 (x * x).backward()

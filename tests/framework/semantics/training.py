@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-PRELUDE = """
+PRELUDE = """import torch
 import torch.nn as nn
 import torch.nn.functional as F
 import torch.optim as optim
@@ -27,7 +27,7 @@ def trained(optimizer, model, schedule=None, number=4):
     return losses, model.state_dict()
 """
 
-SCRIPTS = {
+CASES = {
     "a module of layers": "mlp(x), len(mlp), type(mlp[1]).__name__",
     "names of parameters": "[(n, tuple(p.shape)) for n, p in mlp.named_parameters()]",
     "count of parameters": "sum(p.numel() for p in mlp.parameters() if p.requires_grad)",
