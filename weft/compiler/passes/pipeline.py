@@ -1,9 +1,10 @@
-"""Pipelines: named sequences of passes, run in order, every result validated."""
+"""Pipelines: named sequences of passes, run in order, every result held against what is legal there."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
+from weft.compiler import legality
 from weft.compiler.passes.algebra import algebra
 from weft.compiler.passes.barriers import barriers
 from weft.compiler.passes.common_subexpressions import common_subexpressions
@@ -78,13 +79,16 @@ def run(graph: Graph, names: str | Sequence[str]) -> Graph:
 def stages(graph: Graph, names: Sequence[str]) -> Iterator[tuple[str, Graph]]:
     """(pass, the graph after it) for each of the named passes in order; the very same graph where it found nothing to
     do. Raises GraphError as ``run``."""
+    done: list[str] = []
     for name in names:
         if name not in PASSES:
             raise GraphError(f"unknown pass {name!r}; known: {', '.join(PASSES)}")
         before, graph = graph, PASSES[name](graph)
-        if graph is not before:
-            try:
+        done.append(name)
+        try:
+            if graph is not before:
                 graph.validate()
-            except GraphError as error:
-                raise GraphError(f"after pass {name}: {error}") from error
+            legality.check(graph, done if graph is not before else done[-1:])
+        except GraphError as error:
+            raise GraphError(f"after pass {name}: {error}") from error
         yield name, graph

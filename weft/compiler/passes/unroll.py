@@ -12,12 +12,13 @@ MAX_NODES = 4096
 
 def unroll(graph: Graph) -> Graph:
     """The graph without the scans whose turns have at most ``MAX_NODES`` nodes together."""
-    while any(_is_short(node) for node in graph.nodes):
+    while any(is_short(node) for node in graph.nodes):
         graph = _unrolled(graph)  # a body may hold further ones
     return graph
 
 
-def _is_short(node: Node) -> bool:
+def is_short(node: Node) -> bool:
+    """Whether a node is a scan that is unrolled."""
     return node.op == "scan" and len(body(node.attributes, "body").nodes) * node.attr("length") <= MAX_NODES
 
 
@@ -27,7 +28,7 @@ def _unrolled(graph: Graph) -> Graph:
     for i, node in enumerate(graph.nodes):
         inputs = tuple([mapped[source] for source in node.inputs if source not in several])
         with builder.origin(node.origin):
-            if _is_short(node):
+            if is_short(node):
                 several[i] = _turned(builder, node, inputs)
                 if not node.further:
                     (mapped[i],) = several.pop(i)
