@@ -68,7 +68,3 @@ def check(graph: Graph, passes: Iterable[str]) -> None:
                 if (law.ops is None or node.op in law.ops) and law.forbids(graph, index):
                     raise GraphError(f"{node_text(graph, index)}: illegal after {name}: {law.text}")
 
-
-def rows() -> list[str]:
-    """The laws as a table for people."""
-    return [f"| `{name}` | {'; '.join(law.text for law in laws)} |" for name, laws in LAWS.items()]

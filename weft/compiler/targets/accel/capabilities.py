@@ -35,7 +35,7 @@ def _narrow(graph: Graph, index: int) -> str:
 
 _FLOAT_SUMS = SupportedForm("float32, or axes of one element", _narrow, "a cast to float32 first")
 _MATRICES = SupportedForm("two axes", _batch, "a product of two matrices")
-_NO_INT8 = SupportedForm("no int8", _wraps, "a cast to int32 first")
+_NO_INT8 = SupportedForm("not int8, which would saturate instead of wrapping", _wraps, "a cast to int32 first")
 _WRAPPING = frozenset({"add", "sub", "mul", "neg", "abs"})
 
 
@@ -61,7 +61,11 @@ CAPABILITIES = Capabilities(
         ),
         "float64": Shortfall("its words have 32 bits", "float32 (x.float())"),
         "uint8": Shortfall("its integers have a sign", "int32 (x.int())"),
-        "uint32": Shortfall("its integers have a sign", "int32 (x.int())"),
+        "uint32": Shortfall(
+            "its integers have a sign",
+            "int32 (x.int()); for the random bits that dropout and draws in a jitted function are made of, a mask or "
+            "draw that is made outside and given to it",
+        ),
     },
     instead={
         "argmax": _ON_THE_HOST.format("argmax"),

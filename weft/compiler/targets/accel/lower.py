@@ -105,7 +105,7 @@ def lower(
         names = {n for n, _ in graph.outputs}
         extra = tuple((f"%{i}", i) for i in keep if f"%{i}" not in names)
         graph = Graph(graph.nodes, (*graph.outputs, *extra), graph.updates)
-    CAPABILITIES.check(graph, lambda graph, index, why: unsupported(graph, index, *why))
+    CAPABILITIES.check(graph, lambda graph, index, _, why: unsupported(graph, index, *why))
     _check_types(graph, machine)
     choice = choice or LoweringOptions()
     evicted: set[int] = set()

@@ -26,12 +26,14 @@ class ExecutionCounts:
     """Of one run.
 
     Attributes:
-        kernels: steps, each one call of native code. products: those of them that sum products.
+        kernels: steps, each one call of native code. products: those of them that sum products. host_calls: those that
+            call the NumPy reference back.
         bytes: read and written by all steps. flops: operations, without those of calls back into NumPy.
     """
 
     kernels: int
     products: int
+    host_calls: int
     bytes: int
     flops: int
 
@@ -39,7 +41,10 @@ class ExecutionCounts:
 def counts(steps: Sequence[Step]) -> ExecutionCounts:
     """What a run of `steps` does. Scratch memory of products counts as read and written by nobody else: not at all."""
     products = [step for step in steps if isinstance(step, Contraction | Gemm)]
-    return ExecutionCounts(len(steps), len(products), sum(map(_bytes, steps)), sum(map(_operations, steps)))
+    host_calls = sum(isinstance(step, HostCall) for step in steps)
+    return ExecutionCounts(
+        len(steps), len(products), host_calls, sum(map(_bytes, steps)), sum(map(_operations, steps))
+    )
 
 
 def _bytes(step: Step) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from weft.compiler.accuracy import CPU
 from weft.compiler.errors import failing_at
 from weft.compiler.passes import pipeline
+from weft.compiler.targets.cpu.capabilities import CAPABILITIES
 from weft.compiler.targets.cpu.executable import CpuExecutable
 from weft.compiler.targets.cpu.threads import ThreadBudget
 from weft.framework.errors import DeviceError
@@ -19,7 +20,7 @@ class CpuDevice:
 
     Attributes:
         name: "cpu".
-        accuracy: what is stated of its functions.
+        accuracy: what is stated of its functions. capabilities: what it runs in code of its own.
         threads: the most threads a matrix product uses.
         precision: "own" runs a graph as it is written; "bf16" first rounds the operands of its products to bf16, by the
             same pass as the accelerator's, so that both run the same graph.
@@ -27,6 +28,7 @@ class CpuDevice:
 
     name = "cpu"
     accuracy = CPU
+    capabilities = CAPABILITIES
 
     def __init__(self, threads: int | None = None, precision: str = "own") -> None:
         """`threads`: None means every core this process may use. Raises DeviceError for an impossible option."""

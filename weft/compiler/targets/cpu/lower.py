@@ -19,16 +19,17 @@ import numpy as np
 from weft.compiler.passes.fusion import FusionGroup, fusion_groups, index_space
 from weft.compiler.targets.cpu import code_limits
 from weft.compiler.targets.cpu.body import LoopBody
+from weft.compiler.targets.cpu.capabilities import CAPABILITIES
 from weft.compiler.targets.cpu.epilogues import PRODUCTS, FusedEpilogue, epilogues
 from weft.compiler.targets.cpu.host import HostCall
 from weft.compiler.targets.cpu.loops import AccessWindow, LoopNest, Store
 from weft.compiler.targets.cpu.orientation import in_space, tile_window
 from weft.compiler.targets.cpu.products import ProductLowering
 from weft.compiler.targets.cpu.program import Step
-from weft.compiler.targets.cpu.scalars import has_loop
 from weft.compiler.targets.cpu.views import Index, NumberView, View, contiguous, move
 from weft.compiler.targets.cpu.windows import WindowLowering
 from weft.framework.builder import constant_value
+from weft.framework.capability import operand_type
 from weft.framework.dtypes import DTYPES
 from weft.framework.graph import Graph, Node
 from weft.framework.primitives import PRIMITIVES
@@ -69,8 +70,7 @@ def lower(graph: Graph, has_sgemm: bool, threads: int = 1) -> Lowered:
 def looped(graph: Graph, node: Node) -> Shape | None:
     """The shape of the loop that computes `node`; None where there is no such loop."""
     space = index_space(graph, node)
-    operand = graph.nodes[node.inputs[0]].dtype.name if node.inputs else node.dtype.name
-    return space if space is not None and has_loop(node.op, operand) else None
+    return None if space is None or CAPABILITIES.calls_reference(node.op, operand_type(graph, node)) else space
 
 
 class _Lowering(ProductLowering, WindowLowering):

@@ -237,14 +237,8 @@ OPERATIONS: dict[str, Operation] = {
 """How each elementwise primitive, and a constant, is computed on register values."""
 
 
-_FLOAT32_ALONE = frozenset({"exp", "log", *FUNCTIONS})
-
-
-def has_loop(op: str, operand_dtype: str) -> bool:
-    """Whether a loop computes `op` on operands of that type: a sum, a maximum, or what `OPERATIONS` has."""
-    if op in ("sum", "max"):
-        return True
-    return op in OPERATIONS and not (operand_dtype == "float64" and op in _FLOAT32_ALONE)
+FLOAT32_ALONE = frozenset({"exp", "log", *FUNCTIONS})
+"""Those that no loop computes in float64."""
 
 
 def compute(b: ir.IRBuilder, op: Scalar, args: Sequence[ir.Value]) -> ir.Value:
