@@ -67,4 +67,3 @@ def check(graph: Graph, passes: Iterable[str]) -> None:
             for index, node in enumerate(graph.nodes):
                 if (law.ops is None or node.op in law.ops) and law.forbids(graph, index):
                     raise GraphError(f"{node_text(graph, index)}: illegal after {name}: {law.text}")
-
