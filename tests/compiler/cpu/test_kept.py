@@ -12,6 +12,7 @@ from llvmlite import ir
 from weft.compiler.errors import InternalError
 from weft.compiler.targets.cpu import kept, program
 from weft.compiler.targets.cpu.device import CpuDevice
+from weft.compiler.targets.cpu.driver import native_driver
 from weft.framework.builder import GraphBuilder
 from weft.framework.graph import Graph
 
@@ -21,7 +22,7 @@ X = np.random.default_rng(0).normal(size=(20, 30)).astype(np.float32)
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty cache that keeps everything."""
-    program.driver()  # made before, so that it is not among what is kept here
+    native_driver()  # made before, so that it is not among what is kept here
     monkeypatch.setenv("WEFT_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(kept, "WORTH_KEEPING", 0)
     return tmp_path / "cache" / kept.KIND

@@ -21,6 +21,7 @@ from weft.compiler.passes.constant_folding import constant_folding
 from weft.compiler.passes.fusion import MAX_NODES, fusion_groups
 from weft.compiler.targets.cpu import code_limits, program
 from weft.compiler.targets.cpu.device import CpuDevice
+from weft.compiler.targets.cpu.driver import native_driver
 from weft.framework.builder import GraphBuilder
 from weft.framework.device import NumpyDevice
 from weft.framework.graph import Graph
@@ -123,7 +124,7 @@ class NoCode:
 @pytest.mark.parametrize("kind", GRAPHS)
 def test_the_work_of_compiling_grows_linearly(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without LLVM, whose work is that of the kernels: those are counted."""
-    program.driver()
+    native_driver()
     monkeypatch.setattr(program, "native_module", lambda *made_from, make, provide: (make(), NoCode())[1])
     monkeypatch.setattr(program, "_KERNELS", WeakValueDictionary())
     monkeypatch.setattr(code_limits, "FUSED_WORK", 100)

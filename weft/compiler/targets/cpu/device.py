@@ -21,7 +21,8 @@ class CpuDevice:
     Attributes:
         name: "cpu".
         accuracy: what is stated of its functions. capabilities: what it runs in code of its own.
-        threads: the most threads a matrix product uses.
+        threads: the most threads that a graph is computed on, the caller's among them. The results are the same to the
+            bit for any number.
         precision: "own" runs a graph as it is written; "bf16" first rounds the operands of its products to bf16, by the
             same pass as the accelerator's, so that both run the same graph.
     """
@@ -31,7 +32,8 @@ class CpuDevice:
     capabilities = CAPABILITIES
 
     def __init__(self, threads: int | None = None, precision: str = "own") -> None:
-        """`threads`: None means every core this process may use. Raises DeviceError for an impossible option."""
+        """`threads`: None means what OMP_NUM_THREADS says, or every core this process may use. Raises DeviceError for
+        an impossible option."""
         if precision not in _PIPELINES:
             raise DeviceError(f"cpu: precision is {' or '.join(map(repr, _PIPELINES))}, not {precision!r}")
         self.precision = precision

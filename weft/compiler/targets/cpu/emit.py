@@ -12,6 +12,7 @@ from contextlib import contextmanager
 
 from llvmlite import ir
 
+from weft.compiler.targets.cpu.division import BLOCK, divided_axis
 from weft.compiler.targets.cpu.functions import I32
 from weft.compiler.targets.cpu.loops import AccessWindow, LoopNest, Store
 from weft.compiler.targets.cpu.scalars import (
@@ -32,21 +33,45 @@ def i64(value: int) -> ir.Constant:
 
 
 def emit_loop(module: ir.Module, name: str, loop: LoopNest, buffers: int) -> ir.Function:
-    """Add the function `name` to `module`: it takes the pointers of the loop's buffers, numbered 0 to `buffers`-1.
+    """Add the function `name` to `module`: it takes the pointers of the loop's buffers, numbered 0 to `buffers`-1,
+    which part of the work is its own, and of how many.
 
     `loop` is normalised and renumbered.
     """
     pointer = ir.IntType(8).as_pointer()
-    function = ir.Function(module, ir.FunctionType(ir.VoidType(), [pointer] * buffers), name)
+    function = ir.Function(module, ir.FunctionType(ir.VoidType(), [*[pointer] * buffers, I64, I64]), name)
     function.linkage = "internal"
     function.attributes.add("noinline")
     function.attributes.add("nounwind")
-    for argument in function.args:
+    *pointers, part, parts = function.args
+    for argument in pointers:
         argument.add_attribute("noalias")
     builder = ir.IRBuilder(function.append_basic_block("entry"))
-    Nest(builder, loop, function.args).run()
+    axis = divided_axis(loop)
+    if axis is None:
+        Nest(builder, loop, pointers).run()
+    else:
+        start, stop = _range(builder, loop, axis, part, parts)
+        with builder.if_then(builder.icmp_signed("<", start, stop)):
+            Nest(builder, loop, pointers, {axis: (start, stop)}).run()
     builder.ret_void()
     return function
+
+
+Ranges = dict[int, tuple[ir.Value, ir.Value]]
+"""By axis, from where to before where it is walked; an axis that is missing is walked whole."""
+
+
+def _range(b: ir.IRBuilder, loop: LoopNest, axis: int, part: ir.Value, parts: ir.Value) -> tuple[ir.Value, ir.Value]:
+    """A part's share of an axis."""
+    extent, unit = loop.shape[axis], BLOCK if axis == len(loop.shape) - 1 else 1
+    blocks = i64(-(-extent // unit))
+
+    def bound(n: ir.Value) -> ir.Value:
+        place = b.mul(b.sdiv(b.mul(blocks, n), parts), i64(unit))
+        return b.select(b.icmp_signed("<", place, i64(extent)), place, i64(extent))
+
+    return bound(part), bound(b.add(part, i64(1)))
 
 
 @contextmanager
@@ -87,7 +112,11 @@ def _merge(b: ir.IRBuilder, store: Store, left: ir.Value, right: ir.Value) -> ir
 class Nest:
     """The emission of one loop nest at a builder's position."""
 
-    def __init__(self, builder: ir.IRBuilder, loop: LoopNest, pointers: Sequence[ir.Value]) -> None:
+    def __init__(
+        self, builder: ir.IRBuilder, loop: LoopNest, pointers: Sequence[ir.Value], ranges: Ranges | None = None
+    ) -> None:
+        """`ranges` are not empty."""
+        self.ranges = ranges or {}
         self.b = builder
         self.loop = loop
         self.pointers = pointers
@@ -121,16 +150,27 @@ class Nest:
                 index = [counters.get(d, i64(0)) for d in range(len(store.window.strides))]
                 self.b.store(value, self._address(store.window, index))
                 return
-            with counted(self.b, self.loop.shape[rest[0]]) as counter:
+            with self._walked(rest[0]) as counter:
                 fill({**counters, rest[0]: counter}, rest[1:])
 
         fill({}, kept)
+
+    @contextmanager
+    def _walked(self, axis: int) -> Iterator[ir.Value]:
+        """A loop along an axis, or its range."""
+        if axis not in self.ranges:
+            with counted(self.b, self.loop.shape[axis]) as counter:
+                yield counter
+            return
+        start, stop = self.ranges[axis]
+        with counted_to(self.b, self.b.sub(stop, start)) as counter:
+            yield self.b.add(start, counter, flags=("nsw", "nuw"))
 
     def _outer(self, counters: list[ir.Value], extents: tuple[int, ...]) -> None:
         if not extents:
             self._inner(counters)
             return
-        with counted(self.b, extents[0]) as counter:
+        with self._walked(len(counters)) as counter:
             self._outer([*counters, counter], extents[1:])
 
     def _inner(self, outer: list[ir.Value]) -> None:
@@ -147,7 +187,8 @@ class Nest:
         b.branch(body)
         b.position_at_end(body)
         counter = b.phi(I64)
-        counter.add_incoming(i64(0), before)
+        start, stop = self.ranges.get(len(outer), (i64(0), i64(shape[-1])))
+        counter.add_incoming(start, before)
         running = []
         for store in self.in_register:
             phi = b.phi(register_type(store.window.dtype))
@@ -158,7 +199,7 @@ class Nest:
         counter.add_incoming(following, b.block)
         for phi, result in zip(running, results, strict=True):
             phi.add_incoming(result, b.block)
-        b.cbranch(b.icmp_signed("<", following, i64(shape[-1])), body, after)
+        b.cbranch(b.icmp_signed("<", following, stop), body, after)
         b.position_at_end(after)
         for store, result in zip(self.in_register, results, strict=True):
             index = [*outer, i64(0)]

@@ -19,10 +19,12 @@ from weft.compiler.targets.cpu.blas import find_sgemm
 from weft.compiler.targets.cpu.buffers import place_temporaries, update_in_place
 from weft.compiler.targets.cpu.contents import check_contents
 from weft.compiler.targets.cpu.counts import counts
+from weft.compiler.targets.cpu.driver import DRIVER_FIELDS, native_driver
 from weft.compiler.targets.cpu.host import HostCall, raise_failure
 from weft.compiler.targets.cpu.lower import lower
 from weft.compiler.targets.cpu.memory import ALIGNMENT
-from weft.compiler.targets.cpu.program import DRIVER_FIELDS, Gemm, Schedule, Step, compile_steps, driver
+from weft.compiler.targets.cpu.program import Gemm, Schedule, Step, compile_steps
+from weft.compiler.targets.cpu.team import ThreadTeam, thread_team
 from weft.compiler.targets.cpu.threads import ThreadBudget
 from weft.framework.device import Result, Value, host
 from weft.framework.graph import Graph, Node
@@ -44,7 +46,7 @@ class CpuExecutable:
     Attributes:
         arena_bytes: memory for all temporaries.
         step_count: loops and products of one run. kernel_count: how many of them differ.
-        counts: kernels, bytes and operations of one run.
+        counts: kernels, bytes and operations of one run. divided: how many of its steps are shared among threads.
         nbytes: what it holds in memory, about: temporaries, constants, tables and its share of the code.
     """
 
@@ -59,17 +61,19 @@ class CpuExecutable:
         self.counts = counts(lowered.steps)
         self._budget = budget
         self._lock = threading.Lock()
-        self._schedule = compile_steps(lowered.steps, sgemm)
+        self._schedule = compile_steps(lowered.steps, sgemm, budget.threads)
+        self.divided = sum(parts > 1 for parts in self._schedule.parts)
+        self._team = thread_team(budget.threads) if self.divided else None
         self.kernel_count = len(set(self._schedule.kernels))
-        address, self._driver = driver()
-        self._native = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(address)
+        self._driver = native_driver()
+        self._native = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(self._driver.address("run"))
         self._arena = np.empty(plan.size + ALIGNMENT, np.uint8)
         self._constants = lowered.constants
         self._table = np.zeros(max(len(lowered.buffers), 1), np.uintp)
         self._addresses = memoryview(self._table.data)
         self._needs_budget = self._calls_host or any(map(_is_large_product, lowered.steps))
         start = -(-_address(self._arena) // ALIGNMENT) * ALIGNMENT
-        self._words = _driver_words(self._schedule, self._table)
+        self._words = _driver_words(self._schedule, self._table, self._team)
         self._fields = np.array([_word(array) for array in self._words.values()], np.int64)
         self._fields_at = _address(self._fields)
         constants = sum(constant.nbytes + _OBJECT for constant in lowered.constants)
@@ -109,6 +113,8 @@ class CpuExecutable:
                     result, address = memory.fresh(known)
                 results.append(result)
                 addresses[place] = address
+            if self._team is not None and not self._team.started:
+                self._team.start()
             if self._needs_budget:
                 with self._budget:
                     self._native(self._fields_at)
@@ -131,7 +137,7 @@ def _is_large_product(step: Step) -> bool:
     return isinstance(step, Gemm) and math.prod((*step.out.shape[-2:], step.a.shape[-1])) > _ONE_THREAD
 
 
-def _driver_words(schedule: Schedule, table: Array) -> dict[str, Array | int]:
+def _driver_words(schedule: Schedule, table: Array, team: ThreadTeam | None) -> dict[str, Array | int]:
     """The driver's fields by name, in order."""
     flat = [argument for given in schedule.arguments for argument in given]
     counts = [len(given) for given in schedule.arguments]
@@ -144,6 +150,8 @@ def _driver_words(schedule: Schedule, table: Array) -> dict[str, Array | int]:
         "kernel_count": len(counts),
         "kernels": np.array([kernel.address for kernel in schedule.kernels], np.uint64),
         "starts": np.cumsum([0, *counts], dtype=np.int64),
+        "parts": np.array(schedule.parts, np.int64),
+        "team": 0 if team is None else team.address,
     }
     return {name: fields[name] for name in DRIVER_FIELDS}
 

@@ -40,7 +40,7 @@ class HostCall(NamedTuple):
 
 
 _FAILED = threading.local()
-_KERNEL = ctypes.CFUNCTYPE(None, ctypes.POINTER(ctypes.c_void_p))
+_KERNEL = ctypes.CFUNCTYPE(None, ctypes.POINTER(ctypes.c_void_p), ctypes.c_int64, ctypes.c_int64)
 
 
 def host_kernel(step: HostCall) -> tuple[int, object]:
@@ -50,7 +50,7 @@ def host_kernel(step: HostCall) -> tuple[int, object]:
     views = [_viewer(w) for w in (*step.operands, *step.outs)]
     count = len(step.operands)
 
-    def run(pointers: Any) -> None:
+    def run(pointers: Any, part: int, parts: int) -> None:
         try:
             arrays = [view(pointers) for view in views]
             results = compute(step.op, attrs, kinds, arrays[:count])

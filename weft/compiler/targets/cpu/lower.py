@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -62,8 +62,8 @@ class Lowered:
 
 
 def lower(graph: Graph, has_sgemm: bool, threads: int = 1) -> Lowered:
-    """Steps that compute every result of `graph`. Without sgemm, products become plain loops; on several `threads`
-    large matrix products are calls of sgemm, which uses them all."""
+    """Steps that compute every result of `graph`, with memory for so many threads. Without sgemm, products become plain
+    loops."""
     return _Lowering(graph, has_sgemm, threads).run()
 
 
@@ -115,6 +115,10 @@ class _Lowering(ProductLowering, WindowLowering):
     def _buffer(self, kind: Kind, number: int, size: int) -> int:
         self.buffers.append(Slot(kind, number, size))
         return len(self.buffers) - 1
+
+    def _enlarge(self, buffer: int, times: int) -> None:
+        """Make a temporary so many times as large: memory for each part of a step."""
+        self.buffers[buffer] = replace(self.buffers[buffer], size=self.buffers[buffer].size * times)
 
     def _window(self, buffer: int, node: Node) -> AccessWindow:
         return AccessWindow(buffer, node.dtype.name, node.shape, contiguous(node.shape))

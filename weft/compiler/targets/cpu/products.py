@@ -9,11 +9,12 @@ already, are calls of sgemm, which reads copies of windows; other types are summ
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 from weft.compiler.targets.cpu import code_limits
 from weft.compiler.targets.cpu.body import LoopBody
+from weft.compiler.targets.cpu.division import product_parts
 from weft.compiler.targets.cpu.loops import AccessWindow, LoopNest, Store
 from weft.compiler.targets.cpu.orientation import contraction, tile_window
 from weft.compiler.targets.cpu.program import Gemm, orientation, shared_form
@@ -28,9 +29,6 @@ V = TypeVar("V", AccessWindow, View)
 
 WORTHWHILE = 4096
 """Multiplications from which on a product is worth code of its own."""
-
-SHARED = 1 << 18
-"""Multiplications from which on sgemm divides a product well among threads."""
 
 
 class ProductFactors(NamedTuple):
@@ -62,6 +60,7 @@ class ProductLowering(SlidingLowering):
     copies: dict[str, AccessWindow]
     loops: set[Any]
     work: int
+    _enlarge: Callable[[int, int], None]
 
     def _product(self, i: int, node: Node) -> View:
         """A product alone."""
@@ -84,8 +83,6 @@ class ProductLowering(SlidingLowering):
         """Whether a product of float32 is worth it, and the graph has not made too much code."""
         *_, m, n = factors.space
         depth = math.prod(factors.inner)
-        if self.threads > 1 and node.op == "matmul" and m * n * depth > SHARED:  # ours runs on one thread
-            return False
         floats = factors.dtypes <= {"float32", "bfloat16"}
         large = min(m, n) > 1 and math.prod(factors.space) * depth >= WORTHWHILE
         return self.has_sgemm and floats and large and self.work < code_limits.FUSED_WORK
@@ -96,6 +93,7 @@ class ProductLowering(SlidingLowering):
             factors.batch, factors.rows, factors.columns, factors.inner, self._in_float32(factors.left),
             self._in_float32(factors.right), epilogue, lambda floats: self._temporary((floats,), "float32"),
         )  # fmt: skip
+        self._enlarge(step.scratch.buffer, product_parts(step.batch, step.m, step.n, step.k, self.threads))
         kind = repr(shared_form(step)[0])
         if kind not in self.loops:
             self.loops.add(kind)

@@ -1,13 +1,13 @@
 """The steps of an executable as a schedule of native kernels, which one native function goes through.
 
-A kernel is `void kernel(char** arguments)`: a loop nest, a product, a matrix product by sgemm, or a call back into
-NumPy. Equal steps share a kernel, within an executable and among all of a process. The driver makes the table of
-arguments and calls one kernel after the other: nothing is allocated inside, and its code does not grow with the graph.
+A kernel is `void kernel(char** arguments, int64 part, int64 parts)`: a loop nest, a product, a matrix product by sgemm,
+or a call back into NumPy. Equal steps share a kernel, within an executable and among all of a process, whatever the
+number of threads. The driver makes the table of arguments and calls one kernel after the other: nothing is allocated
+inside, and its code does not grow with the graph.
 """
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import math
 from collections.abc import Sequence
@@ -19,16 +19,16 @@ from llvmlite import ir
 
 from weft.compiler.targets.cpu.blas import NO_TRANSPOSE, ROW_MAJOR, TRANSPOSE, Sgemm
 from weft.compiler.targets.cpu.contraction import Contraction
-from weft.compiler.targets.cpu.emit import counted, counted_to, emit_loop, i64
+from weft.compiler.targets.cpu.division import step_parts
+from weft.compiler.targets.cpu.emit import counted, emit_loop, i64
 from weft.compiler.targets.cpu.emit_contraction import emit_contraction
+from weft.compiler.targets.cpu.emit_team import KERNEL
 from weft.compiler.targets.cpu.functions import F32
 from weft.compiler.targets.cpu.host import HostCall, host_kernel
 from weft.compiler.targets.cpu.kept import native_module
 from weft.compiler.targets.cpu.loops import AccessWindow, Argument, LoopNest, normalise, renumber, renumbered
 from weft.compiler.targets.cpu.microkernels import provide
-from weft.compiler.targets.cpu.native import NativeModule, define_symbol, new_module
-
-POINTER = ir.IntType(8).as_pointer()
+from weft.compiler.targets.cpu.native import define_symbol, new_module
 
 
 class Gemm(NamedTuple):
@@ -79,14 +79,16 @@ _KERNELS: WeakValueDictionary[bytes, NativeKernel] = WeakValueDictionary()
 
 @dataclass(frozen=True)
 class Schedule:
-    """Kernels in the order of the steps (one may stand there often), and the arguments of each."""
+    """Kernels in the order of the steps (one may stand there often), the arguments of each, and in how many parts it is
+    run."""
 
     kernels: tuple[NativeKernel, ...]
     arguments: tuple[tuple[Argument, ...], ...]
+    parts: tuple[int, ...]
 
 
-def compile_steps(steps: Sequence[Step], sgemm: Sgemm | None) -> Schedule:
-    """Machine code for every step. `sgemm` may be None where no step is a Gemm."""
+def compile_steps(steps: Sequence[Step], sgemm: Sgemm | None, threads: int = 1) -> Schedule:
+    """Machine code for every step, to run on so many threads. `sgemm` may be None where no step is a Gemm."""
     if sgemm is not None:
         define_symbol(_SGEMM, sgemm.address)
     shared = [shared_form(step) for step in steps]
@@ -112,7 +114,8 @@ def compile_steps(steps: Sequence[Step], sgemm: Sgemm | None) -> Schedule:
         for key, name in names.items():
             known[key] = _KERNELS[key] = NativeKernel(native.address(name), native)
     kernels = tuple(kernel for key in keys if (kernel := known[key]) is not None)
-    return Schedule(kernels, tuple(arguments for _, arguments in shared))
+    divided = {text: step_parts(step, threads) for text, step in normal.items()}
+    return Schedule(kernels, tuple(arguments for _, arguments in shared), tuple(divided[text] for text in texts))
 
 
 def shared_form(step: Step) -> tuple[Step, tuple[Argument, ...]]:
@@ -138,55 +141,19 @@ def _emitted(steps: Sequence[tuple[str, Step, int]], sgemm: Sgemm | None) -> ir.
 
 def _emit(module: ir.Module, name: str, step: Step, count: int, sgemm: Sgemm | None) -> None:
     """Add the kernel `name` of a shared step, which is given `count` pointers."""
-    function = ir.Function(module, ir.FunctionType(ir.VoidType(), [POINTER.as_pointer()]), name)
+    function = ir.Function(module, KERNEL, name)
     builder = ir.IRBuilder(function.append_basic_block("entry"))
-    pointers = [builder.load(builder.gep(function.args[0], [i64(n)])) for n in range(count)]
+    given, *part = function.args
+    pointers = [builder.load(builder.gep(given, [i64(n)])) for n in range(count)]
     if isinstance(step, LoopNest):
-        builder.call(emit_loop(module, f"{name}.loop", step, count), pointers)
+        builder.call(emit_loop(module, f"{name}.loop", step, count), [*pointers, *part])
     elif isinstance(step, Contraction):
-        builder.call(emit_contraction(module, f"{name}.product", step, count), [*pointers, i64(0), i64(1)])
+        builder.call(emit_contraction(module, f"{name}.product", step, count), [*pointers, *part])
     else:
         assert isinstance(step, Gemm)
         assert sgemm is not None
         _emit_gemm(builder, step, [pointers[w.buffer] for w in (step.a, step.b, step.out)], sgemm)
     builder.ret_void()
-
-
-DRIVER_FIELDS = ("table", "argument_count", "buffers", "offsets", "arguments", "kernel_count", "kernels", "starts")
-"""What the driver is given: one array of 64-bit words, addresses and numbers, in this order.
-
-`arguments[n] = table[buffers[n]] + offsets[n]` for all arguments; then `kernels[n](&arguments[starts[n]])` for all
-kernels.
-"""
-
-
-@functools.cache
-def driver() -> tuple[int, NativeModule]:
-    """The address of `void run(int64* fields)`, and the module that must live while it is called."""
-    native = native_module("driver", make=_driver_module)
-    return native.address("run"), native
-
-
-def _driver_module() -> ir.Module:
-    module = new_module("driver")
-    words = ir.IntType(64).as_pointer()
-    run = ir.Function(module, ir.FunctionType(ir.VoidType(), [words]), "run")
-    b = ir.IRBuilder(run.append_basic_block("entry"))
-    fields = [b.load(b.gep(run.args[0], [i64(n)])) for n in range(len(DRIVER_FIELDS))]
-    table, argument_count, buffers, offsets, arguments, kernel_count, kernels, starts = fields
-
-    def word(base: ir.Value, index: ir.Value) -> ir.Value:
-        return b.gep(b.inttoptr(base, words), [index])
-
-    with b.if_then(b.icmp_signed(">", argument_count, i64(0))), counted_to(b, argument_count) as n:
-        place = b.load(word(table, b.load(word(buffers, n))))
-        b.store(b.add(place, b.load(word(offsets, n))), word(arguments, n))
-    with b.if_then(b.icmp_signed(">", kernel_count, i64(0))), counted_to(b, kernel_count) as n:
-        kernel = ir.FunctionType(ir.VoidType(), [POINTER.as_pointer()]).as_pointer()
-        given = b.bitcast(word(arguments, b.load(word(starts, n))), POINTER.as_pointer())
-        b.call(b.inttoptr(b.load(word(kernels, n)), kernel), [given])
-    b.ret_void()
-    return module
 
 
 _SGEMM = "weft_sgemm"
