@@ -6,7 +6,7 @@ from outside, so what it uses is an operand. The gradients are made of the bodie
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,7 +19,6 @@ from weft.framework.primitives.base import (
     Emitter,
     OperandType,
     Primitive,
-    References,
     Shape,
     Site,
     Types,
@@ -59,13 +58,21 @@ def _check_takes(name: str, graph: Graph, given: Types) -> None:
         raise ShapeError(f"{name} must not update state ({graph.updates[0][0]})")
 
 
-def evaluated(graph: Graph, operands: Sequence[Array], real: np.dtype[Any]) -> list[Array]:
-    """The results of a body, by its reference meaning."""
+Run = Callable[[str, Sequence[Array]], Sequence[Array]]
+"""The results of the body that an attribute holds, for its operands."""
+
+
+def _by_reference(attrs: Attrs, real: np.dtype[Any]) -> Run:
+    """Bodies evaluated by their reference meaning."""
     from weft.framework.reference import evaluate  # which evaluates primitives
 
-    names = [graph.nodes[i].attr("name") for i in graph.inputs]
-    values = evaluate(graph, dict(zip(names, operands, strict=True)), float64=real == np.float64)
-    return [values[i] for _, i in graph.outputs]
+    def run(name: str, operands: Sequence[Array]) -> Sequence[Array]:
+        graph = body(attrs, name)
+        names = [graph.nodes[i].attr("name") for i in graph.inputs]
+        values = evaluate(graph, dict(zip(names, operands, strict=True)), float64=real == np.float64)
+        return [values[i] for _, i in graph.outputs]
+
+    return run
 
 
 # scan
@@ -92,28 +99,19 @@ def turns(attrs: Attrs) -> Iterator[int]:
     return reversed(steps) if attrs["reverse"] else iter(steps)
 
 
-def scanned(inputs: Sequence[Array], attrs: Attrs, run: Any, kinds: Types) -> tuple[Array, ...]:
-    """A scan whose body ``run`` computes; ``kinds``: the types of its results."""
+def scanned(inputs: Sequence[Array], attrs: Attrs, real: np.dtype[Any], run: Run) -> tuple[Array, ...]:
+    """The results of a scan."""
     count, last = attrs["carries"], attrs["carries"] + attrs["stacked"]
     carried, fixed = list(inputs[:count]), inputs[last:]
-    ys = [np.empty(shape, dtype.numpy) for shape, dtype in kinds[count:]]
+    kinds = returned(body(attrs, "body"))[count:]
+    wide = real == np.float64
+    ys = [np.empty((attrs["length"], *shape), (_wide(dtype) if wide else dtype).numpy) for shape, dtype in kinds]
     for t in turns(attrs):
-        values = run([*carried, *(x[t] for x in inputs[count:last]), *fixed])
-        carried = values[:count]
+        values = run("body", [*carried, *(x[t, ...] for x in inputs[count:last]), *fixed])
+        carried = list(values[:count])
         for y, value in zip(ys, values[count:], strict=True):
             y[t] = value
     return (*carried, *ys)
-
-
-def _scan(inputs: Sequence[Array], attrs: Attrs, real: np.dtype[Any]) -> tuple[Array, ...]:
-    graph = body(attrs, "body")
-    kinds: Types = tuple(
-        (shape if k < attrs["carries"] else (attrs["length"], *shape), dtype)
-        for k, (shape, dtype) in enumerate(returned(graph))
-    )
-    if real == np.float64:
-        kinds = tuple((shape, _wide(dtype)) for shape, dtype in kinds)
-    return scanned(inputs, attrs, lambda operands: evaluated(graph, operands, real), kinds)
 
 
 def _wide(dtype: DType) -> DType:
@@ -141,8 +139,9 @@ def _cond_types(operands: Sequence[OperandType], attrs: Attrs) -> Types:
     return results[0]
 
 
-def _cond(inputs: Sequence[Array], attrs: Attrs, real: np.dtype[Any]) -> tuple[Array, ...]:
-    return tuple(evaluated(body(attrs, "then" if inputs[0] else "orelse"), inputs[1:], real))
+def branched(inputs: Sequence[Array], attrs: Attrs, real: np.dtype[Any], run: Run) -> tuple[Array, ...]:
+    """The results of a cond."""
+    return tuple(run("then" if inputs[0] else "orelse", inputs[1:]))
 
 
 def _cond_back(e: Emitter, s: Site, cotangents: Sequence[int | None]) -> Sequence[int | None]:
@@ -163,10 +162,11 @@ def _while_types(operands: Sequence[OperandType], attrs: Attrs) -> Types:
     return carried
 
 
-def _while(inputs: Sequence[Array], attrs: Attrs, real: np.dtype[Any]) -> tuple[Array, ...]:
+def repeated(inputs: Sequence[Array], attrs: Attrs, real: np.dtype[Any], run: Run) -> tuple[Array, ...]:
+    """The results of a while_loop."""
     carried, fixed = list(inputs[: attrs["carries"]]), inputs[attrs["carries"] :]
-    while evaluated(body(attrs, "test"), [*carried, *fixed], real)[0]:
-        carried = evaluated(body(attrs, "body"), [*carried, *fixed], real)
+    while run("test", [*carried, *fixed])[0]:
+        carried = list(run("body", [*carried, *fixed]))
     return tuple(carried)
 
 
@@ -189,17 +189,22 @@ def _result(inputs: Sequence[Array], attrs: Attrs, real: np.dtype[Any]) -> Array
     raise AssertionError("result is read by who evaluates its operand")
 
 
+Flow = Callable[[Sequence[Array], Attrs, "np.dtype[Any]", Run], tuple[Array, ...]]
+FLOWS: Mapping[str, Flow] = {"scan": scanned, "cond": branched, "while_loop": repeated}
+"""Primitive → its results, made of what its bodies give; whoever runs the bodies."""
+
+
 def _of_bodies(
     name: str,
     doc: str,
     types: TypesRule,
-    reference: References,
     gradient: WholeGradientRule,
     attributes: Mapping[str, str],
 ) -> Primitive:
     return Primitive(
         name, doc, "control", None, lambda operands, attrs: types(operands, attrs)[0][0],
-        lambda operands, attrs: types(operands, attrs)[0][1], reference, (), attributes,
+        lambda operands, attrs: types(operands, attrs)[0][1],
+        lambda inputs, attrs, real: FLOWS[name](inputs, attrs, real, _by_reference(attrs, real)), (), attributes,
         further=lambda operands, attrs: types(operands, attrs)[1:], gradient=gradient,
     )  # fmt: skip
 
@@ -213,7 +218,7 @@ PRIMITIVES = (
     ),
     _of_bodies(
         "scan", "(carries, rows of the stacked operands, the rest) → (carries, rows of results), turn after turn.",
-        _scan_types, _scan, _scan_back,
+        _scan_types, _scan_back,
         {
             "body": "the subgraph of one turn", "carries": "how many operands and results are carried",
             "stacked": "how many operands after those are walked along their first axis", "length": "turns",
@@ -222,11 +227,11 @@ PRIMITIVES = (
     ),
     _of_bodies(
         "cond", "What one of two subgraphs makes of the operands behind the first, which says which.",
-        _cond_types, _cond, _cond_back, {"then": "taken where it is true", "orelse": "taken where it is false"},
+        _cond_types, _cond_back, {"then": "taken where it is true", "orelse": "taken where it is false"},
     ),
     _of_bodies(
         "while_loop", "The carries after as many turns of a body as a test of (carries, rest) allows; no gradient.",
-        _while_types, _while, _while_back,
+        _while_types, _while_back,
         {"test": "to a bool", "body": "to the next carries", "carries": "how many operands are carried"},
     ),
 )  # fmt: skip

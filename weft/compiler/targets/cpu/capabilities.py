@@ -1,4 +1,7 @@
-"""What the CPU runs, as a table: everything, of every type; some of it by calls of the NumPy reference."""
+"""What the CPU runs, as a table: everything, of every type; some of it by calls of the NumPy reference.
+
+Loops and branches go on in Python, but their bodies are compiled.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from weft.framework.primitives import PRIMITIVES
 
 _OWN = frozenset(
     {
-        "input", "constant", "iota", "result", "sum", "max", "argmax", "concatenate", "matmul", "conv", "window_sum",
+        "input", "constant", "iota", "sum", "max", "argmax", "concatenate", "matmul", "conv", "window_sum",
         "window_max", "window_pick",
     }
 )  # fmt: skip
@@ -16,7 +19,7 @@ _OWN = frozenset(
 
 
 def _reference(op: str) -> frozenset[str]:
-    if op in _OWN or PRIMITIVES[op].group == "movement":
+    if op in _OWN or PRIMITIVES[op].group in ("movement", "control"):
         return frozenset()
     if op in OPERATIONS:
         return frozenset({"float64"} if op in FLOAT32_ALONE else ())

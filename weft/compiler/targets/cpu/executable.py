@@ -10,11 +10,12 @@ import ctypes
 import math
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from weft.compiler.passes import pipeline
 from weft.compiler.targets.cpu.blas import find_sgemm
 from weft.compiler.targets.cpu.buffers import place_temporaries, update_in_place
 from weft.compiler.targets.cpu.contents import check_contents
@@ -61,7 +62,7 @@ class CpuExecutable:
         self.counts = counts(lowered.steps)
         self._budget = budget
         self._lock = threading.Lock()
-        self._schedule = compile_steps(lowered.steps, sgemm, budget.threads)
+        self._schedule = compile_steps(lowered.steps, sgemm, budget.threads, self._body)
         self.divided = sum(parts > 1 for parts in self._schedule.parts)
         self._team = thread_team(budget.threads) if self.divided else None
         self.kernel_count = len(set(self._schedule.kernels))
@@ -92,6 +93,10 @@ class CpuExecutable:
         self._outputs = [(outputs[n], _ResultMemory(graph.nodes[i])) for n, i in enumerate(graph.results)]
         self._names = [name for name, _ in graph.outputs], [name for name, _ in graph.updates]
         self._known: dict[int, int] = {}
+
+    def _body(self, graph: Graph) -> Callable[[Sequence[Value]], Sequence[Any]]:
+        """What computes the results of a body on this one's threads."""
+        return CpuExecutable(pipeline.run(graph, "cpu"), self._budget).run
 
     def run(self, values: Sequence[Value]) -> list[Value]:
         """Run once; see `framework.device.Executable`. Values are NumPy arrays."""

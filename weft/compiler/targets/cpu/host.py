@@ -1,7 +1,7 @@
-"""Steps without a loop of their own, sorting or a loop of subgraphs, computed by their primitive's NumPy reference.
+"""Steps without a loop of their own: sorting and the like by their primitive's NumPy reference, control flow in Python.
 
 To the driver such a step is a kernel like others: a C function that calls back into Python. What goes wrong in it is
-kept and raised when the run is over.
+kept and raised when the run is over. The bodies of loops and branches are compiled like any graph.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ import numpy as np
 
 from weft.compiler.targets.cpu.loops import AccessWindow
 from weft.framework.dtypes import DTYPES
-from weft.framework.graph import Attributes
+from weft.framework.graph import Attributes, Graph, Subgraph
 from weft.framework.primitives.base import Array
+from weft.framework.primitives.control import FLOWS
 from weft.framework.reference import compute
 
 
@@ -43,17 +44,21 @@ _FAILED = threading.local()
 _KERNEL = ctypes.CFUNCTYPE(None, ctypes.POINTER(ctypes.c_void_p), ctypes.c_int64, ctypes.c_int64)
 
 
-def host_kernel(step: HostCall) -> tuple[int, object]:
+Compile = Callable[[Graph], Callable[[Sequence[Array]], Sequence[Array]]]
+"""Makes of a body what computes its results."""
+
+
+def host_kernel(step: HostCall, compile_body: Compile) -> tuple[int, object]:
     """The address of a kernel that computes `step`, which is given one pointer a buffer; and what has to live for it
     to be called."""
-    attrs, kinds = dict(step.attrs), [DTYPES[w.dtype] for w in step.outs]
+    computed = _computed(step, compile_body)
     views = [_viewer(w) for w in (*step.operands, *step.outs)]
     count = len(step.operands)
 
     def run(pointers: Any, part: int, parts: int) -> None:
         try:
             arrays = [view(pointers) for view in views]
-            results = compute(step.op, attrs, kinds, arrays[:count])
+            results = computed(arrays[:count])
             for target, value in zip(arrays[count:], results, strict=True):
                 target[...] = value
         except BaseException as error:  # no exception passes through C
@@ -61,6 +66,16 @@ def host_kernel(step: HostCall) -> tuple[int, object]:
 
     kernel = _KERNEL(run)
     return int(ctypes.cast(kernel, ctypes.c_void_p).value or 0), kernel
+
+
+def _computed(step: HostCall, compile_body: Compile) -> Callable[[Sequence[Array]], tuple[Array, ...]]:
+    """The results of `step` for its operands."""
+    attrs, kinds = dict(step.attrs), [DTYPES[w.dtype] for w in step.outs]
+    if step.op not in FLOWS:
+        return lambda operands: compute(step.op, attrs, kinds, operands)
+    bodies = {name: compile_body(held.graph) for name, held in attrs.items() if isinstance(held, Subgraph)}
+    flow, own = FLOWS[step.op], np.dtype(np.float32)  # every value at its own type
+    return lambda operands: flow(operands, attrs, own, lambda name, given: bodies[name](given))
 
 
 def raise_failure() -> None:

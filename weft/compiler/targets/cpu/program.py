@@ -24,7 +24,7 @@ from weft.compiler.targets.cpu.emit import counted, emit_loop, i64
 from weft.compiler.targets.cpu.emit_contraction import emit_contraction
 from weft.compiler.targets.cpu.emit_team import KERNEL
 from weft.compiler.targets.cpu.functions import F32
-from weft.compiler.targets.cpu.host import HostCall, host_kernel
+from weft.compiler.targets.cpu.host import Compile, HostCall, host_kernel
 from weft.compiler.targets.cpu.kept import native_module
 from weft.compiler.targets.cpu.loops import AccessWindow, Argument, LoopNest, normalise, renumber, renumbered
 from weft.compiler.targets.cpu.microkernels import provide
@@ -87,7 +87,7 @@ class Schedule:
     parts: tuple[int, ...]
 
 
-def compile_steps(steps: Sequence[Step], sgemm: Sgemm | None, threads: int = 1) -> Schedule:
+def compile_steps(steps: Sequence[Step], sgemm: Sgemm | None, threads: int, compile_body: Compile) -> Schedule:
     """Machine code for every step, to run on so many threads. `sgemm` may be None where no step is a Gemm."""
     if sgemm is not None:
         define_symbol(_SGEMM, sgemm.address)
@@ -95,7 +95,7 @@ def compile_steps(steps: Sequence[Step], sgemm: Sgemm | None, threads: int = 1) 
     # By text, since 0.0 and -0.0 are equal but other constants. Each text is brought into normal form once.
     texts = [repr(step) for step, _ in shared]
     normal = {text: _normal(step) for text, (step, _) in dict(zip(texts, shared, strict=True)).items()}
-    hashed = {text: hashlib.sha256(repr(step).encode()).digest() for text, step in normal.items()}
+    hashed = {text: hashlib.sha256(_told(step, threads).encode()).digest() for text, step in normal.items()}
     keys = [hashed[text] for text in texts]
     known: dict[bytes, NativeKernel | None] = {key: _KERNELS.get(key) for key in keys}
     names, missing = dict[bytes, str](), list[tuple[str, Step, int]]()
@@ -103,7 +103,7 @@ def compile_steps(steps: Sequence[Step], sgemm: Sgemm | None, threads: int = 1) 
         step = normal[text]
         if isinstance(step, HostCall):
             if known[key] is None:
-                known[key] = _KERNELS[key] = NativeKernel(*host_kernel(step))
+                known[key] = _KERNELS[key] = NativeKernel(*host_kernel(step, compile_body))
         elif known[key] is None and key not in names:
             names[key] = f"kernel{len(names)}"
             missing.append((names[key], step, len(arguments)))
@@ -124,6 +124,11 @@ def shared_form(step: Step) -> tuple[Step, tuple[Argument, ...]]:
         return renumbered(step)
     windows, arguments = renumber(step.windows)
     return step.with_windows(windows), arguments
+
+
+def _told(step: Step, threads: int) -> str:
+    """What tells one kernel from another; of a call back also for how many threads its bodies are compiled."""
+    return f"{threads} {step}" if isinstance(step, HostCall) else repr(step)
 
 
 def _normal(step: Step) -> Step:
