@@ -11,6 +11,9 @@ import pytest
 
 from weft.compiler.check import check_nodes
 from weft.compiler.errors import CompileError
+from weft.compiler.targets.cpu import windows
+from weft.compiler.targets.cpu.loops import LoopNest
+from weft.compiler.targets.cpu.lower import lower
 from weft.framework.autodiff import gradients
 from weft.framework.builder import GraphBuilder
 from weft.framework.device import get_device
@@ -128,8 +131,8 @@ def test_maxima_and_both_of_their_gradients_are_torchs(seed: int) -> None:
 
 
 def pick(result: str, shape: Shape, attrs: dict[str, Any]) -> tuple[GraphBuilder, int]:
-    windows = (*shape[: len(shape) - len(attrs["size"])], *attrs["size"])
-    return built("window_pick", [shape, shape if result == "windows" else windows], {**attrs, "result": result})
+    reduced = (*shape[: len(shape) - len(attrs["size"])], *attrs["size"])
+    return built("window_pick", [shape, shape if result == "windows" else reduced], {**attrs, "result": result})
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -182,9 +185,12 @@ def on_cpu(graph: Graph, given: dict[str, np.ndarray]) -> np.ndarray:
     return np.asarray(result.outputs["y"])
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("unrolled", [windows.UNROLLED, 0])
+@pytest.mark.parametrize("seed", range(16))
 @pytest.mark.parametrize("op", ["window_sum", "window_max", "windows", "input"])
-def test_the_cpu_gives_the_same(op: str, seed: int) -> None:
+def test_the_cpu_gives_the_same(op: str, seed: int, unrolled: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In loops whose body names each place of a window, and in loops over the places."""
+    monkeypatch.setattr(windows, "UNROLLED", unrolled)
     shape, attrs = drawn(seed) if op == "window_sum" else pooling(seed)
     dtype = ("float32", "bfloat16", "int32", "int8")[seed % 4]
     b, y = pick(op, shape, attrs) if op in ("windows", "input") else built(op, [shape], attrs, dtype)
@@ -207,12 +213,16 @@ def test_a_wrong_reduction_is_found_by_the_judge() -> None:
         assert check_nodes(graph, {**known, y: right + np.float32(1e-5)}) != []
 
 
-@pytest.mark.parametrize("plant", ["first NaN", "padding"])
-def test_a_planted_fault_is_seen(plant: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("plant", "unrolled"), [("first NaN", 0), ("places backwards", 25), ("padding", 0), ("padding", 25)]
+)
+def test_a_planted_fault_is_seen(plant: str, unrolled: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """The CPU takes the first NaN instead of the last, or the padding where all that is seen is -inf."""
-    from weft.compiler.targets.cpu import windows
-
-    if plant == "first NaN":
+    monkeypatch.setattr(windows, "UNROLLED", unrolled)
+    if plant == "places backwards":
+        x, low, shown = np.array([math.nan, 1, math.nan]), 0, windows._places
+        monkeypatch.setattr(windows, "_places", lambda seen, window: shown(seen, window)[::-1])
+    elif plant == "first NaN":
         x, low, place = np.array([math.nan, 1, math.nan]), 0, windows._place
         monkeypatch.setattr(windows, "_place", lambda space, window, first, step: place(
             space, window, first if first >= 0 and step > 0 else -1 - len(window), abs(step)))  # fmt: skip
@@ -260,3 +270,13 @@ def test_the_accelerator_says_what_it_would_take(op: str) -> None:
     b, y = built(op, [(3,)], OK)
     with pytest.raises(CompileError, match=rf"%1 .*: the vector unit has no {op} of float32; nearest: device='cpu'"):
         get_device("accel").compile(b.build({"y": y}))
+
+
+def test_pooling_whose_windows_lie_apart_writes_its_gradient_once() -> None:
+    """A pick of the input needs no padded copies there, and none of its loops runs over the places of a window."""
+    attrs = {"window": (2, 2), "stride": (2, 2), "low": (0, 0), "input_dilation": (1, 1), "dilation": (1, 1)}
+    b, y = pick("input", (3, 4, 8, 6), attrs | {"size": (4, 3)})
+    lowered = lower(b.build({"y": y}), True)
+    assert [len(step.shape) for step in lowered.steps if isinstance(step, LoopNest)] == [4, 4]
+    b, y = pick("input", (3, 4, 9, 6), attrs | {"size": (4, 3)})
+    assert len(lower(b.build({"y": y}), True).steps) == 3, "elements of no window are zeros"
