@@ -35,9 +35,10 @@ def computed(batch: Shape, m: Shape, n: Shape, k: Shape, a: tuple[Floats, Shape]
              parts: int) -> Floats:  # fmt: skip
     """The product of windows on two arrays, in so many parts, by code made for it; contiguous."""
     space = (*batch, math.prod(m), math.prod(n))
-    scratch = plan(batch, m, n, k).scratch
+    operands = window(0, (*batch, *m, *k), a[1]), window(1, (*batch, *k, *n), b[1])
+    scratch = plan(batch, m, n, k, *operands).scratch
     step = Contraction(
-        batch, m, n, k, window(0, (*batch, *m, *k), a[1]), window(1, (*batch, *k, *n), b[1]),
+        batch, m, n, k, *operands,
         LoopNest(space, (tile_window(space),), (), (Store(0, window(2, space, contiguous(space))),)),
         window(3, (scratch,), (1,)),
     )  # fmt: skip

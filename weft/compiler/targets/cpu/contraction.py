@@ -29,6 +29,12 @@ _PANELS = 1 << 17
 """Floats of packed panels that are kept at a time: half a megabyte, to lie in the second cache."""
 _ROW_BLOCK = 1 << 16
 """Floats of `a` that are walked for each panel: they lie in the second cache too."""
+_ADDRESSES = 15
+"""Registers for addresses and counters, of the processors that have fewest."""
+_ROWS = (1, 2, 4, 6, 8, 10, 12)
+"""Rows of a tile: few numbers, since each is a function to compile."""
+_TURN = 0.5
+"""Cycles of one k of a tile besides its multiplications."""
 
 
 class Contraction(NamedTuple):
@@ -48,6 +54,11 @@ class Contraction(NamedTuple):
     b: AccessWindow
     epilogue: LoopNest
     scratch: AccessWindow
+
+    @property
+    def plan(self) -> ContractionPlan:
+        """How it is walked."""
+        return plan(self.batch, self.m, self.n, self.k, self.a, self.b)
 
     @property
     def windows(self) -> tuple[AccessWindow, ...]:
@@ -70,8 +81,10 @@ class ContractionPlan(NamedTuple):
 
     Attributes:
         lanes: floats of a vector. rows: of a tile. vectors: of a row of a tile.
-        depth: of k, summed in registers at a time. blocks: such pieces of k.
+        depth: of k, summed in registers at a time. run: of k, which such pieces divide anew each time.
         panels: packed at a time, of lanes · vectors columns. tiles: of rows, walked for each panel.
+        packs_a: `a` is packed too. Its numbers along k lie far apart, in places that drive each other out of the cache.
+        transposes: panels are packed from columns that lie along k without gaps.
         split: what is divided among threads, "batch", "m" or "n".
         packed, packed_rows, waiting, scratch: floats of memory: for packed panels of b and tiles of a, for sums that
             wait for more of k, and for all of these and tables of places.
@@ -81,25 +94,27 @@ class ContractionPlan(NamedTuple):
     rows: int
     vectors: int
     depth: int
+    run: int
     blocks: int
     panels: int
     tiles: int
+    packs_a: bool
+    transposes: bool
     split: str
     packed: int
     packed_rows: int
     waiting: int
     scratch: int
 
-    def packs_a(self, a: AccessWindow, rank: int, m: Shape, k: Shape) -> bool:
-        """Whether `a` is packed too: its numbers along k lie far apart, in places that drive each other out of the
-        cache."""
-        step = flat(k, a.strides[rank + len(m) :])
-        return step is not None and abs(step) > 16
-
     @property
     def columns(self) -> int:
         """Of a tile."""
         return self.lanes * self.vectors
+
+    @property
+    def pieces(self) -> int:
+        """Blocks of one run."""
+        return -(-self.run // self.depth)
 
 
 @functools.cache
@@ -113,17 +128,55 @@ def vector_lanes() -> tuple[int, int]:
     return 4, 16 if features.get("sse2") else 32
 
 
+def tile_cycles(rows: int, vectors: int) -> float:
+    """Of one k of a tile, on a processor that does two multiplications and two loads of vectors in one."""
+    return max(rows * vectors, rows + vectors) / 2
+
+
 @functools.cache
-def plan(batch: Shape, m: Shape, n: Shape, k: Shape) -> ContractionPlan:
-    """The tiling of a product of these extents, for this processor."""
+def tile_shape(m: int, n: int, by_table: bool) -> tuple[int, int]:
+    """The rows and vectors of the tiles that cover a result of m · n soonest.
+
+    All sums, a row of b and one number of a have to be in registers, and so do the addresses: one for each row, and for
+    the panel, the counter and the end; where places are looked up, also for the table and the place. Of tiles that take
+    as long the largest is taken.
+    """
     lanes, registers = vector_lanes()
+    most = _ADDRESSES - (5 if by_table else 3)
+
+    def cost(shape: tuple[int, int]) -> tuple[float, int]:
+        rows, vectors = shape
+        return -(-m // rows) * -(-n // (lanes * vectors)) * (tile_cycles(rows, vectors) + _TURN), -rows * vectors
+
+    fitting = [
+        (rows, vectors)
+        for vectors in (1, 2, 3, 4)
+        for rows in _ROWS
+        if rows <= most and rows * vectors + vectors + 1 <= registers
+    ]
+    return min(fitting, key=cost)
+
+
+def _run(k: Shape, strides: tuple[int, ...]) -> int:
+    """The longest run of the last axes of k that lies without gaps; 1 if there is none."""
+    runs = [math.prod(k[d:]) for d in range(len(k) + 1) if flat(k[d:], strides[d:]) == 1]
+    return max(runs, default=1)
+
+
+@functools.cache
+def plan(batch: Shape, m: Shape, n: Shape, k: Shape, a: AccessWindow, b: AccessWindow) -> ContractionPlan:
+    """The tiling of a product for this processor; only the strides of `a` and `b` matter."""
+    lanes = vector_lanes()[0]
+    rank = len(batch)
     count, rows_in_all, columns_in_all, depth_in_all = (math.prod(shape) for shape in (batch, m, n, k))
-    vectors = 1 if columns_in_all <= lanes else 2
-    # All sums, a row of b and one number of a have to be in registers.
-    rows = (registers - 2 - vectors) // vectors
-    rows = max(1, min(rows - rows % 2, 12))
-    blocks = max(1, -(-depth_in_all // _DEPTH))
-    depth = -(-depth_in_all // blocks)
+    a_step = flat(k, a.strides[rank + len(m) :])
+    run = _run(k, b.strides[rank : rank + len(k)])
+    transposes = run >= min(2 * lanes, depth_in_all) and flat(n, b.strides[rank + len(k) :]) != 1
+    packs_a = a_step is not None and abs(a_step) > 16
+    rows, vectors = tile_shape(rows_in_all, columns_in_all, a_step is None)
+    run = run if transposes else max(depth_in_all, 1)
+    pieces = max(1, -(-run // _DEPTH))
+    depth, blocks = -(-run // pieces), pieces * (max(depth_in_all, 1) // run)
     columns = lanes * vectors
     all_panels, all_tiles = -(-columns_in_all // columns), -(-rows_in_all // rows)
     panels = max(1, min(all_panels, _PANELS // (depth * columns)))
@@ -134,8 +187,9 @@ def plan(batch: Shape, m: Shape, n: Shape, k: Shape) -> ContractionPlan:
     packed, packed_rows = panels * depth * columns, tiles * depth * rows
     scratch = -(-(packed + packed_rows + waiting + tables) // 16) * 16
     return ContractionPlan(
-        lanes, rows, vectors, depth, blocks, panels, tiles, split, packed, packed_rows, waiting, scratch
-    )
+        lanes, rows, vectors, depth, run, blocks, panels, tiles, packs_a, transposes, split, packed, packed_rows,
+        waiting, scratch,
+    )  # fmt: skip
 
 
 def flat(shape: Shape, strides: tuple[int, ...]) -> int | None:

@@ -9,9 +9,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from weft.compiler.targets.cpu.contraction import Contraction, ContractionPlan, plan
+from weft.compiler.targets.cpu.contraction import Contraction
 from weft.compiler.targets.cpu.loops import LoopNest
-from weft.framework.primitives.base import Shape
 
 GRAIN = 8192
 """Cycles, about, that a part must have for it to be worth handing out: handing it out takes a tenth."""
@@ -59,19 +58,17 @@ def loop_parts(loop: LoopNest, threads: int) -> int:
     return max(1, min(_PER_THREAD * threads, length, int(loop_cycles(loop) / GRAIN)))
 
 
-def product_parts(batch: Shape, m: Shape, n: Shape, k: Shape, threads: int) -> int:
+def product_parts(product: Contraction, threads: int) -> int:
     """Of a product in code of its own, on so many threads. Each packs for itself, so there are no more than threads."""
-    tiling = plan(batch, m, n, k)
+    batch, m, n, k, *_ = product
+    tiling = product.plan
     cycles = math.prod((*batch, *m, *n, *k)) / (2 * tiling.lanes)
-    return max(1, min(threads, _pieces(tiling, batch, m, n), int(cycles / GRAIN)))
-
-
-def _pieces(tiling: ContractionPlan, batch: Shape, m: Shape, n: Shape) -> int:
-    return {
+    pieces = {
         "batch": math.prod(batch),
         "m": -(-math.prod(m) // tiling.rows),
         "n": -(-math.prod(n) // tiling.columns),
     }[tiling.split]
+    return max(1, min(threads, pieces, int(cycles / GRAIN)))
 
 
 def step_parts(step: object, threads: int) -> int:
@@ -79,5 +76,5 @@ def step_parts(step: object, threads: int) -> int:
     if isinstance(step, LoopNest):
         return loop_parts(step, threads)
     if isinstance(step, Contraction):
-        return product_parts(step.batch, step.m, step.n, step.k, threads)
+        return product_parts(step, threads)
     return 1

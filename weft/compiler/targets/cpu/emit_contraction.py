@@ -5,19 +5,24 @@ Packing and summing are functions that all products of a kind share (`microkerne
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 
 from llvmlite import ir
 
-from weft.compiler.targets.cpu.contraction import Contraction, flat, plan
+from weft.compiler.targets.cpu.contraction import Contraction, flat
 from weft.compiler.targets.cpu.emit import counted, i64
 from weft.compiler.targets.cpu.emit_epilogue import BYTES, FLOATS, along_columns, emit_epilogue, least
 from weft.compiler.targets.cpu.functions import F32, I32
 from weft.compiler.targets.cpu.loops import AccessWindow
 from weft.compiler.targets.cpu.microkernels import between, declared, no_table
 from weft.compiler.targets.cpu.scalars import I64, memory_type
+from weft.framework.dtypes import DTYPES
 from weft.framework.primitives.base import Shape
+
+_LINE = 64
+"""Bytes that a cache fetches at once."""
 
 
 def emit_contraction(module: ir.Module, name: str, product: Contraction, buffers: int) -> ir.Function:
@@ -74,7 +79,7 @@ class _Emission:
         self, module: ir.Module, name: str, b: ir.IRBuilder, product: Contraction, arguments: Sequence[ir.Value]
     ) -> None:
         self.module, self.name, self.b, self.product = module, name, b, product
-        self.plan = plan(product.batch, product.m, product.n, product.k)
+        self.plan = product.plan
         *self.pointers, self.part, self.parts = arguments
         self.vector = ir.VectorType(F32, self.plan.lanes)
         self.rows, self.columns, self.depth = (math.prod(s) for s in (product.m, product.n, product.k))
@@ -96,7 +101,6 @@ class _Emission:
         self.packed_rows = b.gep(self.packed, [i64(tiling.packed)])
         self.waiting = b.gep(self.packed_rows, [i64(tiling.packed_rows)])
         rank = len(product.batch)
-        self.packs_a = tiling.packs_a(product.a, rank, product.m, product.k)
         table = b.bitcast(b.gep(self.waiting, [i64(tiling.waiting)]), I32.as_pointer())
         a_strides, b_strides = product.a.strides[rank:], product.b.strides[rank:]
         m, k = len(product.m), len(product.k)
@@ -124,13 +128,12 @@ class _Emission:
             with between(b, low["n"], high["n"], tiling.panels) as first:
                 last = least(b, b.add(first, i64(tiling.panels)), high["n"])
                 with between(b, i64(0), i64(tiling.blocks)) as block:
-                    k0 = b.mul(block, i64(tiling.depth))
-                    length = least(b, i64(tiling.depth), b.sub(i64(self.depth), k0))
+                    k0, length = self._piece(block)
                     if not whole_b:
                         self._pack(second, first, last, k0, length)
                     with between(b, low["m"], high["m"], tiling.tiles) as top:
                         bottom = least(b, b.add(top, i64(tiling.tiles)), high["m"])
-                        if self.packs_a:
+                        if tiling.packs_a:
                             self._pack_rows(a, top, bottom, k0, length)
                         # Along what the epilogue writes, so that its memory is walked in order.
                         if along_columns(epilogue):
@@ -159,11 +162,21 @@ class _Emission:
     def _at(self, window: AccessWindow, index: list[ir.Value]) -> ir.Value:
         return self.b.gep(self.b.bitcast(self.pointers[window.buffer], FLOATS), [self._start(window, index)])
 
+    def _piece(self, block: ir.Value) -> tuple[ir.Value, ir.Value]:
+        """Where a block of k starts, and how long it is."""
+        b, tiling = self.b, self.plan
+        pieces = i64(tiling.pieces)
+        within = b.mul(b.srem(block, pieces), i64(tiling.depth))
+        length = least(b, i64(tiling.depth), b.sub(i64(min(tiling.run, self.depth)), within))
+        return b.add(b.mul(b.sdiv(block, pieces), i64(tiling.run)), within), length
+
     def _pack(self, source: ir.Value, first: ir.Value, last: ir.Value, k0: ir.Value, length: ir.Value) -> None:
         """Panels `first` to before `last` of k from `k0` on: [panel][k][columns]. Columns beyond the last repeat it."""
         b, tiling = self.b, self.plan
-        transposes = self.b_k.stride == 1 and self.b_n.stride != 1
-        pack = declared(self.module, "transpose" if transposes else "gather", tiling)
+        pack = declared(self.module, "transpose" if tiling.transposes else "gather", tiling)
+        walk = [k0, length, *self.b_k.walk()]
+        if tiling.transposes:
+            source, walk = b.gep(source, [self.b_k.offset(k0)]), [i64(0), length, i64(1), no_table()]
         with between(b, first, last) as panel:
             target = b.gep(self.packed, [b.mul(b.sub(panel, first), i64(tiling.depth * tiling.columns))])
             n0 = b.mul(panel, i64(tiling.columns))
@@ -173,7 +186,7 @@ class _Emission:
                 for n, column in enumerate(columns):
                     b.store(b.gep(source, [self.b_n.offset(column)]), b.gep(self.places, [i64(n)]))
                 into = b.gep(target, [i64(vector * tiling.lanes)])
-                b.call(pack, [self.places, into, k0, length, *self.b_k.walk()])
+                b.call(pack, [self.places, into, *walk])
 
     def _rows(self, a: ir.Value, m0: ir.Value) -> list[ir.Value]:
         """Where each row of a tile starts; rows beyond the last repeat it."""
@@ -204,7 +217,7 @@ class _Emission:
         here = b.sub(panel, first)
         packed = b.gep(self.packed, [b.mul(here, i64(tiling.depth * tiling.columns))])
         rows = self._rows(a, m0)
-        if self.packs_a:
+        if tiling.packs_a:
             tile_at = b.gep(self.packed_rows, [b.mul(b.sub(tile, top), i64(tiling.depth * tiling.rows))])
             rows = [b.gep(tile_at, [i64(n)]) for n in range(tiling.rows)]
         sums_at: ir.Value = self.tile
@@ -216,8 +229,8 @@ class _Emission:
         for n, row in enumerate(rows):
             b.store(row, b.gep(self.places, [i64(n)]))
         goes_on = b.zext(b.icmp_signed(">", block, i64(0)), I64)
-        start, walk = (i64(0), [i64(tiling.rows), no_table()]) if self.packs_a else (k0, self.a_k.walk())
-        kind = "sums" if self.packs_a else {None: "sum", 1: "sum1"}.get(self.a_k.stride, "sums")
+        start, walk = (i64(0), [i64(tiling.rows), no_table()]) if tiling.packs_a else (k0, self.a_k.walk())
+        kind = "sums" if tiling.packs_a else {None: "sum", 1: "sum1"}.get(self.a_k.stride, "sums")
         function = declared(self.module, kind, tiling)
         b.call(function, [self.places, packed, start, length, *walk, b.bitcast(sums_at, FLOATS), goes_on])
 
@@ -252,7 +265,9 @@ class _Emission:
                 continue
             writes = n >= len(epilogue.loads) - 1
             place = b.add(start, b.add(b.mul(m0, i64(down)), n0))
-            for row in range(self.plan.rows):
+            size = DTYPES[window.dtype].itemsize
+            lines = range(0, self.plan.columns, _LINE // size)
+            for row, column in itertools.product(range(self.plan.rows), lines):
                 at = b.gep(b.bitcast(self.pointers[window.buffer], memory_type(window.dtype).as_pointer()),
-                           [b.add(place, i64(row * down))])  # fmt: skip
+                           [b.add(place, i64(row * down + column))])  # fmt: skip
                 b.call(fetch, [b.bitcast(at, BYTES), *(ir.Constant(I32, v) for v in (int(writes), 3, 1))])

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from llvmlite import ir
 
-from weft.compiler.targets.cpu.contraction import Contraction, plan
+from weft.compiler.targets.cpu.contraction import Contraction
 from weft.compiler.targets.cpu.emit import Nest, counted_to, i64
 from weft.compiler.targets.cpu.functions import F32
 from weft.compiler.targets.cpu.loops import AccessWindow, LoopNest
@@ -41,7 +41,7 @@ def emit_epilogue(
     """The function `name`: it takes the pointers of all buffers, the tile, where each window of the epilogue starts,
     and the tile's first row and column. `whole`: of tiles that lie inside the result."""
     loop, rank = product.epilogue, len(product.batch)
-    tiling = plan(product.batch, product.m, product.n, product.k)
+    tiling = product.plan
     extents = tiling.rows, tiling.columns
     windows = [*loop.loads[1:], *(store.window for store in loop.stores)]
     kinds = [*[BYTES] * buffers, FLOATS, *[I64] * (len(windows) + 2)]

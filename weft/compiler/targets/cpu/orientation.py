@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from weft.compiler.targets.cpu.contraction import TILE, Contraction, flat, plan
+from weft.compiler.targets.cpu.contraction import TILE, Contraction, flat, plan, tile_cycles
 from weft.compiler.targets.cpu.loops import AccessWindow, LoopNest, Store
 from weft.compiler.targets.cpu.views import reshaped
 from weft.framework.primitives.base import Shape
@@ -53,7 +53,7 @@ def contraction(
     here = (batch, m, n, k, a, b, epilogue)
     there = (batch, n, m, k, _exchanged(b, len(batch), len(k)), _exchanged(a, len(batch), len(m)), _turned(epilogue))
     best = min((here, there), key=lambda way: _cycles(*way))
-    return Contraction(*best, scratch(plan(*best[:4]).scratch))
+    return Contraction(*best, scratch(plan(*best[:6]).scratch))
 
 
 def _exchanged(w: AccessWindow, rank: int, first: int) -> AccessWindow:
@@ -80,15 +80,14 @@ def _cycles(
     batch: Shape, m: Shape, n: Shape, k: Shape, a: AccessWindow, b: AccessWindow, epilogue: LoopNest
 ) -> float:
     """What a product costs this way round, about."""
-    tiling, rank = plan(batch, m, n, k), len(batch)
+    tiling, rank = plan(batch, m, n, k, a, b), len(batch)
     depth, rows, columns = math.prod(k), math.prod(m), math.prod(n)
     tiles, panels = -(-rows // tiling.rows), -(-columns // tiling.columns)
-    summed = tiles * panels * depth * tiling.rows * tiling.vectors / 2
-    b_k, b_n = (flat(shape, strides) for shape, strides in
-                ((k, b.strides[rank : rank + len(k)]), (n, b.strides[rank + len(k) :])))  # fmt: skip
-    packing = _COPIED if b_n == 1 else _TRANSPOSED if b_k == 1 else _GATHERED
+    summed = tiles * panels * depth * tile_cycles(tiling.rows, tiling.vectors)
+    summed += tiles * panels * tiling.blocks * tiling.rows * tiling.vectors  # from and to memory
+    packing = _TRANSPOSED if tiling.transposes else _COPIED if flat(n, b.strides[rank + len(k) :]) == 1 else _GATHERED
     packed = panels * tiling.columns * depth * packing
-    if tiling.packs_a(a, rank, m, k):
+    if tiling.packs_a:
         packed += tiles * tiling.rows * depth * _GATHERED * -(-panels // tiling.panels)
     along = all(store.window.strides[-1] == 1 for store in epilogue.stores)
     written = rows * columns * (_IN_ROWS if along else _ACROSS)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 from weft.compiler.targets.cpu import code_limits
 from weft.compiler.targets.cpu.body import LoopBody
@@ -19,13 +19,10 @@ from weft.compiler.targets.cpu.loops import AccessWindow, LoopNest, Store
 from weft.compiler.targets.cpu.orientation import contraction, tile_window
 from weft.compiler.targets.cpu.program import Gemm, orientation, shared_form
 from weft.compiler.targets.cpu.sliding import SlidingLowering
-from weft.compiler.targets.cpu.views import NumberView, View, contiguous, reshaped
+from weft.compiler.targets.cpu.views import NumberView, V, View, contiguous, reshaped
 from weft.framework.graph import Node
 from weft.framework.primitives.base import Shape
 from weft.framework.primitives.sliding import sliding_axes
-
-V = TypeVar("V", AccessWindow, View)
-
 
 WORTHWHILE = 4096
 """Multiplications from which on a product is worth code of its own."""
@@ -93,7 +90,7 @@ class ProductLowering(SlidingLowering):
             factors.batch, factors.rows, factors.columns, factors.inner, self._in_float32(factors.left),
             self._in_float32(factors.right), epilogue, lambda floats: self._temporary((floats,), "float32"),
         )  # fmt: skip
-        self._enlarge(step.scratch.buffer, product_parts(step.batch, step.m, step.n, step.k, self.threads))
+        self._enlarge(step.scratch.buffer, product_parts(step, self.threads))
         kind = repr(shared_form(step)[0])
         if kind not in self.loops:
             self.loops.add(kind)

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TypeVar
 
 from weft.compiler.targets.cpu.loops import AccessWindow
 from weft.compiler.targets.cpu.program import Step
-from weft.compiler.targets.cpu.views import NumberView, View, windows
+from weft.compiler.targets.cpu.views import NumberView, V, View, windows
 from weft.framework.primitives.base import Shape
 from weft.framework.primitives.sliding import SlidingAxis
-
-V = TypeVar("V", AccessWindow, View)
 
 
 class SlidingLowering:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from weft.compiler.targets.cpu.loops import AccessWindow
 from weft.framework.graph import Node
@@ -31,6 +31,8 @@ class Index(NamedTuple):
 
 View = AccessWindow | NumberView | Index
 """Elements that need no computing: where they lie, or what they are."""
+
+V = TypeVar("V", AccessWindow, View)
 
 
 def contiguous(shape: Shape) -> tuple[int, ...]:
@@ -91,10 +93,10 @@ def reshaped(shape: Shape, strides: Sequence[int], wanted: Shape) -> tuple[int, 
     return tuple(reversed(result))
 
 
-def windows(view: View, axes: Sequence[SlidingAxis], starts: Shape, size: Shape, window: Shape) -> View:
+def windows(view: V, axes: Sequence[SlidingAxis], starts: Shape, size: Shape, window: Shape) -> V:
     """[…, *size, *window]: what windows see that slide over the last dimensions, the first ones at ``starts``."""
-    lead = len(view.shape) - len(axes)
-    steps = view.strides[lead:]
+    lead: int = len(view.shape) - len(axes)
+    steps: tuple[int, ...] = view.strides[lead:]
     strides = (
         *view.strides[:lead],
         *(step * axis.stride for step, axis in zip(steps, axes, strict=True)),

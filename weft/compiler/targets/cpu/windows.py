@@ -11,7 +11,7 @@ from operator import mul
 from weft.compiler.targets.cpu.body import LoopBody
 from weft.compiler.targets.cpu.loops import AccessWindow, Store
 from weft.compiler.targets.cpu.sliding import SlidingLowering
-from weft.compiler.targets.cpu.views import Index, NumberView, View, contiguous, windows
+from weft.compiler.targets.cpu.views import Index, NumberView, V, View, contiguous, windows
 from weft.framework.dtypes import DTYPES
 from weft.framework.graph import Node
 from weft.framework.primitives.base import Shape
@@ -104,7 +104,6 @@ class WindowLowering(SlidingLowering):
         if math.prod(size) * math.prod(window) < math.prod(node.shape[lead:]):  # some are of no window
             self._copy(NumberView(0, dtype, target.shape, (0,) * len(target.shape)), target)
         seen = windows(target, axes, tuple(-axis.low for axis in axes), size, window)
-        assert isinstance(seen, AccessWindow)
         body = LoopBody(keys.shape)
         value, key, nothing = body.operand(values), body.operand(keys), _number(body, 0, dtype)
         stores = [
@@ -195,7 +194,7 @@ def _apart(axes: Sequence[SlidingAxis], size: Shape, window: Shape, extents: Sha
     )  # fmt: skip
 
 
-def _places(seen: View, window: Shape) -> list[View]:
+def _places(seen: V, window: Shape) -> list[V]:
     """What is seen at each place of the windows, in row-major order: the last axes of `seen` taken one by one."""
     lead = len(seen.shape) - len(window)
     shape, strides = seen.shape[:lead], seen.strides[:lead]
