@@ -11,6 +11,7 @@ from weft.compiler.errors import CompileError
 from weft.datasets import Split, digits
 from weft.framework import checkpoint, random
 from weft.framework.autodiff import gradients, with_gradients
+from weft.framework.blending import addcdiv, addcmul, lerp
 from weft.framework.builder import GraphBuilder, prune, rewrite
 from weft.framework.checkpoint import load, save
 from weft.framework.control import cond, scan, while_loop
@@ -92,6 +93,7 @@ from weft.framework.functions import (
     neg,
     permute,
     reciprocal,
+    relu_,
     reshape,
     sin,
     sqrt,
@@ -101,7 +103,17 @@ from weft.framework.functions import (
     transpose,
     unsqueeze,
 )
-from weft.framework.gathering import gather, index_add, index_select, scatter, scatter_add, take_along_dim
+from weft.framework.gathering import (
+    gather,
+    index_add,
+    index_copy,
+    index_fill,
+    index_select,
+    masked_scatter,
+    scatter,
+    scatter_add,
+    take_along_dim,
+)
 from weft.framework.grad_mode import enable_grad, inference_mode, is_grad_enabled, no_grad, set_grad_enabled
 from weft.framework.graph import Graph, Node
 from weft.framework.jit import JitFunction, RetraceWarning, jit, trace
@@ -150,6 +162,8 @@ from weft.framework.reference import evaluate, reference_node
 from weft.framework.rounding import (
     ceil,
     clamp,
+    clamp_max,
+    clamp_min,
     floor,
     floor_divide,
     fmod,
@@ -234,6 +248,8 @@ __all__ = [
     "WeftError",
     "abs",
     "add",
+    "addcdiv",
+    "addcmul",
     "addmm",
     "addmv",
     "all",
@@ -267,6 +283,8 @@ __all__ = [
     "checkpoint",
     "chunk",
     "clamp",
+    "clamp_max",
+    "clamp_min",
     "clone",
     "compile",
     "concat",
@@ -324,6 +342,8 @@ __all__ = [
     "hstack",
     "iinfo",
     "index_add",
+    "index_copy",
+    "index_fill",
     "index_select",
     "inference_mode",
     "int",
@@ -341,6 +361,7 @@ __all__ = [
     "known_devices",
     "kthvalue",
     "le",
+    "lerp",
     "linspace",
     "load",
     "load_machine",
@@ -357,6 +378,7 @@ __all__ = [
     "lt",
     "manual_seed",
     "masked_fill",
+    "masked_scatter",
     "masked_select",
     "matmul",
     "max",
@@ -401,6 +423,7 @@ __all__ = [
     "reciprocal",
     "reference_node",
     "relu",
+    "relu_",
     "remainder",
     "repeat_interleave",
     "report",

@@ -82,7 +82,7 @@ def differences(theirs: Any, ours: Any, place: str) -> Iterator[str]:
         elif theirs.values.shape != ours.values.shape:
             yield f"{place} has shape {list(ours.values.shape)}, not {list(theirs.values.shape)}"
         elif not close(theirs, ours):
-            yield f"{place} is {ours.values.tolist()}, not {theirs.values.tolist()}"
+            yield f"{place} is {shown(ours)}, not {shown(theirs)}"
     elif isinstance(theirs, Mapping) and isinstance(ours, Mapping):
         if list(theirs) != list(ours):
             yield f"{place} has {list(ours)}, not {list(theirs)}"
@@ -102,6 +102,11 @@ def differences(theirs: Any, ours: Any, place: str) -> Iterator[str]:
         return
     elif type(theirs) is not type(ours) or theirs != ours:
         yield f"{place} is {ours!r}, not {theirs!r}"
+
+
+def shown(array: Array) -> str:
+    """Its values, shortened if they are many."""
+    return np.array2string(array.values, threshold=60, separator=", ", prefix=" " * 8)
 
 
 @dataclass

@@ -224,7 +224,6 @@ def test_true_division_of_integers_in_place_is_refused() -> None:
         (lambda x: x.fill_(F.ones(2)), ShapeError, r"fill_\(\) takes one number; copy_\(\) takes tensors"),
         (lambda x: x.copy_("one"), DTypeError, "cannot make a tensor of str"),
         (lambda x: x.detach().copy_(tensor([1.0, 2.0], requires_grad=True)), GradientError, "would lose it"),
-        (lambda x: (x * tensor([2.0], requires_grad=True)).detach().add_(1), GradientError, "gradient would"),
         (lambda x: (x * tensor([2.0], requires_grad=True)).assign(x), GradientError, "assign.. to a tensor"),
         (lambda x: x.__setitem__((0, 2), 1), ShapeError, "index 2 is outside axis 1"),
         (lambda x: x.int().__setitem__(0, 2**40), DTypeError, "do not fit into int32"),
@@ -235,14 +234,17 @@ def test_what_else_is_refused(change: Callable[[Tensor], Any], error: type[Excep
         change(tensor([[1.0, 2.0], [3.0, 4.0]]))
 
 
-def test_history_is_not_lost_under_no_grad() -> None:
-    w = tensor([1.0], requires_grad=True)
+def test_what_is_not_recorded_changes_the_value_and_not_its_history() -> None:
+    w = tensor([1.0, 3.0], requires_grad=True)
     y = w * 2
-    with no_grad(), pytest.raises(GradientError, match=r"under no_grad\(\), of a tensor that was computed with a"):
+    with no_grad():
         y += 1
+    y.detach()[1] = -7
+    y.data.mul_(10)
     y.sum().backward()
+    assert y.tolist() == [30, -70]
     assert w.grad is not None
-    assert w.grad.tolist() == [2]
+    assert w.grad.tolist() == [2, 2]
 
 
 def test_a_detached_leaf_of_its_own() -> None:

@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from weft.framework.autodiff import cotangents
+import numpy as np
+
+from weft.framework.autodiff import Visit, cotangents
 from weft.framework.builder import GraphBuilder, constant_value
 from weft.framework.errors import GradientError
 from weft.framework.grad_mode import GradMode
@@ -20,6 +22,8 @@ from weft.framework.lazy import (
     CUSTOM,
     Expr,
     Hook,
+    alias,
+    apply,
     common_device,
     common_trace,
     folded,
@@ -27,6 +31,7 @@ from weft.framework.lazy import (
     topological,
 )
 from weft.framework.origin import origin, user_line
+from weft.framework.versions import Readers, changed_among
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,6 +53,21 @@ def custom(value: Expr, inputs: Sequence[Expr], rule: GradientRule, index: int =
         CUSTOM, (value, *inputs), (("index", index), ("rule", rule)), value.shape, value.dtype, value=value.value,
         device=value.device, requires_grad=value.dtype.is_float, trace=value.trace, origin=origin(),
     )  # fmt: skip
+
+
+def unrecorded(new: Expr, old: Expr) -> Expr:
+    """``new`` in the place of ``old``, which was changed without being recorded: gradients go on as if it were not."""
+    return custom(new, [old], GradientRule("unrecorded", 1, lambda gradients: gradients))
+
+
+def replaced(new: Expr, old: Expr) -> Expr:
+    """``new`` in the place of ``old``, of which nothing is left: its gradient is zero."""
+
+    def zero(gradients: list[Expr | None]) -> list[Expr | None]:
+        nothing = scalar(np.zeros((), old.dtype.numpy), old.dtype)
+        return [apply("broadcast_to", nothing, shape=old.shape) if old.shape else nothing]
+
+    return custom(new, [old], GradientRule("replaced", 1, zero))
 
 
 def is_inner(e: Expr) -> bool:
@@ -119,13 +139,30 @@ class _Pass:
             seed = self.builder.full(1, like=i) if given is None else self._given(given)
             seeds[i] = self.builder.apply("add", seeds[i], seed) if i in seeds else seed
         targets = [self.index[id(e)] for e in self.wanted if id(e) in self.index]
-        found = cotangents(self.builder, seeds, targets, self._visit if self.hooks or self.results else None)
+        visit: Visit | None = self._visit if self.hooks or self.results else None
+        changed = changed_among(self.order)
+        readers = Readers(self.builder.nodes, visit) if changed else None
+        found = cotangents(self.builder, seeds, targets, readers or visit)
+        if readers is not None:
+            readers.check(self.order, changed)
         self._emit()
         if not retain_graph:
             for e in self.history if self.all else (e for e in self.history if self.index[id(e)] in found):
                 e.free()
         places = [self.index.get(id(e), -1) for e in self.wanted]
-        return [(e, self.order[found[i]] if i in found else None) for e, i in zip(self.wanted, places, strict=True)]
+        return self._apart([self.order[found[i]] if i in found else None for i in places])
+
+    def _apart(self, found: Sequence[Expr | None]) -> list[tuple[Expr, Expr | None]]:
+        """Each gradient by itself: several that are one, or were given, are not one if they are changed in place."""
+        taken = {id(given) for _, given in self.roots if given is not None}
+        apart: list[tuple[Expr, Expr | None]] = []
+        for e, gradient in zip(self.wanted, found, strict=True):
+            if gradient is not None and id(gradient) in taken:
+                kept = gradient.requires_grad
+                gradient = apply("reshape", gradient, shape=gradient.shape) if kept else alias(gradient)
+            apart.append((e, gradient))
+            taken.add(id(gradient))
+        return apart
 
     def _goes_on(self, e: Expr) -> bool:
         return is_inner(e) and id(e) not in self.ends

@@ -16,6 +16,7 @@ from weft.framework.lazy import ALIAS, Expr, Hook, alias, apply, is_left_over
 from weft.framework.origin import user_line
 from weft.framework.pending import wait
 from weft.framework.tracing import current_trace, note_function
+from weft.framework.versions import version_of
 from weft.framework.views import Storage, View
 
 if TYPE_CHECKING:
@@ -81,7 +82,9 @@ class Differentiable:
             self._read()
             self._seen_as.collect_gradients(owner)
         else:
-            self._storage.expr = alias(self._read(), requires_grad, owner)
+            e = self._read()
+            self._storage.expr = made = alias(e, requires_grad, owner)
+            made.version = version_of(e)
         return self
 
     @property

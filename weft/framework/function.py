@@ -14,6 +14,7 @@ from weft.framework.origin import origin, part_of, user_line
 from weft.framework.primitives.base import Shape
 from weft.framework.tensor import Tensor
 from weft.framework.tracing import note_function
+from weft.framework.versions import Version, check_saved, version_of
 
 
 class FunctionCtx:
@@ -22,9 +23,10 @@ class FunctionCtx:
     needs_input_grad: for each argument of ``forward`` whether a gradient is asked of it.
     """
 
-    def __init__(self, needs_input_grad: tuple[bool, ...]) -> None:
-        self.needs_input_grad = needs_input_grad
+    def __init__(self, needs_input_grad: tuple[bool, ...], name: str) -> None:
+        self.needs_input_grad, self._name = needs_input_grad, name
         self._saved: tuple[Tensor | None, ...] = ()
+        self._versions: list[Version | None] = []
         self._without_gradient: tuple[Tensor, ...] = ()
         self._zeros = True
 
@@ -37,10 +39,14 @@ class FunctionCtx:
                 "attribute of ctx for anything else"
             )
         self._saved = tensors
+        self._versions = [None if t is None else version_of(t._read()) for t in tensors]
 
     @property
     def saved_tensors(self) -> tuple[Any, ...]:
-        """What ``save_for_backward`` was given."""
+        """What ``save_for_backward`` was given. Raises GradientError if it was changed in place since."""
+        for tensor, version in zip(self._saved, self._versions, strict=True):
+            if tensor is not None and version is not None:
+                check_saved(tensor, version, self._name)
         return self._saved
 
     def mark_non_differentiable(self, *tensors: Tensor) -> None:
@@ -99,7 +105,7 @@ class Function:
         for part in (cls.forward, cls.backward, cls.setup_context):
             note_function(part)
         needed = tuple(isinstance(a, Tensor) and a.requires_grad for a in args)
-        ctx = FunctionCtx(needed)
+        ctx = FunctionCtx(needed, cls.__name__)
         with no_grad():
             if cls.setup_context is Function.setup_context:
                 output = cls.forward(ctx, *args)
@@ -140,6 +146,7 @@ class _Application:
         made = custom(value, [e for _, e in self.tensors], rule, index)
         if id(result) in self.given or result._seen_as is not None or value.requires_grad:
             return Tensor._of(made)  # an argument, or a view of one, handed back
+        made.version = version_of(value)
         result._storage.expr = made  # also where ctx has saved it
         return result
 

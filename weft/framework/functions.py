@@ -6,6 +6,7 @@ import functools
 from collections.abc import Callable
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
+from weft.framework.in_place import InPlace
 from weft.framework.movement import Movement
 from weft.framework.operators import TensorOperators, operand
 from weft.framework.writing import Operand
@@ -36,6 +37,7 @@ erf, sigmoid, tanh = TensorOperators.erf, TensorOperators.sigmoid, TensorOperato
 sin, cos, atan2 = TensorOperators.sin, TensorOperators.cos, TensorOperators.atan2
 bitwise_and, bitwise_or = TensorOperators.bitwise_and, TensorOperators.bitwise_or
 bitwise_xor, bitwise_not = TensorOperators.bitwise_xor, TensorOperators.bitwise_not
+relu_ = InPlace.relu_
 matmul = _function(TensorOperators.__matmul__)
 reshape, flatten, permute = _function(Movement.reshape), _function(Movement.flatten), _function(Movement.permute)
 transpose, squeeze, unsqueeze = (

@@ -15,7 +15,10 @@ from weft.framework.keywords import numpy_named
 from weft.framework.lazy import apply
 from weft.framework.operators import broadcast, operand
 from weft.framework.origin import user_line
+from weft.framework.primitives.base import Shape
 from weft.framework.rearranging import broadcast_to
+from weft.framework.running import cumsum
+from weft.framework.selection import mask_of, where
 from weft.framework.writing import Operand
 
 if TYPE_CHECKING:
@@ -117,6 +120,57 @@ def index_add(input: Operand, dim: SupportsIndex, index: Operand, source: Operan
     spread = operand("index_add", index).reshape([-1 if d == along else 1 for d in range(x.ndim)])
     scaled = parts if alpha == 1 else parts * alpha
     return _scattered("index_add", x, along, spread.expand(parts.shape), scaled, "add")
+
+
+@numpy_named
+def index_copy(input: Operand, dim: SupportsIndex, index: Operand, source: Operand) -> Tensor:
+    """``input`` with parts of ``source`` at the places of an axis that a vector of indices names; the last counts."""
+    x, parts = operand("index_copy", input), operand("index_copy", source)
+    along = axis(dim, x.shape)
+    return _scattered("index_copy", x, along, _each_place("index_copy", x, along, index, parts.shape), parts, "set")
+
+
+@numpy_named
+def index_fill(input: Operand, dim: SupportsIndex, index: Operand, value: Any) -> Tensor:
+    """``input`` with one number at the places of an axis that a vector of indices names. Raises DTypeError, ShapeError,
+    AxisError."""
+    x = operand("index_fill", input)
+    along = axis(dim, x.shape)
+    filling = operand("index_fill", value)
+    if filling.shape:
+        raise ShapeError(f"{user_line()}: index_fill takes one number, not {list(filling.shape)}; use index_copy()")
+    places = operand("index_fill", index)
+    shape = (*x.shape[:along], places.numel(), *x.shape[along + 1 :])
+    updates = broadcast_to(filling.to(x.dtype), shape)
+    return _scattered("index_fill", x, along, _each_place("index_fill", x, along, places, shape), updates, "set")
+
+
+def _each_place(function: str, x: Tensor, along: int, index: Operand, shape: Shape) -> Tensor:
+    """A vector of indices of an axis (from the end, if negative) at each place beside it."""
+    given = operand(function, index)
+    if given.ndim > 1:
+        raise ShapeError(f"{user_line()}: {function} takes a vector of indices for an axis, not {list(given.shape)}")
+    if given.dtype.kind == "int":
+        given = where(given < 0, given + (x.shape[along] if x.shape else 1), given)
+    return given.reshape([-1 if d == along else 1 for d in range(x.ndim)]).expand(shape)
+
+
+def masked_scatter(input: Operand, mask: Operand, source: Operand) -> Tensor:
+    """``input`` with the elements of ``source``, one after the other, where the bool ``mask`` holds. Raises DTypeError,
+    and ShapeError for a source that is known to have too few."""
+    x, chosen, given = operand("masked_scatter", input), mask_of("masked_scatter", mask), operand(
+        "masked_scatter", source
+    )
+    if given.dtype != x.dtype:
+        raise DTypeError(f"{user_line()}: masked_scatter: {given.dtype} is put into {x.dtype}; use .to()")
+    wide = broadcast_to(chosen, x.shape)
+    needed = None if wide._expr.value is None else int(host(wide._expr.value).sum())
+    if needed is not None and needed > given.numel():
+        raise ShapeError(f"{user_line()}: masked_scatter: {needed} places for {given.numel()} elements")
+    if not given.numel() or not x.numel():
+        return x.clone()
+    places = (cumsum(wide.flatten().int(), 0) - 1).clamp(0, given.numel() - 1)
+    return where(wide, index_select(given.flatten(), 0, places).reshape(x.shape), x)
 
 
 def _scattered(function: str, input: Operand, dim: SupportsIndex, index: Operand, source: Any, mode: str) -> Tensor:

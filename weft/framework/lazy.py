@@ -28,6 +28,7 @@ from weft.framework.primitives.base import Array, Shape, Types
 
 if TYPE_CHECKING:
     from weft.framework.tensor import Tensor
+    from weft.framework.versions import Version
 
 LEAF = "leaf"
 """An expression that is just its value."""
@@ -72,15 +73,18 @@ class Expr:
     trace: the trace that it exists in, if any. freed: whether a ``backward()`` has ended its history.
     born: when the oldest of the operations that it waits for was asked for, on ``CLOCK``. made: when it was itself.
     hooks: what is done with its gradient on the way, in the order registered, if it has no owner.
+    version: which value of a storage it shows, for those that are or were one; see ``versions``. steady: whether its
+        gradient may be asked for whatever its operands' storages hold by then.
     further: the types of the results behind the first. An expression of several results never has a value: the
         ``result`` expressions that read it do.
     """
 
     hooks: dict[int, Hook] | None
+    version: Version | None
 
     __slots__ = (
         "__weakref__", "attrs", "born", "device", "dtype", "freed", "further", "hooks", "inputs", "made", "op",
-        "origin", "owner", "requires_grad", "shape", "trace", "value",
+        "origin", "owner", "requires_grad", "shape", "steady", "trace", "value", "version",
     )
 
     def __init__(
@@ -102,7 +106,7 @@ class Expr:
         self.op, self.inputs, self.attrs, self.shape, self.dtype = op, inputs, attrs, shape, dtype
         self.value, self.device, self.requires_grad, self.owner = value, device, requires_grad, owner
         self.trace, self.origin, self.freed, self.further = trace, origin, False, further
-        self.made, self.hooks = CLOCK.now, None
+        self.made, self.hooks, self.version, self.steady = CLOCK.now, None, None, False
         born = CLOCK.now
         for e in inputs:
             if e.value is None and e.born < born:

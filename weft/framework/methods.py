@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from weft.framework import (
+    blending,
     description,
     gathering,
     joining,
@@ -24,9 +25,10 @@ from weft.framework import (
     strides,
 )
 from weft.framework.dtypes import DType
+from weft.framework.in_place import InPlace
 from weft.framework.keywords import numpy_named
 from weft.framework.operators import TensorOperators
-from weft.framework.writing import Operand, in_place
+from weft.framework.writing import Operand
 
 if TYPE_CHECKING:
     from weft.framework.tensor import Tensor
@@ -46,7 +48,7 @@ def _log_softmax(input: Operand, dim: int | None = None, dtype: DType | str | No
     return log_softmax(input, dim, dtype)
 
 
-class TensorMethods(TensorOperators):
+class TensorMethods(TensorOperators, InPlace):
     """The functions of each file, with the tensor in front of the point."""
 
     amax, amin, argmax, argmin = reductions.amax, reductions.amin, reductions.argmax, reductions.argmin
@@ -81,6 +83,7 @@ class TensorMethods(TensorOperators):
     pow = __pow__ = powers.pow
     __rpow__, square, rsqrt = powers.reversed_pow, powers.square, powers.rsqrt
     sign, clamp, clip = rounding.sign, rounding.clamp, rounding.clamp
+    clamp_min, clamp_max = rounding.clamp_min, rounding.clamp_max
     floor, ceil, round, trunc, frac = rounding.floor, rounding.ceil, rounding.round, rounding.trunc, rounding.frac
     remainder = __mod__ = rounding.remainder
     floor_divide = __floordiv__ = rounding.floor_divide
@@ -93,13 +96,9 @@ class TensorMethods(TensorOperators):
     cumsum, cumprod, cummax, cummin = running.cumsum, running.cumprod, running.cummax, running.cummin
     gather, take_along_dim, index_select = gathering.gather, gathering.take_along_dim, gathering.index_select
     scatter, scatter_add, index_add = gathering.scatter, gathering.scatter_add, gathering.index_add
+    index_copy, index_fill, masked_scatter = gathering.index_copy, gathering.index_fill, gathering.masked_scatter
+    addcmul, addcdiv, lerp = blending.addcmul, blending.addcdiv, blending.lerp
     masked_select, nonzero, unique = realised.masked_select, realised.nonzero, realised.unique
-
-    abs_, neg_, exp_, log_, sqrt_ = in_place("abs"), in_place("neg"), in_place("exp"), in_place("log"), in_place("sqrt")
-    sigmoid_, tanh_, relu_ = in_place("sigmoid"), in_place("tanh"), in_place("relu")
-    clamp_, masked_fill_, pow_ = in_place("clamp"), in_place("masked_fill"), in_place("pow")
-    floor_, ceil_, round_, remainder_ = in_place("floor"), in_place("ceil"), in_place("round"), in_place("remainder")
-    scatter_, scatter_add_, index_add_ = in_place("scatter"), in_place("scatter_add"), in_place("index_add")
 
     new_full, new_zeros, new_ones = like.new_full, like.new_zeros, like.new_ones
     new_empty, new_tensor = like.new_empty, like.new_tensor

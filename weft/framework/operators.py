@@ -23,6 +23,7 @@ from weft.framework.movement import Movement
 from weft.framework.origin import user_line
 from weft.framework.primitives.base import Shape
 from weft.framework.primitives.contraction import ACCUMULATION
+from weft.framework.versions import keeps_no_operand, version_of
 from weft.framework.writing import Operand, Writing
 
 if TYPE_CHECKING:
@@ -42,7 +43,11 @@ def broadcast(op: str, shapes: Sequence[Shape]) -> Shape:
 
 def expand(e: Expr, shape: Shape) -> Expr:
     """``e`` repeated to ``shape``."""
-    return e if e.shape == shape else apply("broadcast_to", e, shape=shape)
+    if e.shape == shape:
+        return e
+    made = apply("broadcast_to", e, shape=shape)
+    made.version = version_of(e)
+    return made
 
 
 def cast(e: Expr, dtype: DType) -> Expr:
@@ -201,6 +206,7 @@ class TensorOperators(Movement, Writing):
     def _apply(self, op: str, **attrs: Any) -> Tensor:
         return self._of(apply(op, self._read(), **attrs))
 
+    @keeps_no_operand
     def relu(self) -> Tensor:
         """max(x, 0), with derivative 0 at 0."""
         return self.maximum(0)

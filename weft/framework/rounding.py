@@ -120,6 +120,16 @@ def _still(x: Tensor, value: Tensor) -> Tensor:
     return elementwise("select", x, x, value, leading=(everywhere(x, False),)) if x.requires_grad else value
 
 
+def clamp_min(input: Operand, min: Any) -> Tensor:
+    """Elements below ``min`` raised to it."""
+    return clamp(input, min)
+
+
+def clamp_max(input: Operand, max: Any) -> Tensor:
+    """Elements above ``max`` lowered to it."""
+    return clamp(input, None, max)
+
+
 def clamp(input: Operand, min: Any = None, max: Any = None) -> Tensor:
     """Elements below ``min`` raised to it, then those above ``max`` lowered to it: numbers or tensors, one at least.
 

@@ -12,10 +12,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from weft.framework.backward import unrecorded
 from weft.framework.dtypes import bool_
 from weft.framework.errors import FrameworkError, GradientError
 from weft.framework.lazy import ALIAS, Expr, alias, apply, constant, grad_enabled
 from weft.framework.origin import user_line
+from weft.framework.versions import version_of
 
 if TYPE_CHECKING:
     from weft.framework.tensor import Tensor
@@ -35,7 +37,8 @@ class Storage:
 class ViewStep:
     """One movement of a view, after those ``before`` it. grad: whether a gradient flows back through it.
 
-    owner: of a cut (ALIAS), the tensor that collects the gradients of what follows.
+    owner: of a cut (ALIAS), the tensor that collects the gradients of what follows. A cut with an attribute is that of
+        ``.data``.
     """
 
     before: ViewStep | None
@@ -47,11 +50,14 @@ class ViewStep:
     def applied(self, e: Expr) -> Expr:
         """``e`` moved; it belongs to the trace of ``e``, whichever runs."""
         if self.op == ALIAS:
-            return alias(e, self.owner is not None, self.owner)
+            made = alias(e, self.owner is not None, self.owner)
+            made.version = None if self.attrs else version_of(e)
+            return made
         if self.op == "reshape" and self.attrs["shape"] == e.shape and (self.grad or not e.requires_grad):
             return e
         made = apply(self.op, e, **self.attrs)
         made.requires_grad, made.trace = self.grad and e.requires_grad, e.trace
+        made.version = version_of(e)
         return made
 
 
@@ -89,7 +95,8 @@ class View:
     def written(self, value: Expr, part: Expr) -> Expr:
         """``value``, the storage's, with ``part`` in place of what this view sees of it.
 
-        Raises FrameworkError for a view that repeats elements, GradientError for history that it cannot keep.
+        Raises FrameworkError for a view that repeats elements, GradientError for a part whose history it
+        would lose.
         """
         values = [value]
         steps = self.steps()
@@ -101,14 +108,16 @@ class View:
                 f"{user_line()}: a value with a gradient is written through a view without one (detach() or "
                 "no_grad()), which would lose it; write to the tensor itself, or .detach() the value"
             )
-        if cut and value.requires_grad and value.owner is None:
-            raise GradientError(
-                f"{user_line()}: writing through a view without a gradient (detach() or no_grad()) into a tensor that "
-                "was computed with one, whose gradient would then be wrong; write to a copy, or before it is computed"
-            )
         for step, before in zip(reversed(steps), reversed(values), strict=True):
             part = _put_back(step, before, part)
+        if value.requires_grad and value.owner is None and (cut or not grad_enabled()):
+            return unrecorded(part, value)
         return alias(part, value.requires_grad, value.owner) if cut or value.owner is not None else part
+
+    @property
+    def is_apart(self) -> bool:
+        """Whether it is one of ``.data``: what is written through it no gradient takes note of."""
+        return any(step.op == ALIAS and step.attrs for step in self.steps())
 
 
 def stepped(view: View | None, storage: Storage, op: str, attrs: Mapping[str, Any]) -> View:

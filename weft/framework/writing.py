@@ -1,49 +1,72 @@
 """Changing a tensor in place: one rule for every method, whatever is written and through whichever view.
 
-In eager mode a leaf that requires a gradient is not changed; what is written brings its history along, and the result
-must be of a kind that the tensor can hold: no float into integers, no number into bools.
+A leaf that requires a gradient is changed under ``no_grad()`` only; what is written brings its history along, and the
+result must be of a kind that the tensor can hold: no float into integers, no number into bools. What is written under
+``no_grad()``, or through a view without a gradient, changes the value and not its history. ``docs/framework.md`` has
+the whole rule.
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeAlias, TypeVar
 
 import numpy as np
 
 from weft.framework import choosing
+from weft.framework.backward import replaced, unrecorded
 from weft.framework.device import Value
 from weft.framework.dtypes import DType
 from weft.framework.errors import DTypeError, GradientError, ShapeError, TraceError
 from weft.framework.indexing import Index
-from weft.framework.lazy import Expr, alias, apply, grad_enabled, leaf
+from weft.framework.lazy import ALIAS, CLOCK, Expr, alias, apply, grad_enabled, leaf
 from weft.framework.origin import user_line
 from weft.framework.primitives.base import Array, Shape
 from weft.framework.tracing import current_trace
+from weft.framework.versions import overwritten
 from weft.framework.views import Storage, View
 
 if TYPE_CHECKING:
     from weft.framework.tensor import Tensor
 
 T = TypeVar("T")
+P = ParamSpec("P")
 Operand: TypeAlias = "Tensor | float | np.generic | Array | list[Any] | tuple[Any, ...]"
 """What a tensor can be computed with, and be given."""
 _KINDS = ("bool", "int", "float")
 
 
-def in_place(operation: str) -> Callable[..., Tensor]:
-    """A method that takes what another gives."""
+def in_place(function: Callable[Concatenate[Any, P], Tensor]) -> Callable[Concatenate[T, P], T]:
+    """A method that gives its tensor the values of ``function``, a method or a function of a tensor, and returns it.
 
-    def method(self: Any, *args: Any, **kwargs: Any) -> Any:
-        return self._changed(getattr(self, operation)(*args, **kwargs))
+    Its arguments are those of ``function``, and so are its errors.
+    """
 
-    method.__doc__ = f"``{operation}`` in place."
+    def method(self: T, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        own: Any = self
+        since = CLOCK.now
+        changed: T = own._changed(function(own, *args, **kwargs), since)
+        return changed
+
+    return described(method, function)
+
+
+def described(method: Callable[P, T], function: Callable[..., Any]) -> Callable[P, T]:
+    """``method`` with the name and the first sentence of the function that it does in place."""
+    functools.update_wrapper(method, function)
+    method.__doc__ = f"In place: {(function.__doc__ or '').partition(chr(10))[0]}".rstrip()
     return method
 
 
-def _with(operation: str) -> Callable[[T, Operand], T]:
-    """A method of another operand that takes what another gives: what Python calls for ``x += y``."""
-    method: Any = in_place(operation)
+def _operator(name: str) -> Callable[[T, Operand], T]:
+    """What Python calls for ``x += y``: the values of ``x + y``."""
+
+    def computed(x: Any, other: Operand) -> Tensor:
+        made: Tensor = getattr(x, name)(other)
+        return made
+
+    method: Any = in_place(computed)
     changing: Callable[[T, Operand], T] = method
     return changing
 
@@ -60,24 +83,25 @@ class Writing:
     _await: Callable[[], None]
     _of: Callable[[Expr], Tensor]
 
-    __iadd__, __isub__, __imul__ = _with("__add__"), _with("__sub__"), _with("__mul__")
-    __itruediv__, __ipow__ = _with("__truediv__"), _with("__pow__")
-    __iand__, __ior__, __ixor__ = _with("__and__"), _with("__or__"), _with("__xor__")
-    __imod__, __ifloordiv__ = _with("__mod__"), _with("__floordiv__")
-    add_, sub_, mul_, div_ = in_place("add"), in_place("sub"), in_place("mul"), in_place("div")
+    __iadd__, __isub__, __imul__ = _operator("__add__"), _operator("__sub__"), _operator("__mul__")
+    __itruediv__, __ipow__ = _operator("__truediv__"), _operator("__pow__")
+    __iand__, __ior__, __ixor__ = _operator("__and__"), _operator("__or__"), _operator("__xor__")
+    __ilshift__, __irshift__ = _operator("__lshift__"), _operator("__rshift__")
+    __imod__, __ifloordiv__ = _operator("__mod__"), _operator("__floordiv__")
 
     def copy_(self, source: Operand) -> Self:
         """Take the values of ``source``, broadcast and cast, and its history.
 
         Raises GradientError for a leaf that requires a gradient, unless under ``no_grad()``.
         """
+        since = CLOCK.now
         number = isinstance(source, bool | int | float)
         given: Any = self._as_operand(source, self.dtype if number else None).to(self.dtype)
         if given.shape != self.shape:
             given = given.expand(self.shape)
         e: Expr = given._read()
         fresh = apply("reshape", e, shape=e.shape) if e.requires_grad else alias(e)
-        return self._changed(given._of(fresh))
+        return self._changed(given._of(fresh), since)
 
     def fill_(self, value: Operand) -> Self:
         """Make every element ``value``."""
@@ -124,8 +148,9 @@ class Writing:
 
     @property
     def data(self: Any) -> Any:
-        """A view of the same value without history; what is assigned replaces the value, without history."""
-        return self.detach()
+        """A view of the same value without history, and no gradient takes note of what is written through it; what is
+        assigned replaces the value, without history."""
+        return self._view(ALIAS, apart=True)
 
     @data.setter
     def data(self: Any, value: Operand) -> None:
@@ -148,7 +173,7 @@ class Writing:
                 f"{user_line()}: assign() to a tensor with history would leave its gradient wrong; use copy_(), or "
                 "assign to a .detach() of your own"
             )
-        self._write(alias(new))
+        self._write(alias(new), CLOCK.now)
         return self
 
     def take(self, value: Value) -> None:
@@ -162,10 +187,12 @@ class Writing:
             self.assign(self._of(new))
             return
         new.requires_grad, new.owner = old.owner is not None, old.owner
+        overwritten(old, "a jitted step", CLOCK.now)
         self._storage.expr = new
 
-    def _changed(self, result: Tensor) -> Self:
-        """Take what an operation in place gave, if this tensor may be changed and can hold it."""
+    def _changed(self, result: Tensor, since: int) -> Self:
+        """Take what an operation in place, which began at ``since``, gave, if this tensor may be changed and can hold
+        it."""
         if result.shape != self.shape:
             raise ShapeError(
                 f"{user_line()}: the result has shape {list(result.shape)}, which does not fit into {list(self.shape)}"
@@ -178,16 +205,17 @@ class Writing:
             raise GradientError(
                 f"{user_line()}: in-place change of a {which} that requires a gradient; use no_grad()"
             )
-        if not grad_enabled() and own.requires_grad and not (own.owner or self._storage.expr.owner):
-            raise GradientError(
-                f"{user_line()}: in-place change, under no_grad(), of a tensor that was computed with a gradient, "
-                "which would then be wrong; change a .detach() of it, or write y = ... anew"
-            )
-        self._write(result.to(self.dtype)._read())
+        new = result.to(self.dtype)._read()
+        if grad_enabled() and own.requires_grad and not new.requires_grad:
+            new = replaced(new, own)
+        self._write(new, since)
         return self
 
-    def _write(self, new: Expr) -> None:
-        """``new``, of this shape and dtype, as the value, through the view if this is one."""
+    def _write(self, new: Expr, since: int) -> None:
+        """``new``, of this shape and dtype, as the value, through the view if this is one.
+
+        since: the clock when the operation in place began.
+        """
         self._read()  # captured, if a trace runs
         trace, old = current_trace(), self._storage.expr
         if trace is not None and trace.is_argument(self._storage):
@@ -195,11 +223,17 @@ class Writing:
                 f"{user_line()}: in-place change of an argument of the jitted function, which the caller would not "
                 "see; return the new value, or write x = x + 1"
             )
+        if new is old:
+            return
         new.device = new.device or old.device
         if self._seen_as is not None:
             new = self._seen_as.written(old, new)
         elif old.owner is not None:
             new = alias(new, True, old.owner)
+        elif old.requires_grad and not grad_enabled():
+            new = unrecorded(new, old)
+        if self._seen_as is None or not self._seen_as.is_apart:
+            overwritten(old, user_line(), since)
         self._storage.expr = new
         self._await()
 

@@ -204,6 +204,10 @@ x = torch.empty(1000).uniform_(-1, 1)
 inside = bool((x >= -1).all() and (x < 1).all())
 centre = abs(torch.empty(10000).normal_(3.0, 0.5).mean().item() - 3.0) < 0.05
 coins = sorted(set(torch.empty(50).bernoulli_(0.5).tolist()))
+dice = sorted(set(torch.empty(200, dtype=torch.int64).random_(1, 7).tolist())), torch.empty(9).random_(3).max() < 3
+waits = abs(torch.empty(9000).exponential_(2.0).mean().item() - 0.5) < 0.05
+trials = bool((torch.empty(9).geometric_(0.5) > 0).all())
+x = x.shape
 """,
     "a buffer written round and round": """
 buffer = torch.zeros(3)

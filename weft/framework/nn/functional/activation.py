@@ -9,7 +9,7 @@ from weft.framework.axes import axis, real
 from weft.framework.dtypes import bool_
 from weft.framework.errors import DTypeError, FrameworkError, ShapeError
 from weft.framework.functional import maximum, minimum, operand, where
-from weft.framework.nn.functional.operands import rounded_once
+from weft.framework.nn.functional.operands import rounded_once, written
 from weft.framework.origin import user_line
 from weft.framework.tensor import Tensor
 from weft.framework.writing import Operand
@@ -29,15 +29,10 @@ def _floats(function: str, value: Operand) -> Tensor:
     return x
 
 
-def _written(x: Tensor, result: Tensor, inplace: bool) -> Tensor:
-    """The result; also as the new value of ``x`` if that was asked for."""
-    return x.copy_(result) if inplace else result
-
-
 def relu(input: Operand, inplace: bool = False) -> Tensor:
     """max(x, 0), with derivative 0 at 0."""
     x = operand("relu", input)
-    return _written(x, x.relu(), inplace)
+    return written(x, lambda: x.relu(), inplace)
 
 
 def sigmoid(input: Operand) -> Tensor:
@@ -69,7 +64,7 @@ def hardtanh(input: Operand, min_val: float = -1.0, max_val: float = 1.0, inplac
     x, low, high = operand("hardtanh", input), real(min_val, "min_val"), real(max_val, "max_val")
     if x.dtype is bool_ or not low <= high:
         raise FrameworkError(f"{user_line()}: hardtanh takes numbers, and min_val ≤ max_val; they are {low} and {high}")
-    return _written(x, minimum(maximum(x, _like(x, low)), _like(x, high)), inplace)
+    return written(x, lambda: minimum(maximum(x, _like(x, low)), _like(x, high)), inplace)
 
 
 def _like(x: Tensor, number: float) -> float:
@@ -85,7 +80,7 @@ def relu6(input: Operand, inplace: bool = False) -> Tensor:
 def leaky_relu(input: Operand, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
     """x where it is positive, else negative_slope·x."""
     x = _floats("leaky_relu", input)
-    return _written(x, where(x > 0, x, x * real(negative_slope, "negative_slope")), inplace)
+    return written(x, lambda: where(x > 0, x, x * real(negative_slope, "negative_slope")), inplace)
 
 
 def prelu(input: Operand, weight: Operand) -> Tensor:
@@ -111,13 +106,13 @@ def _elu(x: Tensor, alpha: float, scale: float, inner: float) -> Tensor:
 def elu(input: Operand, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     """x where it is positive, else alpha·(exp(x) - 1)."""
     x = _floats("elu", input)
-    return _written(x, rounded_once(_elu)(x, alpha=real(alpha, "alpha"), scale=1.0, inner=1.0), inplace)
+    return written(x, lambda: rounded_once(_elu)(x, alpha=real(alpha, "alpha"), scale=1.0, inner=1.0), inplace)
 
 
 def selu(input: Operand, inplace: bool = False) -> Tensor:
     """scale·elu(x, alpha) with the constants of Klambauer and others 2017."""
     x = _floats("selu", input)
-    return _written(x, rounded_once(_elu)(x, alpha=_SELU_ALPHA, scale=_SELU_SCALE, inner=1.0), inplace)
+    return written(x, lambda: rounded_once(_elu)(x, alpha=_SELU_ALPHA, scale=_SELU_SCALE, inner=1.0), inplace)
 
 
 _SELU_ALPHA, _SELU_SCALE = 1.6732632423543772848170429916717, 1.0507009873554804934193349852946
@@ -128,7 +123,7 @@ def celu(input: Operand, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     x, alpha = _floats("celu", input), real(alpha, "alpha")
     if not alpha:
         raise FrameworkError(f"{user_line()}: celu divides by alpha, which is 0")
-    return _written(x, rounded_once(_elu)(x, alpha=alpha, scale=1.0, inner=1 / alpha), inplace)
+    return written(x, lambda: rounded_once(_elu)(x, alpha=alpha, scale=1.0, inner=1 / alpha), inplace)
 
 
 def gelu(input: Operand, approximate: str = "none") -> Tensor:
@@ -152,13 +147,13 @@ def _gelu_tanh(x: Tensor) -> Tensor:
 def silu(input: Operand, inplace: bool = False) -> Tensor:
     """x·σ(x), which is also called swish."""
     x = _floats("silu", input)
-    return _written(x, rounded_once(lambda x: x * x.sigmoid())(x), inplace)
+    return written(x, lambda: rounded_once(lambda x: x * x.sigmoid())(x), inplace)
 
 
 def mish(input: Operand, inplace: bool = False) -> Tensor:
     """x·tanh(softplus(x))."""
     x = _floats("mish", input)
-    return _written(x, rounded_once(lambda x: x * x.softplus().tanh())(x), inplace)
+    return written(x, lambda: rounded_once(lambda x: x * x.softplus().tanh())(x), inplace)
 
 
 def softsign(input: Operand) -> Tensor:
@@ -174,13 +169,13 @@ def tanhshrink(input: Operand) -> Tensor:
 def hardsigmoid(input: Operand, inplace: bool = False) -> Tensor:
     """(x + 3) / 6 brought into [0, 1]."""
     x = _floats("hardsigmoid", input)
-    return _written(x, rounded_once(lambda x: minimum(maximum(x + 3, 0.0), 6.0) * (1 / 6))(x), inplace)
+    return written(x, lambda: rounded_once(lambda x: minimum(maximum(x + 3, 0.0), 6.0) * (1 / 6))(x), inplace)
 
 
 def hardswish(input: Operand, inplace: bool = False) -> Tensor:
     """x·min(max(x + 3, 0), 6) / 6."""
     x = _floats("hardswish", input)
-    return _written(x, rounded_once(lambda x: x * minimum(maximum(x + 3, 0.0), 6.0) * (1 / 6))(x), inplace)
+    return written(x, lambda: rounded_once(lambda x: x * minimum(maximum(x + 3, 0.0), 6.0) * (1 / 6))(x), inplace)
 
 
 def hardshrink(input: Operand, lambd: float = 0.5) -> Tensor:
@@ -201,7 +196,7 @@ def threshold(input: Operand, threshold: float, value: float, inplace: bool = Fa
     """x where it is above the threshold, else ``value``."""
     x = operand("threshold", input)
     low, instead = real(threshold, "the threshold"), real(value, "the value")
-    return _written(x, where(x <= low, _like(x, instead), x), inplace)
+    return written(x, lambda: where(x <= low, _like(x, instead), x), inplace)
 
 
 def glu(input: Operand, dim: int = -1) -> Tensor:

@@ -6,6 +6,7 @@ from __future__ import annotations
 from weft.framework.axes import real
 from weft.framework.errors import FrameworkError, ShapeError
 from weft.framework.functional import operand, where
+from weft.framework.nn.functional.operands import written
 from weft.framework.origin import user_line
 from weft.framework.primitives.base import Shape
 from weft.framework.random import default_generator
@@ -28,8 +29,7 @@ def _dropped(function: str, input: Operand, p: float, training: bool, inplace: b
     if not training or not p:
         return x
     kept = default_generator().rand(x.shape if shape is None else shape) >= p
-    result = where(kept, x * (1 / (1 - p)) if p < 1 else x, 0.0)
-    return x.copy_(result) if inplace else result
+    return written(x, lambda: where(kept, x * (1 / (1 - p)) if p < 1 else x, 0.0), inplace)
 
 
 def dropout(input: Operand, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:

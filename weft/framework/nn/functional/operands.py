@@ -10,7 +10,7 @@ from weft.framework.errors import ShapeError
 from weft.framework.functional import operand
 from weft.framework.origin import user_line
 from weft.framework.tensor import Tensor
-from weft.framework.writing import Operand
+from weft.framework.writing import Operand, in_place
 
 
 def rounded_once(compute: Callable[..., Tensor]) -> Callable[..., Tensor]:
@@ -23,6 +23,11 @@ def rounded_once(compute: Callable[..., Tensor]) -> Callable[..., Tensor]:
         return result.to(bfloat16) if narrow else result
 
     return computed
+
+
+def written(x: Tensor, compute: Callable[[], Tensor], inplace: bool) -> Tensor:
+    """What ``compute`` gives; as the new value of ``x`` if that was asked for."""
+    return in_place(lambda own: compute())(x) if inplace else compute()
 
 
 def alike(name: str, first: Operand, second: Operand) -> tuple[Tensor, Tensor]:
