@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 
 from weft.framework.device import use_device
+from weft.framework.dtypes import bfloat16, float64, int32, int64
 from weft.framework.errors import TraceError
 from weft.framework.jit import jit
 from weft.framework.primitives.bits import threefry2x32
 from weft.framework.random import Generator, manual_seed, rand, randn
+from weft.framework.sampling import randint
 from weft.framework.tensor import Tensor, tensor
 
 
@@ -52,6 +54,33 @@ def test_default_generator_is_seeded() -> None:
     manual_seed(3)
     assert np.array_equal(first[0], rand((2, 2)).numpy())
     assert np.array_equal(first[1], randn(3).numpy())
+
+
+def test_what_is_drawn_has_the_type_and_place_asked_for() -> None:
+    drawn = rand(2, 3, dtype=float64, device="cpu", requires_grad=True), randn((4,), dtype="bfloat16", device="numpy")
+    assert [(x.dtype, x.shape) for x in drawn] == [(float64, (2, 3)), (bfloat16, (4,))]
+    assert [str(x.device).partition("(")[0] for x in drawn] == ["cpu", "numpy"]
+    assert drawn[0].requires_grad
+    assert drawn[0].is_leaf
+    assert not drawn[1].requires_grad
+
+
+@pytest.mark.parametrize("device", ["numpy", "cpu"])
+def test_whole_numbers_are_drawn_in_a_jitted_function_as_outside(device: str) -> None:
+    outside, inside = Generator(5), Generator(5)
+
+    @jit
+    def draw() -> tuple[Tensor, Tensor]:
+        numbers = randint(-3, 5, (40,), generator=inside, device=device)
+        return numbers, randint(2**31, (3, 2), generator=inside, dtype=int64, device=device)
+
+    for _ in range(2):
+        small, large = draw()
+        assert str(small.device).startswith(device)
+        assert small.tolist() == randint(-3, 5, (40,), generator=outside).tolist()
+        assert large.tolist() == randint(2**31, (3, 2), generator=outside, dtype=int64).tolist()
+        assert (small.dtype, large.dtype) == (int32, int64)
+        assert set(small.tolist()) == set(range(-3, 5))
 
 
 GENERATOR = Generator(0)

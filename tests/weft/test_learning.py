@@ -14,6 +14,24 @@ import weft
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 SHORT = {  # what makes a script take a moment, and what it prints then
+    "char_transformer.py": (
+        ["--steps", "2", "--write", "0"],
+        r"step 2: [\d.]+ bits a character\nunseen pages: [\d.]+ bits a character, counting pairs [\d.]+\n\n",
+    ),
+    "gan_ring.py": (
+        ["--steps", "2"],
+        r"step 2: judge's loss [\d.]+, drawer's [\d.]+\nwithin three .*: [\d.]+% of 10000 points\n"
+        r"share of a cloud: [\d.]+% at least, [\d.]+% at most\n",
+    ),
+    "lstm_adding.py": (
+        ["--steps", "2"],
+        r"step 2: squared error [\d.]+\non new rows: squared error [\d.]+, of one who always answers 1 [\d.]+\n",
+    ),
+    "vae_digits.py": (
+        ["--epochs", "1"],
+        r"epoch 1: [\d.]+ nats an image\nunseen images: [\d.]+ nats an image, each pixel by itself [\d.]+\n"
+        r"(?:[ .:+#]{73}\n){8}",
+    ),
     "cart_pole.py": (["--rounds", "1"], r"round 1: mean return [\d.]+ of 200\n"),
     "cnn_digits.py": (["--epochs", "1"], r"epoch 1: loss [\d.]+\ntest accuracy: [\d.]+%\n"),
     "l2_optimum.py": (["--steps", "20"], r"value 0\.\d{12}, largest gradient [\d.e-]+ after 20 steps\n"),
@@ -82,6 +100,44 @@ def test_a_policy_learns_to_balance(monkeypatch: pytest.MonkeyPatch, capsys: pyt
 def test_a_network_learns_the_digits(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     text = printed(EXAMPLES / "cnn_digits.py", [], monkeypatch, capsys)
     assert figures(r"test accuracy: ([\d.]+)%\n$", text)[0] >= 98.5
+
+
+def test_a_transformer_writes_better_than_pairs_of_characters(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = printed(EXAMPLES / "char_transformer.py", [], monkeypatch, capsys)
+    bits, pairs = figures(r"unseen pages: ([\d.]+) bits a character, counting pairs ([\d.]+)\n", text)
+    assert 3.5 < pairs < 4.0  # a model of this text that is hard to be wrong about
+    assert bits < pairs - 0.6
+    written = text.partition("counting pairs")[2].partition("\n")[2]
+    assert len(written) == 300 + len("\n")
+
+
+def test_an_lstm_remembers_over_a_long_row(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = printed(EXAMPLES / "lstm_adding.py", [], monkeypatch, capsys)
+    error, blind = figures(r"on new rows: squared error ([\d.]+), of one who always answers 1 ([\d.]+)\n$", text)
+    assert blind == pytest.approx(1 / 6, rel=0.1)
+    assert error < 0.01
+
+
+def test_a_game_of_two_networks_finds_all_clouds(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = printed(EXAMPLES / "gan_ring.py", [], monkeypatch, capsys)
+    assert figures(r"deviations of a cloud: ([\d.]+)% of", text)[0] >= 85  # of a true point: 98.9 %
+    least, most = figures(r"share of a cloud: ([\d.]+)% at least, ([\d.]+)% at most\n$", text)
+    assert least >= 7  # all eight are drawn, none much more than its eighth
+    assert most <= 18
+
+
+def test_an_autoencoder_finds_unseen_images_likely(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = printed(EXAMPLES / "vae_digits.py", [], monkeypatch, capsys)
+    bound, alone = figures(r"unseen images: ([\d.]+) nats an image, each pixel by itself ([\d.]+)\n", text)
+    assert bound < alone - 2
 
 
 def test_l2_reaches_the_optimum_that_newton_finds(

@@ -17,9 +17,11 @@ import numpy.typing as npt
 
 from weft.framework.axes import Extent, real, sizes, whole
 from weft.framework.axes import count as _count
-from weft.framework.dtypes import uint32
+from weft.framework.device import get_device
+from weft.framework.dtypes import as_dtype, uint32
 from weft.framework.errors import CheckpointError, FrameworkError, TraceError
 from weft.framework.lazy import Expr, apply, constant, leaf, no_grad
+from weft.framework.like import Place, Type
 from weft.framework.origin import user_line
 from weft.framework.primitives.base import Shape
 from weft.framework.primitives.bits import Words, threefry2x32
@@ -96,7 +98,7 @@ class Generator:
         if current_trace() is not None:
             raise TraceError(
                 f"{user_line()}: these random numbers are drawn on the host, so a jitted function would get the same "
-                "at every call; draw them outside and pass them in, or use rand, randn, bernoulli or dropout"
+                "at every call; draw them outside and pass them in, or use rand, randn, randint, bernoulli or dropout"
             )
         words = self._words.numpy()
         key = threefry2x32((int(words[0]), int(words[1])), words[2:3], words[3:4])
@@ -204,14 +206,30 @@ def manual_seed(seed: int) -> Generator:
     return default_generator().manual_seed(seed)
 
 
-def rand(*shape: Extent, generator: Generator | None = None) -> Tensor:
-    """A float32 tensor of numbers in [0, 1)."""
-    return (generator or default_generator()).rand(sizes(shape))
+def placed(made: Tensor, dtype: Type, device: Place, requires_grad: bool) -> Tensor:
+    """What was drawn, as a leaf of another type or on a device."""
+    made = (made if dtype is None else made.to(as_dtype(dtype))).detach()
+    if device is not None and current_trace() is None:
+        made = made.to(device).detach()
+    elif device is not None:  # nothing is moved: it is drawn where the jitted function runs
+        made._read().device = get_device(device)
+    return made.requires_grad_() if requires_grad else made
 
 
-def randn(*shape: Extent, generator: Generator | None = None) -> Tensor:
-    """A float32 tensor of normal numbers, mean 0 and variance 1."""
-    return (generator or default_generator()).randn(sizes(shape))
+def rand(
+    *size: Extent, generator: Generator | None = None, dtype: Type = None, device: Place = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """A tensor of numbers in [0, 1), float32 by default: rand(2, 3) or rand((2, 3))."""
+    return placed((generator or default_generator()).rand(sizes(size)), dtype, device, requires_grad)
+
+
+def randn(
+    *size: Extent, generator: Generator | None = None, dtype: Type = None, device: Place = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """A tensor of normal numbers, mean 0 and variance 1, float32 by default."""
+    return placed((generator or default_generator()).randn(sizes(size)), dtype, device, requires_grad)
 
 
 if not TYPE_CHECKING:  # a type checker is to go on reporting unknown names itself

@@ -7,12 +7,12 @@ from typing import Any, SupportsIndex
 import numpy as np
 
 from weft.framework.axes import count, sizes, whole
-from weft.framework.dtypes import as_dtype, float32, int64
+from weft.framework.dtypes import float64, int32, int64
 from weft.framework.errors import FrameworkError, ShapeError
 from weft.framework.like import Place, Type
 from weft.framework.operators import operand
 from weft.framework.origin import user_line
-from weft.framework.random import Generator, default_generator
+from weft.framework.random import Generator, default_generator, placed
 from weft.framework.tensor import Tensor
 from weft.framework.tracing import current_trace
 from weft.framework.writing import Operand
@@ -21,13 +21,13 @@ from weft.framework.writing import Operand
 def rand_like(input: Operand, *, dtype: Type = None, device: Place = None, requires_grad: bool = False) -> Tensor:
     """Numbers in [0, 1) with the shape, dtype and device of ``input``, unless others are given."""
     x = operand("rand_like", input)
-    return _placed(default_generator().rand(x.shape), x.dtype if dtype is None else dtype, device, requires_grad)
+    return placed(default_generator().rand(x.shape), x.dtype if dtype is None else dtype, device, requires_grad)
 
 
 def randn_like(input: Operand, *, dtype: Type = None, device: Place = None, requires_grad: bool = False) -> Tensor:
     """Normal numbers, mean 0 and variance 1, with the shape, dtype and device of ``input``, unless others are given."""
     x = operand("randn_like", input)
-    return _placed(default_generator().randn(x.shape), x.dtype if dtype is None else dtype, device, requires_grad)
+    return placed(default_generator().randn(x.shape), x.dtype if dtype is None else dtype, device, requires_grad)
 
 
 def randint(
@@ -43,9 +43,9 @@ def randint(
     first, last = whole(low, "low"), whole(high, "high")
     if last <= first:
         raise FrameworkError(f"{user_line()}: randint: there is no number from {first} to below {last}")
-    unit = (generator or default_generator()).uniform(sizes((size,))).astype(np.float64)
-    drawn = np.minimum(np.floor(unit * (last - first)) + first, last - 1)
-    return _made(drawn, "int32" if dtype is None else dtype, device, requires_grad)
+    unit = (generator or default_generator()).rand(sizes((size,)))
+    drawn = (unit.to(float64) * (last - first) + first).floor().clamp(max=last - 1)
+    return placed(drawn, int32 if dtype is None else dtype, device, requires_grad)
 
 
 def randperm(
@@ -53,7 +53,7 @@ def randperm(
 ) -> Tensor:
     """The numbers 0 to n - 1 in random order, int32 unless ``dtype`` is given."""
     drawn = (generator or default_generator()).permutation(count(n, "n"))
-    return _made(drawn, "int32" if dtype is None else dtype, device, False)
+    return placed(Tensor(drawn, int64), int32 if dtype is None else dtype, device, False)
 
 
 def normal(
@@ -80,7 +80,7 @@ def bernoulli(input: Operand, *, generator: Generator | None = None) -> Tensor:
         chance = x.numpy()
         if chance.size and not ((chance >= 0) & (chance <= 1)).all():
             raise FrameworkError(f"{user_line()}: bernoulli takes probabilities, from 0 to 1")
-    return _placed((generator or default_generator()).rand(x.shape) < x.detach(), x.dtype, x._expr.device, False)
+    return placed((generator or default_generator()).rand(x.shape) < x.detach(), x.dtype, x._expr.device, False)
 
 
 def multinomial(
@@ -111,14 +111,3 @@ def multinomial(
         with np.errstate(divide="ignore"):
             drawn = np.argsort(-np.log(unit) / weights, 1, kind="stable")[:, :number]
     return Tensor(drawn if x.ndim == 2 else drawn[0], int64)
-
-
-def _made(drawn: Any, dtype: Any, device: Place, requires_grad: bool) -> Tensor:
-    made = Tensor(drawn, float32).to(as_dtype(dtype)) if drawn.dtype.kind == "f" else Tensor(drawn, as_dtype(dtype))
-    return _placed(made, dtype, device, requires_grad)
-
-
-def _placed(made: Tensor, dtype: Any, device: Place, requires_grad: bool) -> Tensor:
-    made = made.to(as_dtype(dtype))
-    made = made.detach() if device is None else made.detach().to(device)
-    return made.requires_grad_() if requires_grad else made
