@@ -22,8 +22,8 @@ from weft.framework.device import Value, host, launch
 from weft.framework.dtypes import float32
 from weft.framework.errors import TraceError
 from weft.framework.graph import Graph
-from weft.framework.labels import check_labels
-from weft.framework.lazy import grad_enabled
+from weft.framework.labels import check_labels, have_ignored
+from weft.framework.lazy import Expr, grad_enabled
 from weft.framework.origin import user_frame, user_line
 from weft.framework.pending import realize_pending
 from weft.framework.primitives.base import Array
@@ -87,6 +87,7 @@ class JitFunction(FrameworkObject, Generic[P, R]):
         self._last: dict[str, Any] = {}
         self._replays: list[Replay] = []
         self._latest: Recording | None = None
+        self._assuming = True
         self._slot = f"jit {self._name}"
         self._method: tuple[JitFunction[..., Any], Any] | None = None
         self.traces = 0
@@ -131,8 +132,7 @@ class JitFunction(FrameworkObject, Generic[P, R]):
             if outcome is not MISS:
                 repeated: R = outcome
                 return repeated
-        recording, arguments = self._find(args, kwargs)
-        values = self._values(recording, arguments)
+        recording, arguments, values = self._ready(args, kwargs)
         self._prepare(recording, args, kwargs, arguments)
         results = launch(recording.device, recording.graph, [values[name] for name in recording.graph.input_names])
         delivered: R = recording.deliver(results)
@@ -157,7 +157,12 @@ class JitFunction(FrameworkObject, Generic[P, R]):
 
     def trace(self, *args: Any, **kwargs: Any) -> Recording:
         """The recording for such arguments: graph, device, and the tensors that are its state."""
-        return self._find(args, kwargs)[0]
+        recording, arguments = self._find(args, kwargs)
+        known = {path: e.value for path, e in _expressions(recording, arguments) if e.value is not None}
+        if have_ignored(recording.labels, known):
+            self._ignore()
+            return self.trace(*args, **kwargs)
+        return recording
 
     def lower(self, *args: Any, **kwargs: Any) -> Graph:
         """The graph that a call with such arguments runs."""
@@ -165,8 +170,24 @@ class JitFunction(FrameworkObject, Generic[P, R]):
 
     def bind(self, *args: Any, **kwargs: Any) -> dict[str, Array]:
         """The value of every input and state of ``lower(*args, **kwargs)`` as a call would pass them now, by name."""
+        return {name: host(value) for name, value in self._ready(args, kwargs)[2].items()}
+
+    def _ready(
+        self, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    ) -> tuple[Recording, dict[str, Any], dict[str, Value]]:
+        """The recording for a call, its arguments, and the values of all inputs and states."""
         recording, arguments = self._find(args, kwargs)
-        return {name: host(value) for name, value in self._values(recording, arguments).items()}
+        values = self._values(recording, arguments)
+        if have_ignored(recording.labels, values):
+            self._ignore()
+            return self._ready(args, kwargs)
+        check_labels(recording.labels, values)
+        return recording, arguments, values
+
+    def _ignore(self) -> None:
+        """There are labels that a loss ignores: what was traced without, and what will be, has to count the others."""
+        self._assuming, self._replays, self._latest = False, [], None
+        self._recordings.clear()
 
     def _find(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[Recording, dict[str, Any]]:
         try:
@@ -181,7 +202,7 @@ class JitFunction(FrameworkObject, Generic[P, R]):
         recording = next((r for r in known if r.still_fits()), None)
         if recording is None:
             self._warn(seen, known)
-            recording = record(self._function, self._name, bound, arguments)
+            recording = record(self._function, self._name, bound, arguments, self._assuming)
             self.traces += 1
         self._recordings.pop(key, None)  # it becomes the one used last
         self._recordings[key] = [recording, *(r for r in known if r is not recording)][:KEPT_OF_A_KIND]
@@ -196,9 +217,7 @@ class JitFunction(FrameworkObject, Generic[P, R]):
         recording.refuse_aliases(inputs)
         given = inputs | dict(recording.states)
         realize_pending(*given.values())
-        values = {name: t._expr.value for name, t in given.items() if t._expr.value is not None}
-        check_labels(recording.labels, values)
-        return values
+        return {name: t._expr.value for name, t in given.items() if t._expr.value is not None}
 
     def _warn(self, seen: dict[str, Any], known: list[Recording]) -> None:
         """After the third retrace say what changed: an argument, or what the recordings of its kind had read."""
@@ -249,6 +268,13 @@ def _as_input(leaf: Any) -> Any:
     if isinstance(leaf, float):
         return Tensor(leaf, dtype=float32)
     return Tensor(stored(leaf, None)) if isinstance(leaf, np.ndarray | np.generic) else leaf
+
+
+def _expressions(recording: Recording, arguments: Mapping[str, Any]) -> Iterator[tuple[str, Expr]]:
+    """Every input and state by name, as it is, whether computed or not."""
+    tensors = {path: leaf for path, leaf in leaves(arguments) if isinstance(leaf, Tensor)}
+    for name, tensor in (*((name, tensors[name]) for name in recording.arguments), *recording.states):
+        yield name, tensor._expr
 
 
 def _kind(leaf: Any) -> Any:

@@ -137,14 +137,15 @@ def _type(t: Tensor) -> TensorType:
 
 
 def record(
-    function: Callable[..., Any], name: str, bound: inspect.BoundArguments, arguments: Mapping[str, Any]
-) -> Recording:
+    function: Callable[..., Any], name: str, bound: inspect.BoundArguments, arguments: Mapping[str, Any],
+    assuming: bool = True,
+) -> Recording:  # fmt: skip
     """Trace ``function`` with placeholders for the tensors in ``arguments``.
 
-    bound: the call's arguments, overwritten. Raises what the function raises, and DeviceError if its tensors are on
-    several devices.
+    bound: the call's arguments, overwritten. assuming: that no label is one that a loss ignores. Raises what the
+    function raises, and DeviceError if its tensors are on several devices.
     """
-    with tracing(name, Names({**reachable(function), **arguments})) as trace:
+    with tracing(name, Names({**reachable(function), **arguments}), assuming) as trace:
         numbers = {path for path, part in leaves(dict(bound.arguments)) if isinstance(part, float)}
         bound.arguments.update(map_leaves(arguments, functools.partial(_placeholder, trace, numbers)))
         with trace.reads.watching():

@@ -23,19 +23,19 @@ class GraphTrace:
     """One run of a Python function that records instead of computing.
 
     function: its name, for messages. arguments: (name, expression) of traced inputs. states: the tensors from outside
-    that were read or written, each with the expression that stands for its value before the call.
-    gradients: tensors whose ``.grad`` was first set during the trace. labels: (expression, classes, user's line) of
-    arguments and states used as class labels. reads: the Python attributes and variables that it took as they were.
-    names: what tensors from outside, and modules, are called in it.
+    that were read or written, each with the expression that stands for its value before the call. gradients: tensors
+    whose ``.grad`` was first set during the trace. labels: (expression, classes, user's line) of arguments and states
+    used as class labels. assuming: that none is one that a loss ignores. reads: the Python attributes and variables
+    that it took as they were. names: what tensors from outside, and modules, are called in it.
     """
 
-    def __init__(self, function: str, names: Names = NAMELESS) -> None:
-        self.function, self.names = function, names
+    def __init__(self, function: str, names: Names = NAMELESS, assuming: bool = False) -> None:
+        self.function, self.names, self.assuming = function, names, assuming
         self.active = True
         self.arguments: list[tuple[str, Expr]] = []
         self.states: list[tuple[Tensor, Expr]] = []
         self.gradients: list[Tensor] = []
-        self.labels: list[tuple[Expr, tuple[int, int | None, str, str]]] = []
+        self.labels: list[tuple[Expr, tuple[int, int | None, str, str, bool]]] = []
         self.reads = TracedReads()
         self._before: list[Expr] = []
         self._arguments: dict[int, Storage] = {}
@@ -98,9 +98,9 @@ def current_trace() -> GraphTrace | None:
 
 
 @contextmanager
-def tracing(function: str, names: Names = NAMELESS) -> Iterator[GraphTrace]:
+def tracing(function: str, names: Names = NAMELESS, assuming: bool = False) -> Iterator[GraphTrace]:
     """Inside, operations on tensors are recorded in the trace that is yielded; it must be finished inside."""
-    trace = GraphTrace(function, names)
+    trace = GraphTrace(function, names, assuming)
     token = ACTIVE.set(trace)
     try:
         yield trace

@@ -12,7 +12,7 @@ from tests.framework.nn.against_torch import Case, check, check_jitted, ids, int
 from weft.framework import nn
 from weft.framework.errors import FrameworkError
 from weft.framework.nn import functional as F
-from weft.framework.tensor import tensor
+from weft.framework.tensor import Tensor, tensor
 
 REDUCTIONS = ("mean", "sum", "none")
 PAIR = (normal(3, 4), normal(3, 4))
@@ -99,22 +99,79 @@ def test_all_ignored_is_no_number() -> None:
     assert F.cross_entropy(x, tensor([1]), ignore_index=1, reduction="sum").item() == 0
 
 
-def test_an_ignored_label_may_be_no_class() -> None:
+ROWS = np.random.default_rng(0).normal(size=(4, 3)).astype(np.float32)
+IGNORED = {
+    "none": [0, 1, 2, 1], "some": [0, -100, 2, -100], "all": [-100] * 4,
+}  # fmt: skip
+"""What the labels of a batch hold of torch's default for those that do not count."""
+
+
+@pytest.mark.parametrize("loss", ["cross_entropy", "nll_loss"])
+@pytest.mark.parametrize("options", [{}, {"label_smoothing": 0.2}, {"weight": [1.0, 3.0, 0.5]}], ids=str)
+@pytest.mark.parametrize("reduction", REDUCTIONS)
+def test_labels_of_minus_100_do_not_count(loss: str, options: dict[str, Any], reduction: str) -> None:
+    """Whatever is known of the labels: values, those of an argument or a state of a jitted function, or nothing."""
     torch = pytest.importorskip("torch")
-    x, y = np.random.default_rng(0).normal(size=(4, 3)).astype(np.float32), np.array([0, -100, 2, -100])
-    found = F.cross_entropy(tensor(x), tensor(y), ignore_index=-100)
-    np.testing.assert_allclose(found.item(), torch.nn.functional.cross_entropy(torch.tensor(x), torch.tensor(y)).item())
-    step = weft.jit(lambda x, y: F.cross_entropy(x, y, ignore_index=-100))
-    np.testing.assert_allclose(step(tensor(x), tensor(y)).item(), found.item(), rtol=1e-6)
+    if loss == "nll_loss" and "label_smoothing" in options:
+        return
+    state = tensor(IGNORED["none"])
+
+    def mine(x: Tensor, y: Tensor) -> Tensor:
+        given = {k: tensor(v) if k == "weight" else v for k, v in options.items()}
+        result: Tensor = getattr(F, loss)(x, y, reduction=reduction, **given)
+        return result
+
+    def differentiated(of: Any) -> Any:
+        def step(x: Tensor, y: Tensor) -> Any:
+            leaf = x.detach().requires_grad_()
+            value = of(leaf, y)
+            value.sum().backward()
+            return value, leaf.grad
+
+        return step
+
+    ways = {
+        "known": differentiated(mine),
+        "jitted": weft.jit(differentiated(mine)),
+        "computed": differentiated(lambda x, y: mine(x, y + 0 * y.sum())),
+        "computed in a step": weft.jit(differentiated(lambda x, y: mine(x, y + 0 * y.sum()))),
+        "a state": weft.jit(differentiated(lambda x, y: mine(x, state))),
+    }
+    for _, labels in [*IGNORED.items(), *IGNORED.items()]:  # the second time replays what the first has compiled
+        theirs = torch.tensor(ROWS, requires_grad=True)
+        given = {k: torch.tensor(v) if k == "weight" else v for k, v in options.items()}
+        value = getattr(torch.nn.functional, loss)(theirs, torch.tensor(labels), reduction=reduction, **given)
+        value.sum().backward()
+        state.assign(tensor(labels))
+        for way, step in ways.items():
+            found, gradient = step(tensor(ROWS), tensor(labels))
+            np.testing.assert_allclose(found.numpy(), value.detach().numpy(), rtol=1e-5, err_msg=way)
+            np.testing.assert_allclose(gradient.numpy(), theirs.grad.numpy(), rtol=1e-4, atol=1e-6, err_msg=way)
+
+
+def test_a_step_counts_labels_from_the_first_one_on_that_it_ignores() -> None:
+    """Until then its graph has nothing of them; then it is traced once more."""
+    step = weft.jit(lambda x, y: F.cross_entropy(x, y))
+    plain = step.lower(tensor(ROWS), tensor(IGNORED["none"]))
+    counting = weft.jit(lambda x, y: F.cross_entropy(x, y, ignore_index=1))
+    assert len(plain.nodes) < len(counting.lower(tensor(ROWS), tensor(IGNORED["none"])).nodes)
+    for kind in ("none", "some", "none", "some", "all"):
+        step(tensor(ROWS), tensor(IGNORED[kind]))
+    assert step.traces == 2
+    assert len(step.lower(tensor(ROWS), tensor(IGNORED["none"])).nodes) > len(plain.nodes)
     with pytest.raises(FrameworkError, match="label 7 in row 1 of 'y' is not a class"):
-        step(tensor(x), tensor(np.array([0, 7, 2, -100])))
+        step(tensor(ROWS), tensor([0, 7, 2, -100]))
 
 
 @pytest.mark.parametrize(
     ("call", "message"),
     [
         (lambda x: F.cross_entropy(x, tensor([0, 3])), r"cross_entropy: label 3 in row 1 is not a class: .* 0 to 1$"),
-        (lambda x: F.cross_entropy(x, tensor([0, -100])), "label -100 in row 1 .*; ignore_index=-100 leaves out such"),
+        (lambda x: F.cross_entropy(x, tensor([0, -1])), "label -1 in row 1 is not a class"),
+        (lambda x: F.cross_entropy(x, tensor([0, -100]), ignore_index=-1), "label -100 in row 1 is not a class"),
+        (lambda x: F.mse_loss(x, x, "sum"), "size_average is True, False or None, not 'sum'; give reduction='sum'"),
+        (lambda x: nn.L1Loss(None, "none"), "reduce is True, False or None, not 'none'; give reduction='none'"),
+        (lambda x: F.l1_loss(x, x, weight=tensor([1.0])), r"one number for each loss, \[2, 2\], not \[1\]"),
         (
             lambda x: F.cross_entropy(tensor(np.zeros((1, 2, 2))), tensor([[0, 5]])),
             r"label 5 in \[0, 1\] is not a class",

@@ -8,6 +8,7 @@ from typing import Any
 from weft.framework.functional import operand
 from weft.framework.module import Module
 from weft.framework.nn import functional as F
+from weft.framework.nn.functional.reduction import reduction_of
 from weft.framework.tensor import Tensor
 from weft.framework.writing import Operand
 
@@ -35,9 +36,11 @@ class _Loss(Module):
 class _PairLoss(_Loss):
     """A loss of what a model gives and what it should give, of one shape."""
 
-    def __init__(self, reduction: str = "mean") -> None:
+    def __init__(
+        self, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean"
+    ) -> None:
         super().__init__()
-        self.reduction = reduction
+        self.reduction = reduction_of(size_average, reduce, reduction)
 
     def forward(self, input: Tensor, target: Operand) -> Tensor:
         """The function with this module's options."""
@@ -67,8 +70,11 @@ class SmoothL1Loss(_PairLoss):
 
     _function, _options = staticmethod(F.smooth_l1_loss), ("reduction", "beta")
 
-    def __init__(self, reduction: str = "mean", beta: float = 1.0) -> None:
-        super().__init__(reduction)
+    def __init__(
+        self, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean",
+        beta: float = 1.0,
+    ) -> None:  # fmt: skip
+        super().__init__(size_average, reduce, reduction)
         self.beta = beta
 
 
@@ -78,7 +84,7 @@ class HuberLoss(_PairLoss):
     _function, _options = staticmethod(F.huber_loss), ("reduction", "delta")
 
     def __init__(self, reduction: str = "mean", delta: float = 1.0) -> None:
-        super().__init__(reduction)
+        super().__init__(reduction=reduction)
         self.delta = delta
 
 
@@ -87,8 +93,11 @@ class KLDivLoss(_PairLoss):
 
     _function, _options = staticmethod(F.kl_div), ("reduction", "log_target")
 
-    def __init__(self, reduction: str = "mean", log_target: bool = False) -> None:
-        super().__init__(reduction)
+    def __init__(
+        self, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean",
+        log_target: bool = False,
+    ) -> None:  # fmt: skip
+        super().__init__(size_average, reduce, reduction)
         self.log_target = bool(log_target)
 
 
@@ -97,8 +106,11 @@ class HingeEmbeddingLoss(_PairLoss):
 
     _function, _options = staticmethod(F.hinge_embedding_loss), ("margin", "reduction")
 
-    def __init__(self, margin: float = 1.0, reduction: str = "mean") -> None:
-        super().__init__(reduction)
+    def __init__(
+        self, margin: float = 1.0, size_average: bool | None = None, reduce: bool | None = None,
+        reduction: str = "mean",
+    ) -> None:  # fmt: skip
+        super().__init__(size_average, reduce, reduction)
         self.margin = margin
 
 
@@ -108,9 +120,10 @@ class PoissonNLLLoss(_PairLoss):
     _function, _options = staticmethod(F.poisson_nll_loss), ("log_input", "full", "eps", "reduction")
 
     def __init__(
-        self, log_input: bool = True, full: bool = False, eps: float = 1e-8, reduction: str = "mean"
-    ) -> None:
-        super().__init__(reduction)
+        self, log_input: bool = True, full: bool = False, size_average: bool | None = None, eps: float = 1e-8,
+        reduce: bool | None = None, reduction: str = "mean",
+    ) -> None:  # fmt: skip
+        super().__init__(size_average, reduce, reduction)
         self.log_input, self.full, self.eps = bool(log_input), bool(full), eps
 
 
@@ -120,8 +133,11 @@ class BCELoss(_PairLoss):
     _function, _options = staticmethod(F.binary_cross_entropy), ("weight", "reduction")
     weight: Tensor | None
 
-    def __init__(self, weight: Operand | None = None, reduction: str = "mean") -> None:
-        super().__init__(reduction)
+    def __init__(
+        self, weight: Operand | None = None, size_average: bool | None = None, reduce: bool | None = None,
+        reduction: str = "mean",
+    ) -> None:  # fmt: skip
+        super().__init__(size_average, reduce, reduction)
         self._keep("weight", weight)
 
 
@@ -134,9 +150,10 @@ class BCEWithLogitsLoss(_PairLoss):
     pos_weight: Tensor | None
 
     def __init__(
-        self, weight: Operand | None = None, reduction: str = "mean", pos_weight: Operand | None = None
-    ) -> None:
-        super().__init__(reduction)
+        self, weight: Operand | None = None, size_average: bool | None = None, reduce: bool | None = None,
+        reduction: str = "mean", pos_weight: Operand | None = None,
+    ) -> None:  # fmt: skip
+        super().__init__(size_average, reduce, reduction)
         self._keep("weight", weight)
         self._keep("pos_weight", pos_weight)
 
@@ -148,9 +165,10 @@ class NLLLoss(_PairLoss):
     weight: Tensor | None
 
     def __init__(
-        self, weight: Operand | None = None, *, ignore_index: int | None = None, reduction: str = "mean"
-    ) -> None:
-        super().__init__(reduction)
+        self, weight: Operand | None = None, size_average: bool | None = None, ignore_index: int = -100,
+        reduce: bool | None = None, reduction: str = "mean",
+    ) -> None:  # fmt: skip
+        super().__init__(size_average, reduce, reduction)
         self.ignore_index = ignore_index
         self._keep("weight", weight)
 
@@ -162,10 +180,10 @@ class CrossEntropyLoss(_PairLoss):
     weight: Tensor | None
 
     def __init__(
-        self, weight: Operand | None = None, *, ignore_index: int | None = None, reduction: str = "mean",
-        label_smoothing: float = 0.0,
+        self, weight: Operand | None = None, size_average: bool | None = None, ignore_index: int = -100,
+        reduce: bool | None = None, reduction: str = "mean", label_smoothing: float = 0.0,
     ) -> None:  # fmt: skip
-        super().__init__(reduction)
+        super().__init__(size_average, reduce, reduction)
         self.ignore_index, self.label_smoothing = ignore_index, label_smoothing
         self._keep("weight", weight)
 
@@ -189,9 +207,12 @@ class _OfThree(_Loss):
 
     _options = ("margin", "reduction")
 
-    def __init__(self, margin: float = 0.0, reduction: str = "mean") -> None:
+    def __init__(
+        self, margin: float = 0.0, size_average: bool | None = None, reduce: bool | None = None,
+        reduction: str = "mean",
+    ) -> None:  # fmt: skip
         super().__init__()
-        self.margin, self.reduction = margin, reduction
+        self.margin, self.reduction = margin, reduction_of(size_average, reduce, reduction)
 
     def forward(self, input1: Tensor, input2: Tensor, target: Operand) -> Tensor:
         """The function with this module's options."""
@@ -216,10 +237,12 @@ class TripletMarginLoss(_Loss):
     _function, _options = staticmethod(F.triplet_margin_loss), ("margin", "p", "eps", "swap", "reduction")
 
     def __init__(
-        self, margin: float = 1.0, p: float = 2.0, eps: float = 1e-6, swap: bool = False, reduction: str = "mean"
-    ) -> None:
+        self, margin: float = 1.0, p: float = 2.0, eps: float = 1e-6, swap: bool = False,
+        size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean",
+    ) -> None:  # fmt: skip
         super().__init__()
-        self.margin, self.p, self.eps, self.swap, self.reduction = margin, p, eps, bool(swap), reduction
+        self.margin, self.p, self.eps, self.swap = margin, p, eps, bool(swap)
+        self.reduction = reduction_of(size_average, reduce, reduction)
 
     def forward(self, anchor: Tensor, positive: Tensor, negative: Tensor) -> Tensor:
         """The function with this module's options."""

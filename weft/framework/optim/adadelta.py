@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Unpack
 
 from weft.framework.optim.groups import ParamGroup
-from weft.framework.optim.optimizer import Given, Optimizer, State
+from weft.framework.optim.optimizer import Execution, Given, Optimizer, State
 from weft.framework.optim.terms import mean, with_decay
 from weft.framework.tensor import Tensor
 
@@ -27,8 +28,11 @@ class Adadelta(Optimizer):
         weight_decay: float = 0,
         *,
         maximize: bool = False,
+        **execution: Unpack[Execution],
     ) -> None:
-        super().__init__(params, {"lr": lr, "rho": rho, "eps": eps, "weight_decay": weight_decay, "maximize": maximize})
+        super().__init__(
+            params, {"lr": lr, "rho": rho, "eps": eps, "weight_decay": weight_decay, "maximize": maximize}, execution
+        )
 
     def slots(self, group: ParamGroup) -> Mapping[str, float]:
         """The running means of squared gradients and squared steps."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Unpack
 
 from weft.framework.optim.groups import ParamGroup
-from weft.framework.optim.optimizer import Given, Optimizer, State
+from weft.framework.optim.optimizer import Execution, Given, Optimizer, State
 from weft.framework.optim.terms import counted, with_decay
 from weft.framework.tensor import Tensor
 
@@ -25,6 +26,7 @@ class Adagrad(Optimizer):
         eps: float = 1e-10,
         *,
         maximize: bool = False,
+        **execution: Unpack[Execution],
     ) -> None:
         super().__init__(
             params,
@@ -36,6 +38,7 @@ class Adagrad(Optimizer):
                 "initial_accumulator_value": initial_accumulator_value,
                 "maximize": maximize,
             },
+            execution,
         )
 
     def slots(self, group: ParamGroup) -> Mapping[str, float]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Unpack
 
 from weft.framework.functional import maximum
 from weft.framework.optim.groups import ParamGroup
-from weft.framework.optim.optimizer import Given, Optimizer, State
+from weft.framework.optim.optimizer import Execution, Given, Optimizer, State
 from weft.framework.optim.terms import bias, counted, mean, with_decay
 from weft.framework.tensor import Tensor
 
@@ -25,9 +26,12 @@ class Adamax(Optimizer):
         weight_decay: float = 0,
         *,
         maximize: bool = False,
+        **execution: Unpack[Execution],
     ) -> None:
         super().__init__(
-            params, {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay, "maximize": maximize}
+            params,
+            {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay, "maximize": maximize},
+            execution,
         )
 
     def slots(self, group: ParamGroup) -> Mapping[str, float]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import NamedTuple, Unpack
 
 from weft.framework.functional import maximum, where
 from weft.framework.optim.groups import ParamGroup
-from weft.framework.optim.optimizer import Given, Optimizer, State
+from weft.framework.optim.optimizer import Execution, Given, Optimizer, State
 from weft.framework.optim.terms import counted, with_decay
 from weft.framework.tensor import Tensor
 
@@ -36,6 +36,7 @@ class ASGD(Optimizer):
         weight_decay: float = 0,
         *,
         maximize: bool = False,
+        **execution: Unpack[Execution],
     ) -> None:
         super().__init__(
             params,
@@ -47,6 +48,7 @@ class ASGD(Optimizer):
                 "weight_decay": weight_decay,
                 "maximize": maximize,
             },
+            execution,
         )
 
     def slots(self, group: ParamGroup) -> Mapping[str, float]:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from types import MappingProxyType
+from typing import Any, TypeAlias, TypedDict
 
 import numpy as np
 
@@ -29,6 +30,27 @@ State: TypeAlias = dict[str, Tensor]
 """The tensors that an optimiser keeps for one parameter, by name."""
 Given: TypeAlias = Iterable[Tensor] | Iterable[tuple[str, Tensor]] | Iterable[dict[str, Any]]
 """What an optimiser can be given: parameters, named parameters, or groups of them with options of their own."""
+
+
+class Execution(TypedDict, total=False):
+    """How torch is to run its updates, which is the compiler's affair here: taken, and without effect."""
+
+    foreach: bool | None
+    fused: bool | None
+    capturable: bool
+    differentiable: bool
+
+
+def _check_execution(kind: str, given: Mapping[str, Any]) -> None:
+    """Raise TypeError for keywords that are none of ``Execution``, FrameworkError for an update with history."""
+    unknown = next((name for name in given if name not in Execution.__annotations__), None)
+    if unknown is not None:
+        raise TypeError(f"{user_line()}: {kind}() has no option {unknown!r}")
+    if given.get("differentiable"):
+        raise FrameworkError(
+            f"{user_line()}: {kind}: differentiable=True is not supported: a step leaves no history; write the update "
+            "as operations on tensors, and give create_graph=True to weft.autograd.grad"
+        )
 
 
 @dataclass(eq=False)
@@ -55,7 +77,10 @@ class Optimizer(FrameworkObject):
     READ_BY_TRACES = True
     STORED = "weft.save(optimizer.state_dict(), path), and optimizer.load_state_dict(weft.load(path)) to read"
 
-    def __init__(self, params: Given, defaults: Mapping[str, Any]) -> None:
+    def __init__(
+        self, params: Given, defaults: Mapping[str, Any], execution: Mapping[str, Any] = MappingProxyType({})
+    ) -> None:
+        _check_execution(type(self).__name__, execution)
         if not isinstance(defaults, Mapping):
             raise FrameworkError(f"{user_line()}: an optimiser's defaults are options by name, not {defaults!r}")
         self.defaults = dict(defaults)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Unpack
 
 from weft.framework.optim.groups import ParamGroup
-from weft.framework.optim.optimizer import Given, Optimizer, State
+from weft.framework.optim.optimizer import Execution, Given, Optimizer, State
 from weft.framework.optim.sgd import MOMENTUM
 from weft.framework.optim.terms import mean, with_decay
 from weft.framework.tensor import Tensor
@@ -30,6 +31,7 @@ class RMSprop(Optimizer):
         centered: bool = False,
         *,
         maximize: bool = False,
+        **execution: Unpack[Execution],
     ) -> None:
         super().__init__(
             params,
@@ -42,6 +44,7 @@ class RMSprop(Optimizer):
                 "weight_decay": weight_decay,
                 "maximize": maximize,
             },
+            execution,
         )
 
     def slots(self, group: ParamGroup) -> Mapping[str, float]:

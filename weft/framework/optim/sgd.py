@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Unpack
 
 from weft.framework.errors import FrameworkError
 from weft.framework.functional import where
 from weft.framework.optim.groups import ParamGroup, Scalar, complement
-from weft.framework.optim.optimizer import Given, Optimizer, State
+from weft.framework.optim.optimizer import Execution, Given, Optimizer, State
 from weft.framework.optim.terms import with_decay
 from weft.framework.origin import user_line
 from weft.framework.tensor import Tensor
@@ -31,6 +32,7 @@ class SGD(Optimizer):
         nesterov: bool = False,
         *,
         maximize: bool = False,
+        **execution: Unpack[Execution],
     ) -> None:
         super().__init__(
             params,
@@ -42,6 +44,7 @@ class SGD(Optimizer):
                 "nesterov": nesterov,
                 "maximize": maximize,
             },
+            execution,
         )
 
     def check(self, group: ParamGroup) -> None:

@@ -12,7 +12,7 @@ from weft.framework.labels import expect_labels
 from weft.framework.lazy import apply
 from weft.framework.nn.functional.distribution import log_softmax_along
 from weft.framework.nn.functional.operands import rounded_once
-from weft.framework.nn.functional.reduction import reduced
+from weft.framework.nn.functional.reduction import reduced, reduction_of
 from weft.framework.operators import cast, expand
 from weft.framework.origin import part_of, user_line
 from weft.framework.primitives.base import Shape
@@ -70,24 +70,24 @@ def _class_weights(function: str, weight: Operand | None, classes: int, at: int,
 
 
 def cross_entropy(
-    input: Operand, target: Operand, weight: Operand | None = None, *, ignore_index: int | None = None,
-    reduction: str = "mean", label_smoothing: float = 0.0,
+    input: Operand, target: Operand, weight: Operand | None = None, size_average: bool | None = None,
+    ignore_index: int = -100, reduce: bool | None = None, reduction: str = "mean", label_smoothing: float = 0.0,
 ) -> Tensor:  # fmt: skip
     """Negative log-probability of the target under softmax(input) along the class axis.
 
     input: float [N, C], [N, C, d…] or [C]. target: integer [N], [N, d…] or [], or float of input's shape:
     probabilities. weight [C]: how much each class counts; "mean" divides by the weights that count. ignore_index: a
-    label that counts nothing; without it every label must be a class (torch's default of -100 is asked for here, so
-    that a label out of range does not go unnoticed). label_smoothing: how much of the target is spread over all
+    label that counts nothing, need it be no class. label_smoothing: how much of the target is spread over all
     classes (Szegedy and others 2016). Raises ShapeError or DTypeError, and FrameworkError for a label out of range
     (labels computed by a pending operation are not checked) and a smoothing outside [0, 1].
     """
+    reduction = reduction_of(size_average, reduce, reduction)
     logits, labels = operand("cross_entropy", input), operand("cross_entropy", target)
     smoothing = real(label_smoothing, "label_smoothing")
     if not 0 <= smoothing <= 1:
         raise FrameworkError(f"{user_line()}: label_smoothing lies between 0 and 1; it is {smoothing}")
     if labels.dtype.is_float and labels.shape == logits.shape and logits.shape:
-        if ignore_index is not None and ignore_index >= 0:
+        if whole(ignore_index, "ignore_index") >= 0:
             raise FrameworkError(f"{user_line()}: cross_entropy: ignore_index is for labels, not for probabilities")
         at = 1 if logits.ndim > 1 else 0
         w = _class_weights("cross_entropy", weight, logits.shape[at], at, logits.ndim)
@@ -99,16 +99,17 @@ def cross_entropy(
 
 
 def nll_loss(
-    input: Operand, target: Operand, weight: Operand | None = None, *, ignore_index: int | None = None,
-    reduction: str = "mean",
+    input: Operand, target: Operand, weight: Operand | None = None, size_average: bool | None = None,
+    ignore_index: int = -100, reduce: bool | None = None, reduction: str = "mean",
 ) -> Tensor:  # fmt: skip
     """Minus the element of the target's class: ``cross_entropy`` of what are log-probabilities already."""
+    reduction = reduction_of(size_average, reduce, reduction)
     given, labels = operand("nll_loss", input), operand("nll_loss", target)
     return _of_labels("nll_loss", given, labels, weight, ignore_index, reduction, 0.0)
 
 
 def _of_labels(
-    function: str, logits: Tensor, labels: Tensor, weight: Operand | None, ignore_index: int | None, reduction: str,
+    function: str, logits: Tensor, labels: Tensor, weight: Operand | None, ignore_index: int, reduction: str,
     smoothing: float,
 ) -> Tensor:  # fmt: skip
     if not _is_target(logits.shape, labels.shape):
@@ -118,12 +119,12 @@ def _of_labels(
         )
     at = 1 if logits.ndim > 1 else 0
     classes = logits.shape[at]
-    ignored = None if ignore_index is None else whole(ignore_index, "ignore_index")
+    ignored = whole(ignore_index, "ignore_index")
     w = _class_weights(function, weight, classes, at, logits.ndim)
     with part_of("", "cross-entropy loss"):
         wanted = is_class(labels, classes, at)
-        expect_labels(labels._read(), classes, ignored)
-        counted = None if ignored is None else (labels != ignored)
+        ignoring = expect_labels(labels._read(), classes, ignored)
+        counted = labels != ignored if ignoring else None
         return rounded_once(_label_losses)(
             logits, wanted=wanted, counted=counted, weight=w, reduction=reduction, smoothing=smoothing, at=at,
             logged=function == "nll_loss",

@@ -6,7 +6,7 @@ from weft.framework.axes import real
 from weft.framework.errors import FrameworkError
 from weft.framework.functional import maximum, minimum, operand, where
 from weft.framework.nn.functional.operands import rounded_once
-from weft.framework.nn.functional.reduction import reduced
+from weft.framework.nn.functional.reduction import reduced, reduction_of
 from weft.framework.origin import part_of, user_line
 from weft.framework.tensor import Tensor
 from weft.framework.writing import Operand
@@ -60,9 +60,11 @@ def pairwise_distance(
 
 
 def cosine_embedding_loss(
-    input1: Operand, input2: Operand, target: Operand, margin: float = 0.0, reduction: str = "mean"
-) -> Tensor:
+    input1: Operand, input2: Operand, target: Operand, margin: float = 0.0, size_average: bool | None = None,
+    reduce: bool | None = None, reduction: str = "mean",
+) -> Tensor:  # fmt: skip
     """1 - cos where the target is 1, and max(cos - margin, 0) where it is -1, of vectors along the last axis."""
+    reduction = reduction_of(size_average, reduce, reduction)
     a, b, y = (operand("cosine_embedding_loss", x) for x in (input1, input2, target))
 
     def losses(a: Tensor, b: Tensor, y: Tensor) -> Tensor:
@@ -76,9 +78,11 @@ def cosine_embedding_loss(
 
 
 def margin_ranking_loss(
-    input1: Operand, input2: Operand, target: Operand, margin: float = 0.0, reduction: str = "mean"
-) -> Tensor:
+    input1: Operand, input2: Operand, target: Operand, margin: float = 0.0, size_average: bool | None = None,
+    reduce: bool | None = None, reduction: str = "mean",
+) -> Tensor:  # fmt: skip
     """max(-y·(x1 - x2) + margin, 0): y is 1 if x1 is to rank higher, -1 if x2."""
+    reduction = reduction_of(size_average, reduce, reduction)
     a, b, y = (operand("margin_ranking_loss", x) for x in (input1, input2, target))
     with part_of("", "ranking loss"):
         return rounded_once(
@@ -88,12 +92,13 @@ def margin_ranking_loss(
 
 def triplet_margin_loss(
     anchor: Operand, positive: Operand, negative: Operand, margin: float = 1.0, p: float = 2.0, eps: float = 1e-6,
-    swap: bool = False, reduction: str = "mean",
+    swap: bool = False, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean",
 ) -> Tensor:  # fmt: skip
     """max(d(anchor, positive) - d(anchor, negative) + margin, 0) with ``pairwise_distance``.
 
     swap: d(positive, negative) where it is smaller than d(anchor, negative) (Balntas and others 2016).
     """
+    reduction = reduction_of(size_average, reduce, reduction)
     a, y, n = (operand("triplet_margin_loss", x) for x in (anchor, positive, negative))
 
     def losses(a: Tensor, y: Tensor, n: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ from weft.framework.axes import real
 from weft.framework.errors import FrameworkError, ShapeError
 from weft.framework.functional import maximum, operand, where
 from weft.framework.nn.functional.operands import alike, rounded_once
-from weft.framework.nn.functional.reduction import reduced
+from weft.framework.nn.functional.reduction import reduced, reduction_of, weighted
 from weft.framework.origin import part_of, user_line
 from weft.framework.tensor import Tensor
 from weft.framework.writing import Operand
@@ -24,12 +24,14 @@ def _weights(function: str, weight: Operand | None) -> Tensor | None:
 
 
 def binary_cross_entropy(
-    input: Operand, target: Operand, weight: Operand | None = None, reduction: str = "mean"
-) -> Tensor:
+    input: Operand, target: Operand, weight: Operand | None = None, size_average: bool | None = None,
+    reduce: bool | None = None, reduction: str = "mean",
+) -> Tensor:  # fmt: skip
     """-y log p - (1-y) log(1-p) of probabilities p, logarithms not below -100; both float, of one shape.
 
     weight: multiplies the losses, broadcast to them.
     """
+    reduction = reduction_of(size_average, reduce, reduction)
     p, y = alike("binary_cross_entropy", input, target)
     w = _weights("binary_cross_entropy", weight)
     with part_of("", "binary cross-entropy loss"):
@@ -42,14 +44,15 @@ def _probability_losses(p: Tensor, y: Tensor, weight: Tensor | None, reduction: 
 
 
 def binary_cross_entropy_with_logits(
-    input: Operand, target: Operand, weight: Operand | None = None, reduction: str = "mean",
-    pos_weight: Operand | None = None,
+    input: Operand, target: Operand, weight: Operand | None = None, size_average: bool | None = None,
+    reduce: bool | None = None, reduction: str = "mean", pos_weight: Operand | None = None,
 ) -> Tensor:  # fmt: skip
     """-y log σ(x) - (1-y) log(1 - σ(x)), both float, of one shape: y softplus(-x) + (1-y) softplus(x), in which neither
     value nor gradient cancels.
 
     weight: multiplies the losses; pos_weight: multiplies their first part. Both broadcast.
     """
+    reduction = reduction_of(size_average, reduce, reduction)
     logits, y = alike("binary_cross_entropy_with_logits", input, target)
     w, positive = (_weights("binary_cross_entropy_with_logits", given) for given in (weight, pos_weight))
     with part_of("", "binary cross-entropy loss"):
@@ -64,40 +67,57 @@ def _logit_losses(
     return reduced(losses if weight is None else losses * weight, reduction)
 
 
-def mse_loss(input: Operand, target: Operand, reduction: str = "mean") -> Tensor:
-    """Squared difference; both of one shape."""
+def mse_loss(
+    input: Operand, target: Operand, size_average: bool | None = None, reduce: bool | None = None,
+    reduction: str = "mean", weight: Operand | None = None,
+) -> Tensor:  # fmt: skip
+    """Squared difference; both of one shape. weight: how much each counts; the mean is divided by their sum."""
+    reduction = reduction_of(size_average, reduce, reduction)
     x, y = alike("mse_loss", input, target)
     with part_of("", "squared-error loss"):
-        return rounded_once(lambda x, y: reduced((x - y) ** 2, reduction))(x, y)
+        return rounded_once(lambda x, y: weighted((x - y) ** 2, weight, reduction))(x, y)
 
 
-def l1_loss(input: Operand, target: Operand, reduction: str = "mean") -> Tensor:
-    """Absolute difference; both of one shape."""
+def l1_loss(
+    input: Operand, target: Operand, size_average: bool | None = None, reduce: bool | None = None,
+    reduction: str = "mean", weight: Operand | None = None,
+) -> Tensor:  # fmt: skip
+    """Absolute difference; both of one shape. weight: as in ``mse_loss``."""
+    reduction = reduction_of(size_average, reduce, reduction)
     x, y = alike("l1_loss", input, target)
     with part_of("", "absolute-error loss"):
-        return rounded_once(lambda x, y: reduced(abs(x - y), reduction))(x, y)
+        return rounded_once(lambda x, y: weighted(abs(x - y), weight, reduction))(x, y)
 
 
-def smooth_l1_loss(input: Operand, target: Operand, reduction: str = "mean", beta: float = 1.0) -> Tensor:
+def smooth_l1_loss(
+    input: Operand, target: Operand, size_average: bool | None = None, reduce: bool | None = None,
+    reduction: str = "mean", beta: float = 1.0,
+) -> Tensor:  # fmt: skip
     """d² / 2beta where abs(d) < beta, else abs(d) - beta/2, of the difference d; beta = 0 is ``l1_loss``."""
+    reduction = reduction_of(size_average, reduce, reduction)
     x, y = alike("smooth_l1_loss", input, target)
     beta = real(beta, "beta")
     if beta < 0:
         raise FrameworkError(f"{user_line()}: smooth_l1_loss: beta is not negative; it is {beta}")
     if not beta:
-        return l1_loss(x, y, reduction)
+        return l1_loss(x, y, reduction=reduction)
     with part_of("", "smooth absolute-error loss"):
         return rounded_once(lambda x, y: reduced(_bent(x - y, beta, 1 / beta), reduction))(x, y)
 
 
-def huber_loss(input: Operand, target: Operand, reduction: str = "mean", delta: float = 1.0) -> Tensor:
-    """d² / 2 where abs(d) < delta, else delta·(abs(d) - delta/2), of the difference d (Huber 1964). delta > 0."""
+def huber_loss(
+    input: Operand, target: Operand, reduction: str = "mean", delta: float = 1.0, weight: Operand | None = None
+) -> Tensor:
+    """d² / 2 where abs(d) < delta, else delta·(abs(d) - delta/2), of the difference d (Huber 1964). delta > 0.
+
+    weight: as in ``mse_loss``.
+    """
     x, y = alike("huber_loss", input, target)
     delta = real(delta, "delta")
     if not delta > 0:
         raise FrameworkError(f"{user_line()}: huber_loss: delta is above 0; it is {delta}")
     with part_of("", "Huber loss"):
-        return rounded_once(lambda x, y: reduced(_bent(x - y, delta, 1.0), reduction))(x, y)
+        return rounded_once(lambda x, y: weighted(_bent(x - y, delta, 1.0), weight, reduction))(x, y)
 
 
 def _bent(difference: Tensor, at: float, scale: float) -> Tensor:
@@ -106,11 +126,15 @@ def _bent(difference: Tensor, at: float, scale: float) -> Tensor:
     return where(size < at, difference * difference * (0.5 * scale), (size - 0.5 * at) * (at * scale))
 
 
-def kl_div(input: Operand, target: Operand, reduction: str = "mean", log_target: bool = False) -> Tensor:
+def kl_div(
+    input: Operand, target: Operand, size_average: bool | None = None, reduce: bool | None = None,
+    reduction: str = "mean", log_target: bool = False,
+) -> Tensor:  # fmt: skip
     """target·(log target - input), input being log-probabilities; both of one shape.
 
     reduction: also "batchmean", the sum divided by the rows. log_target: the target is given as logarithms too.
     """
+    reduction = reduction_of(size_average, reduce, reduction)
     logs, y = alike("kl_div", input, target)
     rows = max(logs.shape[0] if logs.shape else 1, 1)
 
@@ -124,13 +148,14 @@ def kl_div(input: Operand, target: Operand, reduction: str = "mean", log_target:
 
 
 def poisson_nll_loss(
-    input: Operand, target: Operand, log_input: bool = True, full: bool = False, eps: float = 1e-8,
-    reduction: str = "mean",
+    input: Operand, target: Operand, log_input: bool = True, full: bool = False, size_average: bool | None = None,
+    eps: float = 1e-8, reduce: bool | None = None, reduction: str = "mean",
 ) -> Tensor:  # fmt: skip
     """exp(x) - y·x, or x - y·log(x + eps) if ``log_input`` is False: counts y of mean exp(x) or x.
 
     full: with Stirling's approximation of log y! where y > 1.
     """
+    reduction = reduction_of(size_average, reduce, reduction)
     x, y = alike("poisson_nll_loss", input, target)
 
     def losses(x: Tensor, y: Tensor) -> Tensor:
@@ -167,8 +192,12 @@ def gaussian_nll_loss(
         return rounded_once(losses)(x, y, v)
 
 
-def hinge_embedding_loss(input: Operand, target: Operand, margin: float = 1.0, reduction: str = "mean") -> Tensor:
+def hinge_embedding_loss(
+    input: Operand, target: Operand, margin: float = 1.0, size_average: bool | None = None, reduce: bool | None = None,
+    reduction: str = "mean",
+) -> Tensor:  # fmt: skip
     """x where the target is 1, and max(margin - x, 0) where it is -1."""
+    reduction = reduction_of(size_average, reduce, reduction)
     x, y = alike("hinge_embedding_loss", input, target)
 
     def losses(x: Tensor, y: Tensor) -> Tensor:
@@ -179,8 +208,12 @@ def hinge_embedding_loss(input: Operand, target: Operand, margin: float = 1.0, r
         return rounded_once(losses)(x, y)
 
 
-def soft_margin_loss(input: Operand, target: Operand, reduction: str = "mean") -> Tensor:
+def soft_margin_loss(
+    input: Operand, target: Operand, size_average: bool | None = None, reduce: bool | None = None,
+    reduction: str = "mean",
+) -> Tensor:  # fmt: skip
     """log(1 + exp(-y·x)) of targets y that are 1 or -1."""
+    reduction = reduction_of(size_average, reduce, reduction)
     x, y = alike("soft_margin_loss", input, target)
     with part_of("", "soft margin loss"):
         return rounded_once(lambda x, y: reduced((-(y * x)).softplus(), reduction))(x, y)
