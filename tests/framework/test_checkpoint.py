@@ -220,7 +220,7 @@ def test_values_that_fit_in_another_type() -> None:
     assert model.state_dict()["uint32_"].tolist() == [2**32 - 1, 7]
     assert model.state_dict()["float64_"].tolist() == [0.1, 1e300]
     assert model.state_dict()["bfloat16_"].tolist() == [1, 7]
-    assert np.isnan(model.state_dict()["float32_"][1])
+    assert np.isnan(model.state_dict()["float32_"][1].item())
 
 
 def test_an_optimiser_refuses_what_does_not_fit() -> None:

@@ -43,7 +43,6 @@ REMOVALS: dict[str, Callable[[nn.Module, str], Any]] = {
     "registered as None": lambda model, name: (
         model.register_buffer(name, None) if name == "mean" else model.register_parameter(name, None)
     ),
-    "replaced by a number": lambda model, name: setattr(model, name, 3),
 }
 
 
@@ -59,6 +58,47 @@ def test_what_is_removed_is_gone_everywhere(name: str, how: str) -> None:
     assert [n for n, _ in model.named_state()] == left
     assert [n for n, _ in model.named_parameters()] == [n for n in left if n != "mean"]
     model.load_state_dict(model.state_dict())
+
+
+@pytest.mark.parametrize("value", [3, 1.5, "text", (1,), tensor([1.0]), np.ones(1), nn.Parameter([1.0]), nn.ReLU()])
+@pytest.mark.parametrize("name", NAMES)
+def test_what_takes_a_place_is_of_its_kind(name: str, value: Any) -> None:
+    """What would be lost is refused, as torch refuses it; another kind of part is one all the same."""
+    torch = pytest.importorskip("torch")
+    theirs = torch.nn.Module()
+    theirs.scale, theirs.inner = torch.nn.Parameter(torch.ones(1)), torch.nn.Linear(2, 1)
+    theirs.register_buffer("mean", torch.ones(1))
+    given = {Tensor: torch.ones(1), nn.Parameter: torch.nn.Parameter(torch.ones(1)), nn.ReLU: torch.nn.ReLU()}
+    model = Kinds()
+    try:
+        setattr(theirs, name, given.get(type(value), value))
+    except TypeError:
+        before = vars(model)[name]
+        kind = {"scale": "parameter", "mean": "buffer", "inner": "module"}[name]
+        told = rf"test_modules.py:\d+: Kinds.{name} is a {kind}, and a {type(value).__name__} in its place would"
+        with pytest.raises(TypeError, match=told):
+            setattr(model, name, value)
+        assert vars(model)[name] is before
+    else:
+        setattr(model, name, value)
+        assert vars(model)[name] is value
+        assert sorted(n for n, _ in model.named_parameters()) == sorted(n for n, _ in theirs.named_parameters())
+
+
+def test_a_state_is_the_parameters_themselves_without_history() -> None:
+    model = Kinds()
+    state, kept = model.state_dict(), model.state_dict(keep_vars=True)
+    assert kept["scale"] is model.scale
+    copied = copy.deepcopy(state)
+    with weft.no_grad():
+        model.scale.add_(1)
+        state["mean"].mul_(3)
+    assert (state["scale"].tolist(), copied["scale"].tolist(), model.mean.tolist()) == ([2], [1], [6])
+    assert not any(value.requires_grad for value in state.values())
+    step = weft.jit(lambda: model.scale.assign(model.scale.detach() * 10))
+    for _ in range(4):
+        step()
+    assert state["scale"].tolist() == [20000]
 
 
 def test_a_layer_without_its_bias_computes_without_it() -> None:

@@ -18,6 +18,10 @@ class AbstractError(FrameworkError, NotImplementedError):
     """A module or optimiser without the method that says what it does."""
 
 
+class PartError(FrameworkError, TypeError):
+    """Something else in the place of a module's parameter, buffer or module, which would be lost."""
+
+
 class AxisError(ShapeError, IndexError):
     """An axis or an index outside what a tensor has."""
 

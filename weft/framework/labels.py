@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from weft.framework.device import Value, host
-from weft.framework.errors import FrameworkError
+from weft.framework.errors import AxisError
 from weft.framework.lazy import Expr
 from weft.framework.origin import user_line
 from weft.framework.tracing import current_trace
@@ -46,7 +46,7 @@ def expect_labels(labels: Expr, classes: int, ignored: int | None = None, functi
     traced takes it that there is none until a call has one (``JitFunction``).
 
     ignored: a label that need not be a class. Labels that are themselves computed and still pending are not checked.
-    Raises FrameworkError naming the first bad one.
+    Raises AxisError naming the first bad one.
     """
     outside = ignored is not None and not 0 <= ignored < classes
     if labels.value is not None:
@@ -70,7 +70,7 @@ def _holds(value: Value, label: int | None) -> bool:
 
 
 def check_labels(ranges: tuple[LabelRange, ...], values: Mapping[str, Value]) -> None:
-    """Raise FrameworkError for the first value, by name, that holds a label out of its range."""
+    """Raise AxisError for the first value, by name, that holds a label out of its range."""
     for name, classes, ignored, function, where, _ in ranges:
         _check(values[name], classes, ignored, function, where, f" of {name!r}")
 
@@ -86,7 +86,7 @@ def _check(value: Value, classes: int, ignored: int | None, function: str, where
     label = int(labels.reshape(-1)[place])
     row = f"row {place}" if labels.ndim < 2 else str([int(i) for i in np.unravel_index(place, labels.shape)])
     called, kind, there = _WORDS[function]
-    raise FrameworkError(
+    raise AxisError(
         f"{where}: {function}: {called} {label} in {row}{of} is not a {kind}: "
         f"{there.format(classes, classes - 1)}"
     )

@@ -7,7 +7,7 @@ from typing import Any, NoReturn, ParamSpec, Protocol, Self, TypeVar
 
 from weft.framework.device import Device
 from weft.framework.dtypes import DTYPES, DType, as_dtype
-from weft.framework.errors import AbstractError, DTypeError, FrameworkError, TraceError
+from weft.framework.errors import AbstractError, DTypeError, FrameworkError, PartError, TraceError
 from weft.framework.module_hooks import ModuleHook, ModuleHooks, call_hooked
 from weft.framework.module_parts import Parameter as Parameter
 from weft.framework.origin import inside, part_of, user_line
@@ -50,6 +50,8 @@ class Module(ModuleHooks):
         trace = current_trace()
         if trace is not None:
             _check_stays(trace, self, name, value)
+        if name in vars(self):
+            _check_replaced(self, name, vars(self)[name], value)
         if isinstance(value, Module):
             if any(module is self for _, module in value.named_modules()):
                 raise FrameworkError(
@@ -210,6 +212,26 @@ def _check_stays(trace: GraphTrace, module: Module, name: str, value: Any) -> No
             "@jit, which has no value outside and would not be given anew at the next call; return it, or keep a "
             f"buffer and write self.{name}.assign(...)"
         )
+
+
+def _check_replaced(module: Module, name: str, before: Any, value: Any) -> None:
+    """Raise PartError for a value that would silently take the place of a parameter, a buffer or a module."""
+    kinds: dict[str, tuple[bool, tuple[type[Any], ...], str]] = {
+        "parameter": (
+            isinstance(before, Parameter), (Parameter,),
+            f"assign weft.nn.Parameter(...), or give this one new values: module.{name}.assign(...)",
+        ),
+        "module": (isinstance(before, Module), (Module, Parameter), "assign a module"),
+        "buffer": (
+            name in module._buffer_names and isinstance(before, Tensor), (Tensor, Module), "assign a tensor",
+        ),
+    }  # fmt: skip
+    for kind, (is_one, instead, right) in kinds.items():
+        if is_one and value is not None and not isinstance(value, instead):
+            raise PartError(
+                f"{user_line()}: {type(module).__name__}.{name} is a {kind}, and a {type(value).__name__} in its place "
+                f"would take it out of the module; {right}; or None, or del module.{name}, to have none"
+            )
 
 
 def _check_registered(module: Module, name: str, value: Any, kind: type[Any]) -> None:

@@ -1,4 +1,4 @@
-"""Hooks of a module: functions that are called before or after its ``forward``, and can change what goes in or out."""
+"""Hooks of a module: functions that are called before or after its ``forward`` or its gradient, and can change both."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from collections.abc import Callable
 from typing import Any, Literal, NamedTuple
 
 from weft.framework.errors import FrameworkError
+from weft.framework.gradient_hooks import GradientHooks
 from weft.framework.hooks import RemovableHandle
 from weft.framework.module_state import ModuleState
 from weft.framework.origin import user_line
 
-Kind = Literal["before", "after"]
+Kind = Literal["before", "after", "gradients before", "gradients after"]
 
 
 class ModuleHook(NamedTuple):
@@ -51,6 +52,22 @@ class ModuleHooks(ModuleState):
         """
         return self._register(hook, "after", prepend, with_kwargs, always_call)
 
+    def register_full_backward_pre_hook(
+        self, hook: Callable[..., Any], prepend: bool = False
+    ) -> RemovableHandle:
+        """Call ``hook(module, grad_output)`` when the gradients of what ``forward`` returned are complete, before they
+        go on; they are then what it returns, unless None. grad_output: a tuple, None for what is no float tensor.
+        """
+        return self._register(hook, "gradients before", prepend, False, False)
+
+    def register_full_backward_hook(self, hook: Callable[..., Any], prepend: bool = False) -> RemovableHandle:
+        """Call ``hook(module, grad_input, grad_output)`` when the gradients of the module's arguments are complete.
+
+        They go on as what it returns, unless None. Both are tuples, with None for what has no gradient; keyword
+        arguments are not among them. Of a module whose arguments require none, ``grad_input`` is all None.
+        """
+        return self._register(hook, "gradients after", prepend, False, False)
+
     def _register(
         self, hook: Callable[..., Any], kind: Kind, prepend: bool, with_kwargs: bool, always: bool
     ) -> RemovableHandle:
@@ -79,6 +96,8 @@ def call_hooked(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> A
         elif changed is not None:
             args = changed if isinstance(changed, tuple) else (changed,)
     after = [h for h in hooks if h.kind == "after"]
+    gradients = GradientHooks(module, hooks) if any(h.kind.startswith("gradients") for h in hooks) else None
+    args = args if gradients is None else gradients.arguments(args)
     try:
         result = module.forward(*args, **kwargs)
     except Exception:
@@ -89,7 +108,7 @@ def call_hooked(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> A
     for hook in after:
         changed = _call_after(hook, module, args, kwargs, result)
         result = result if changed is None else changed
-    return result
+    return result if gradients is None else gradients.results(result)
 
 
 def _call_after(hook: ModuleHook, module: Any, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> Any:

@@ -9,7 +9,6 @@ from weft.framework.checkpoint import fitted
 from weft.framework.errors import CheckpointError
 from weft.framework.module_parts import ModuleParts
 from weft.framework.origin import user_line
-from weft.framework.primitives.base import Array
 from weft.framework.tensor import Tensor
 
 
@@ -38,12 +37,13 @@ class ModuleState(ModuleParts):
                     if kind == "_parameters" or name not in module._unsaved:
                         yield f"{prefix}{path}.{name}" if path else f"{prefix}{name}", value
 
-    def state_dict(self, *, prefix: str = "") -> dict[str, Array]:
-        """Every parameter and saved buffer by dotted path, as NumPy arrays; a shared one under each of its names.
+    def state_dict(self, *, prefix: str = "", keep_vars: bool = False) -> dict[str, Tensor]:
+        """Every parameter and saved buffer by dotted path, as tensors that share its storage, without history: they
+        change when the module does, so ``copy.deepcopy`` what is to stay. A shared one is under each of its names.
 
-        prefix: put in front of every name.
+        prefix: put in front of every name. keep_vars: the parameters and buffers themselves.
         """
-        return {name: value.numpy() for name, value in self._saved(prefix)}
+        return {name: value if keep_vars else value.detach() for name, value in self._saved(prefix)}
 
     def load_state_dict(self, state: Mapping[str, Any], strict: bool = True) -> IncompatibleKeys:
         """Set every parameter and saved buffer, or none. Of a shared tensor one name is enough.

@@ -55,6 +55,11 @@ ATTENTION = [
     Case("MultiheadAttention", (8, 4), {"kdim": 3, "vdim": 5}, shown=False,
          inputs=(normal(3, 2, 8), normal(4, 2, 3), normal(4, 2, 5))),
     Case("MultiheadAttention", (8, 1), inputs=(normal(3, 8), normal(5, 8), normal(5, 8)), shown=False),
+    *(
+        Case("MultiheadAttention", (8, 2), more, inputs=QKV, call=call, shown=False)
+        for more in ({"add_bias_kv": True}, {"add_zero_attn": True}, {"add_bias_kv": True, "add_zero_attn": True})
+        for call in ({}, {"key_padding_mask": PADDING, "attn_mask": CAUSAL}, {"attn_mask": ADDED, "need_weights": False})
+    ),
 ]  # fmt: skip
 THREE7, THREE8, FLAT = weft.zeros(2, 1, 7), weft.zeros(2, 1, 8), weft.zeros(2, 2)
 SQUARE = np.where(np.triu(np.ones((4, 4), bool), 1), -np.inf, 0).astype(np.float32)
@@ -78,6 +83,19 @@ EMBEDDINGS = [
     Case("Embedding", (5, 3), {"padding_idx": -2}, inputs=(integers(6, below=5),)),
     Case("Embedding", (5, 3), {"padding_idx": 0}, inputs=(integers(below=5),)),
     Case("Embedding", (5, 3), inputs=(integers(0, below=5),)),
+    *(
+        Case("EmbeddingBag", (6, 3), {"mode": mode, **options}, inputs=inputs, call=call)
+        for mode in ("sum", "mean", "max") for options in ({}, {"padding_idx": 2})
+        for inputs, call in (
+            ((integers(4, 5, below=6),), {}), ((integers(0, 5, below=6),), {}),
+            ((integers(9, below=6),), {"offsets": np.array([0, 3, 3, 7])}),
+            ((integers(9, below=6),), {"offsets": np.array([0, 9, 9])}), ((integers(0, below=6),), {"offsets": np.array([0, 0])}),
+        )
+    ),
+    Case("EmbeddingBag", (6, 3), {"mode": "sum", "include_last_offset": True}, inputs=(integers(9, below=6),),
+         call={"offsets": np.array([0, 2, 2, 9])}),
+    Case("EmbeddingBag", (6, 3), {"mode": "sum"}, inputs=(integers(9, below=6),),
+         call={"offsets": np.array([0, 2, 4]), "per_sample_weights": np.linspace(-1, 2, 9).astype(np.float32)}),
 ]
 CASES = [*RECURRENT, *CELLS, *ATTENTION, *TRANSFORMERS, *EMBEDDINGS]
 
@@ -157,6 +175,17 @@ def test_jitted_lookups_check_their_numbers() -> None:
     ("call", "message"),
     [
         (lambda: nn.Embedding(3, 2)(tensor([[0, -1]])), r"embedding: number -1 in \[0, 1\] is not a row: .*0 to 2$"),
+        (lambda: nn.EmbeddingBag(3, 2)(tensor([0, 1])), r"takes numbers \[bags, n\], or numbers \[n\] with offsets"),
+        (lambda: nn.EmbeddingBag(3, 2)(tensor([[3]])), r"embedding: number 3 in row 0 is not a row"),
+        (lambda: nn.EmbeddingBag(3, 2)(tensor([0, 1]), tensor([1, 0])), r"offsets begin with 0 and do not fall, .*2 nu"),
+        (lambda: nn.EmbeddingBag(3, 2)(tensor([0, 1]), tensor([0.0])), r"offsets are integers \[bags\], not float32"),
+        (lambda: nn.EmbeddingBag(3, 2, mode="min")(tensor([[1]])), "mode is 'sum', 'mean' or 'max', not 'min'"),
+        (lambda: nn.EmbeddingBag(3, 2, max_norm=1.0), "EmbeddingBag: max_norm is not supported; scale the rows"),
+        (lambda: F.embedding(tensor([0]), FLAT, sparse=True), "embedding: sparse is not supported; the gradient is dense"),
+        (
+            lambda: nn.EmbeddingBag(3, 2)(tensor([[1]]), per_sample_weights=tensor([[1.0]])),
+            r"per_sample_weights are for mode 'sum', one for each number \[1, 1\], not \[1, 1\] for 'mean'",
+        ),
         (lambda: nn.Embedding(3, 2)(tensor([0.0])), "embedding takes numbers of rows, so integers, not float32"),
         (lambda: nn.Embedding(3, 2, padding_idx=3), "Embedding: padding_idx 3 is no row of 3"),
         (lambda: nn.LSTM(3, 4)(weft.zeros(2, 1, 2)), r"LSTM takes 2 or 3 axes, the last of 3, not \[2, 1, 2\]"),
@@ -164,8 +193,7 @@ def test_jitted_lookups_check_their_numbers() -> None:
         (lambda: nn.RNN(3, 4, nonlinearity="gelu"), "RNN: nonlinearity is 'tanh' or 'relu', not 'gelu'"),
         (lambda: nn.RNN(3, 4)(weft.zeros(0, 1, 3)), r"RNN takes sequences of one step or more, not \[0, 1, 3\]"),
         (lambda: nn.MultiheadAttention(7, 2), "embed_dim 7 is no multiple of 2 heads"),
-        (lambda: nn.MultiheadAttention(8, 2, add_zero_attn=True), "add_bias_kv and add_zero_attn are not supported"),
-        (lambda: nn.MultiheadAttention(8, 2)(THREE7, THREE7, THREE7), r"takes widths \(8, 8, 8\), not \[2, 1, 7\]"),
+        (lambda: nn.MultiheadAttention(8, 2)(THREE7, THREE7, THREE7), r"takes widths \(8, 8, 8\), not \[1, 2, 7\]"),
         (
             lambda: nn.MultiheadAttention(8, 2)(THREE8, THREE8, THREE8, attn_mask=weft.zeros(3, 2)),
             r"attn_mask is \[2, 2\] or \[2, 2, 2\], not \[3, 2\]",

@@ -42,6 +42,18 @@ CASES = [
     Case("AdaptiveAvgPool2d", ((3, None),), inputs=PLANE),
     Case("AdaptiveMaxPool1d", (3,), inputs=LINE),
     Case("AdaptiveMaxPool2d", ((2, 3),), inputs=PLANE),
+    *(
+        Case("Unfold", windows, inputs=inputs)
+        for windows in ((2,), ((2, 3),), (3, 1, 1, 2), ((2, 3), (2, 1), (0, 2), (3, 1)), ((6, 5),))
+        for inputs in (PLANE, (normal(4, 6, 5),), (normal(0, 4, 6, 5),))
+    ),
+    *(
+        Case("Fold", windows, inputs=(normal(*batch, columns, number),))
+        for windows, columns, number in (
+            (((6, 5), 2), 12, 20), (((6, 5), (2, 3), (2, 1), (0, 2), (3, 1)), 18, 14), ((4, 3, 1, 1, 2), 27, 4),
+        )
+        for batch in ((2,), (), (0,))
+    ),
 ]
 
 

@@ -27,14 +27,9 @@ DIFFERENT: Mapping[str, str] = {
 OPEN: Mapping[str, str] = {
     "broadcasting: broadcast shapes and tensors": "broadcast_shapes and broadcast_tensors are missing",
     "shapes: printing": "a scalar of 2.5 is shown as 2.5, not as 2.5000",
-    "networks: a plain attribute may not take the place of a parameter": "it is taken, and the parameter is lost",
-    "networks: a state shares with its model": "state_dict() gives NumPy arrays, not tensors that share",
-    "networks: loading copies": "state_dict() gives NumPy arrays, not tensors",
-    "learning: ignored labels": "label -100 is not ignored unless ignore_index is given",
     "learning: samples of unequal lengths need a collate_fn": "nn.utils.rnn is missing",
     "mistakes: a ragged list": "it is a DTypeError, which is no ValueError",
     "mistakes: numpy of what needs a gradient": "numpy() does not ask for detach()",
-    "mistakes: an embedding beyond its table": "it is no IndexError",
     "mistakes: a probability above one": "it is no ValueError",
     "mistakes: division of integers by zero": "it is taken",
 }

@@ -34,6 +34,18 @@ class Pair(Function):
         return g * b * ctx.factor + h, g * a * ctx.factor + h, None
 """
 
+BACKWARD = """
+seen = []
+def show(name, *parts):
+    seen.append((name, [[None if g is None else g.clone() for g in part] for part in parts]))
+class Mixed(torch.nn.Module):
+    def forward(self, x, y, k):
+        return x * y * k, x + 1, k
+m = Mixed()
+p = torch.tensor([1.0, -2.0, 0.5], requires_grad=True)
+c = torch.tensor([3.0, 4.0, -1.0])
+"""
+
 CASES = {
     "a hook sees the gradient": """
 seen = []
@@ -394,5 +406,52 @@ def block(t):
     return h * h
 checkpoint(block, x, use_reentrant=False).sum().backward()
 x.grad
+""",
+    "a module's backward hooks see the gradients of its arguments and results": BACKWARD + """
+m.register_full_backward_pre_hook(lambda m, out: show("pre", out))
+handle = m.register_full_backward_hook(lambda m, given, out: show("full", given, out))
+a, b, k = m(p, c, 5)
+(a.sum() * 2 + (b * b).sum()).backward()
+a, b, k = m(c, p, 2)
+a.sum().backward()
+handle.remove()
+m(p, p, 1)[0].sum().backward()
+seen, p.grad
+""",
+    "a module's backward hooks change the gradients": BACKWARD + """
+m.register_full_backward_hook(lambda m, given, out: show("second", given, out))
+m.register_full_backward_hook(lambda m, given, out: (given[0] * 3, None, given[2]), prepend=True)
+m.register_full_backward_pre_hook(lambda m, out: (out[0] * 2, out[1], out[2]))
+m(p, c, 5)[0].sum().backward()
+seen, p.grad
+""",
+    "backward hooks of a module whose arguments require nothing": BACKWARD + """
+layer = torch.nn.Linear(3, 1, bias=False)
+with torch.no_grad():
+    layer.weight.fill_(0.5)
+layer.register_full_backward_hook(lambda m, given, out: show("full", given, out))
+layer(c).sum().backward()
+layer(p).sum().backward()
+with torch.no_grad():
+    layer(p)
+seen, layer.weight.grad, p.grad
+""",
+    "backward hooks that return what does not fit": BACKWARD + """
+m.register_full_backward_hook(lambda m, given, out: (given[0],))
+refused(lambda: m(p, c, 5)[0].sum().backward())
+""",
+    "backward hooks in a model that learns": BACKWARD + """
+model = torch.nn.Sequential(torch.nn.Linear(3, 2), torch.nn.Tanh(), torch.nn.Linear(2, 1))
+with torch.no_grad():
+    for w in model.parameters():
+        w.fill_(0.25)
+def step(t):
+    model.zero_grad()
+    model(t).sum().backward()
+    return [w.grad.clone() for w in model.parameters()]
+model[1].register_full_backward_hook(lambda m, given, out: (given[0] * 10,))
+first = step(p.detach())
+model[2].register_full_backward_pre_hook(lambda m, out: (out[0] * 0.5,))
+first, step(p.detach())
 """,
 }

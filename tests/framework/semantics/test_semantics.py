@@ -52,13 +52,13 @@ def awaited(name: str) -> pytest.MarkDecorator | None:
     return pytest.mark.xfail(reason=OPEN[name], strict=True) if name in OPEN else None
 
 
-@pytest.mark.filterwarnings("ignore:::torch")
+@pytest.mark.filterwarnings("ignore:::torch", "ignore:Full backward hook")
 @pytest.mark.parametrize("name", marked(list(SCRIPTS)))
 def test_a_script_leaves_what_it_leaves_under_torch(name: str) -> None:
     comparing.compare(SCRIPTS[name])
 
 
-@pytest.mark.filterwarnings("ignore:::torch")
+@pytest.mark.filterwarnings("ignore:::torch", "ignore:Full backward hook")
 @pytest.mark.parametrize("name", marked(COMPILED))
 def test_a_script_leaves_the_same_with_its_step_compiled(name: str) -> None:
     comparing.compare(SCRIPTS[name], jitted="step")

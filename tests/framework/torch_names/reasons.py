@@ -26,7 +26,6 @@ MISSING: Mapping[str, str] = {
 """Name → why it is not there."""
 
 STATED: Mapping[str, str] = {
-    "`state_dict()` is a picture": "its arrays do not change when the model does afterwards; torch's share storage.",
     "Integers are int32 where torch's are int64": "for Python's integers and for indices where no type is asked for: "
     "32 bits are what the accelerator computes with. `dtype=torch.int64` gives int64.",
     "Random numbers differ": "they come from Threefry, counted by element, so that they are the same on every device "

@@ -12,6 +12,7 @@ from weft.framework.nn.container import *
 from weft.framework.nn.convolution import *
 from weft.framework.nn.dropout import *
 from weft.framework.nn.embedding import *
+from weft.framework.nn.folding import *
 from weft.framework.nn.linear import *
 from weft.framework.nn.loss import *
 from weft.framework.nn.normalisation import *

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import math
-
 from weft.framework.axes import count
 from weft.framework.device import Device
-from weft.framework.dtypes import DType, bool_
-from weft.framework.errors import FrameworkError, ShapeError
-from weft.framework.functional import where, zeros
+from weft.framework.dtypes import DType
+from weft.framework.errors import ShapeError
+from weft.framework.functional import zeros
 from weft.framework.module import Module, Parameter
-from weft.framework.nn import functional as F
 from weft.framework.nn import init
-from weft.framework.nn.functional.attention import attended, causal
 from weft.framework.nn.functional.dropout import probability
+from weft.framework.nn.functional.multihead import HeadWeights, Masks, attended_by_heads
 from weft.framework.nn.linear import Linear
 from weft.framework.origin import user_line
 from weft.framework.tensor import Tensor
@@ -26,7 +23,7 @@ class MultiheadAttention(Module):
 
     in_proj_weight [3·embed_dim, embed_dim] (of other widths ``q_proj_weight`` …), in_proj_bias and
     out_proj are trained. batch_first: [batch, length, width] instead of [length, batch, width]. dropout: of weights.
-    add_bias_kv and add_zero_attn are not supported.
+    add_bias_kv: a key and a value more, bias_k and bias_v, which are trained. add_zero_attn: one more of zeros.
     """
 
     def __init__(
@@ -35,8 +32,6 @@ class MultiheadAttention(Module):
         device: str | Device | None = None, dtype: DType | str | None = None,
     ) -> None:  # fmt: skip
         super().__init__()
-        if add_bias_kv or add_zero_attn:
-            raise FrameworkError(f"{user_line()}: MultiheadAttention: add_bias_kv and add_zero_attn are not supported")
         self.embed_dim, self.num_heads = count(embed_dim, "embed_dim", 1), count(num_heads, "num_heads", 1)
         self.kdim = self.embed_dim if kdim is None else count(kdim, "kdim", 1)
         self.vdim = self.embed_dim if vdim is None else count(vdim, "vdim", 1)
@@ -52,9 +47,14 @@ class MultiheadAttention(Module):
             self.register_parameter(f"{name}_proj_weight", None if same else Parameter(zeros(width, columns)))
         self.in_proj_bias = Parameter(zeros(3 * width)) if bias else None
         self.out_proj = Linear(width, width, bias)
+        for name in ("bias_k", "bias_v"):
+            self.register_parameter(name, Parameter(zeros(1, 1, width)) if add_bias_kv else None)
+        self.add_zero_attn = bool(add_zero_attn)
         for weight in self.parameters(recurse=False):
             if weight.ndim == 2:
                 init.xavier_uniform_(weight)
+            elif weight.ndim == 3:
+                init.xavier_normal_(weight)
         if self.out_proj.bias is not None:
             init.zeros_(self.out_proj.bias)
         self._place(device, dtype)
@@ -70,62 +70,24 @@ class MultiheadAttention(Module):
         key_padding_mask [N, S] and attn_mask [L, S] or [N·heads, L, S]: bool (True is left out) or float (added).
         is_causal: that attn_mask is the causal one, which stands in for it if it is not given. Raises ShapeError.
         """
-        given = [list(x.shape) for x in (query, key, value)]
-        single = query.ndim == 2
+        single, first = query.ndim == 2, self.batch_first
+        given = [x.unsqueeze(0) if single else x if first or x.ndim != 3 else x.transpose(0, 1)
+                 for x in (query, key, value)]  # fmt: skip
+        padding = key_padding_mask.unsqueeze(0) if single and key_padding_mask is not None else key_padding_mask
+        result, shown = attended_by_heads(
+            "MultiheadAttention", given, self._weights(), Masks(attn_mask, padding, is_causal),
+            self.dropout if self.training else 0.0, need_weights, average_attn_weights,
+        )  # fmt: skip
         if single:
-            query, key, value = (x.unsqueeze(0 if self.batch_first else 1) for x in (query, key, value))
-            key_padding_mask = None if key_padding_mask is None else key_padding_mask.unsqueeze(0)
-        if not self.batch_first and query.ndim == 3:
-            query, key, value = (x.transpose(0, 1) for x in (query, key, value))
-        widths = (self.embed_dim, self.kdim, self.vdim)
-        if any(x.ndim != 3 or x.shape[-1] != n for x, n in zip((query, key, value), widths, strict=True)):
-            raise ShapeError(
-                f"{user_line()}: MultiheadAttention takes widths {widths}, not {given[0]}, {given[1]} and {given[2]}"
-            )
-        q, k, v = (self._heads(x, i) for i, x in enumerate((query, key, value)))
-        mask = self._mask(attn_mask, key_padding_mask, is_causal, q, k)
-        mixed, weights = attended(q, k, v, mask, self.dropout if self.training else 0.0)
-        batch, length = query.shape[:2]
-        result: Tensor = self.out_proj(mixed.permute(0, 2, 1, 3).reshape(batch, length, self.embed_dim))
-        result = result if self.batch_first else result.transpose(0, 1)
-        shown = (weights.mean(1) if average_attn_weights else weights) if need_weights else None
-        if single:
-            return result.squeeze(0 if self.batch_first else 1), None if shown is None else shown.squeeze(0)
-        return result, shown
+            return result.squeeze(0), None if shown is None else shown.squeeze(0)
+        return (result if first else result.transpose(0, 1)), shown
 
-    def _heads(self, x: Tensor, part: int) -> Tensor:
-        """[N, length, width] projected → [N, heads, length, width of a head]."""
-        rows = slice(part * self.embed_dim, (part + 1) * self.embed_dim)
-        own: Tensor = getattr(self, f"{'qkv'[part]}_proj_weight")
-        weight = own if self.in_proj_weight is None else self.in_proj_weight[rows]
-        made = F.linear(x, weight, None if self.in_proj_bias is None else self.in_proj_bias[rows])
-        batch, length = x.shape[:2]
-        return made.reshape(batch, length, self.num_heads, self.embed_dim // self.num_heads).permute(0, 2, 1, 3)
-
-    def _mask(
-        self, attn: Tensor | None, padding: Tensor | None, is_causal: bool, query: Tensor, key: Tensor
-    ) -> Tensor | None:
-        """Both masks as one that is added, or that bool keeps, of a shape that broadcasts to [N, heads, L, S]."""
-        batch, length, keys = query.shape[0], query.shape[2], key.shape[2]
-        if attn is None and is_causal:
-            attn = ~causal(length, keys)
-        parts: list[Tensor] = []
-        if attn is not None:
-            if attn.shape not in ((length, keys), (batch * self.num_heads, length, keys)):
-                raise ShapeError(
-                    f"{user_line()}: MultiheadAttention: attn_mask is {[length, keys]} or "
-                    f"{[batch * self.num_heads, length, keys]}, not {list(attn.shape)}"
-                )
-            parts.append(attn if attn.ndim == 2 else attn.reshape(batch, self.num_heads, length, keys))
-        if padding is not None:
-            if padding.shape != (batch, keys):
-                raise ShapeError(
-                    f"{user_line()}: MultiheadAttention: key_padding_mask is {[batch, keys]}, not {list(padding.shape)}"
-                )
-            parts.append(padding.reshape(batch, 1, 1, keys))
-        if not parts:
-            return None
-        if all(part.dtype is bool_ for part in parts):
-            return ~(parts[0] if len(parts) == 1 else parts[0] | parts[1])
-        added = [where(part, -math.inf, 0.0) if part.dtype is bool_ else part for part in parts]
-        return added[0] if len(added) == 1 else added[0] + added[1]
+    def _weights(self) -> HeadWeights:
+        packed, width = self.in_proj_weight, self.embed_dim
+        own = [getattr(self, f"{part}_proj_weight") for part in "qkv"]
+        inwards = own if packed is None else [packed[i * width : (i + 1) * width] for i in range(3)]
+        more = None if self.bias_k is None or self.bias_v is None else (self.bias_k, self.bias_v)
+        out = self.out_proj
+        return HeadWeights(
+            self.num_heads, inwards, self.in_proj_bias, out.weight, out.bias, more, self.add_zero_attn
+        )

@@ -12,8 +12,10 @@ from weft.framework.nn.functional.distance import *
 from weft.framework.nn.functional.distribution import *
 from weft.framework.nn.functional.dropout import *
 from weft.framework.nn.functional.embedding import *
+from weft.framework.nn.functional.folding import *
 from weft.framework.nn.functional.linear import *
 from weft.framework.nn.functional.loss import *
+from weft.framework.nn.functional.multihead import *
 from weft.framework.nn.functional.normalisation import *
 from weft.framework.nn.functional.padding import *
 from weft.framework.nn.functional.pooling import *
