@@ -88,7 +88,7 @@ class Session:
     def state_dict(self) -> dict[str, Any]:
         """All that a training goes on from: weights, optimiser, loader with its generator, losses so far."""
         return {
-            "model": self.model.state_dict(),
+            "model": {name: value.numpy() for name, value in self.model.state_dict().items()},
             "optimizer": self.optimizer.state_dict(),
             "loader": {name: np.asarray(value) for name, value in self.loader.state_dict().items()},
             "losses": np.array(self.losses, np.float32),

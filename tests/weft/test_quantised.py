@@ -30,7 +30,7 @@ def state(seed: int) -> Mapping[str, Array]:
     """The parameters of a digits classifier trained on the CPU."""
     session = Session(recipe("digits-mlp"), front.device("cpu", precision="bf16"), seed)
     session.train(EPOCHS)
-    return session.model.state_dict()
+    return {name: value.numpy() for name, value in session.model.state_dict().items()}
 
 
 def session(seed: int, device: str = "cpu") -> Session:

@@ -34,6 +34,12 @@ def element_size(input: Operand) -> int:
     return operand("element_size", input).dtype.itemsize
 
 
+def byte_count(input: Operand) -> int:
+    """Bytes that all elements take."""
+    x = operand("nbytes", input)
+    return x.numel() * x.dtype.itemsize
+
+
 def clone(input: Operand) -> Tensor:
     """A copy with the history of the tensor: what is written to one does not show in the other."""
     x = operand("clone", input)

@@ -110,4 +110,4 @@ class TensorMethods(TensorOperators, InPlace):
     type, type_as, cpu, clone = description.type, description.type_as, description.cpu, description.clone
     bfloat16, bool, double = description.to_bfloat16, description.to_bool, description.to_double
     __contains__ = description.contains
-    real = property(description.real_part)
+    real, nbytes = property(description.real_part), property(description.byte_count)

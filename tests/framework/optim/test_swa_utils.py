@@ -63,7 +63,7 @@ def test_a_mean_is_part_of_a_jitted_step_and_goes_on_from_a_state() -> None:
     expected: Any = None
     for _ in range(4):
         step(tensor([[1.0, 2.0]]))
-        now = model.state_dict()["weight"].astype(np.float64)
+        now = model.state_dict()["weight"].numpy().astype(np.float64)
         expected = now if expected is None else 0.5 * expected + 0.5 * now
     assert step.traces == 1
     np.testing.assert_allclose(mean.state_dict()["module.weight"], expected, rtol=1e-6)

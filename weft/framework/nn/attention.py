@@ -26,6 +26,9 @@ class MultiheadAttention(Module):
     add_bias_kv: a key and a value more, bias_k and bias_v, which are trained. add_zero_attn: one more of zeros.
     """
 
+    bias_k: Parameter | None
+    bias_v: Parameter | None
+
     def __init__(
         self, embed_dim: int, num_heads: int, dropout: float = 0.0, bias: bool = True, add_bias_kv: bool = False,
         add_zero_attn: bool = False, kdim: int | None = None, vdim: int | None = None, batch_first: bool = False,

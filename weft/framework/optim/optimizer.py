@@ -43,6 +43,8 @@ class Execution(TypedDict, total=False):
 
 def _check_execution(kind: str, given: Mapping[str, Any]) -> None:
     """Raise TypeError for keywords that are none of ``Execution``, FrameworkError for an update with history."""
+    if not isinstance(given, Mapping):
+        raise FrameworkError(f"{user_line()}: {kind}: these are options by name, not a {type(given).__name__}")
     unknown = next((name for name in given if name not in Execution.__annotations__), None)
     if unknown is not None:
         raise TypeError(f"{user_line()}: {kind}() has no option {unknown!r}")
