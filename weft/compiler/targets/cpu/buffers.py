@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from weft.compiler.targets.cpu.contraction import TILE, Contraction
 from weft.compiler.targets.cpu.host import HostCall
+from weft.compiler.targets.cpu.indexed import IndexedStep
 from weft.compiler.targets.cpu.loops import AccessWindow, LoopNest, Store
 from weft.compiler.targets.cpu.lower import Lowered
 from weft.compiler.targets.cpu.memory import MemoryPlan, TemporaryLiveRange, plan_memory
@@ -16,7 +17,7 @@ from weft.framework.dtypes import DTYPES
 
 def reads(step: Step) -> tuple[AccessWindow, ...]:
     """Every window that a step reads."""
-    if isinstance(step, HostCall):
+    if isinstance(step, HostCall | IndexedStep):
         return step.operands
     if isinstance(step, Contraction):
         return (step.a, step.b, *step.epilogue.loads[1:])
@@ -27,6 +28,8 @@ def writes(step: Step) -> tuple[AccessWindow, ...]:
     """Every window that a step writes."""
     if isinstance(step, HostCall):
         return step.outs
+    if isinstance(step, IndexedStep):
+        return (step.out,)
     if isinstance(step, Contraction):
         return (*(store.window for store in step.epilogue.stores), step.scratch)
     return (step.out,) if isinstance(step, Gemm) else tuple(store.window for store in step.stores)
@@ -97,7 +100,7 @@ def _renamed(step: Step, moved: Mapping[int, int]) -> Step:
     def window(w: AccessWindow) -> AccessWindow:
         return w._replace(buffer=moved[w.buffer]) if w.buffer in moved else w
 
-    if isinstance(step, Gemm | Contraction | HostCall):
+    if isinstance(step, Gemm | Contraction | IndexedStep | HostCall):
         return step.with_windows([window(w) for w in step.windows])
     stores = tuple(Store(s.slot, window(s.window), s.combine) for s in step.stores)
     return LoopNest(step.shape, tuple(map(window, step.loads)), step.body, stores)

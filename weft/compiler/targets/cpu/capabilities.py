@@ -5,6 +5,7 @@ Loops and branches go on in Python, but their bodies are compiled.
 
 from __future__ import annotations
 
+from weft.compiler.targets.cpu.indexed import INDEXED
 from weft.compiler.targets.cpu.scalars import FLOAT32_ALONE, OPERATIONS
 from weft.framework.capability import ALL_TYPES, Capabilities, Capability
 from weft.framework.primitives import PRIMITIVES
@@ -19,7 +20,9 @@ _OWN = frozenset(
 
 
 def _reference(op: str) -> frozenset[str]:
-    if op in _OWN or PRIMITIVES[op].group in ("movement", "control"):
+    if op == "scatter":
+        return frozenset({"bfloat16"})  # whose sums are rounded once, at the end
+    if op in _OWN or op in INDEXED or PRIMITIVES[op].group in ("movement", "control"):
         return frozenset()
     if op in OPERATIONS:
         return frozenset({"float64"} if op in FLOAT32_ALONE else ())

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from weft.compiler.targets.cpu.buffers import reads, writes
 from weft.compiler.targets.cpu.contraction import Contraction
 from weft.compiler.targets.cpu.host import HostCall
+from weft.compiler.targets.cpu.indexed import IndexedStep
 from weft.compiler.targets.cpu.loops import AccessWindow, LoopNest
 from weft.compiler.targets.cpu.program import Gemm, Step
 from weft.framework.dtypes import DTYPES
@@ -63,6 +64,8 @@ def _operations(step: Step) -> int:
         return 0
     if isinstance(step, Gemm):
         return 2 * math.prod(step.out.shape) * step.a.shape[-1]
+    if isinstance(step, IndexedStep):
+        return math.prod(step.space) if step.op == "cumsum" or step.mode in ("add", "max") else 0
     if isinstance(step, Contraction):
         return 2 * math.prod((*step.batch, *step.m, *step.n, *step.k)) + _of_loop(step.epilogue)
     return _of_loop(step)

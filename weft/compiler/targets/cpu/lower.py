@@ -22,6 +22,7 @@ from weft.compiler.targets.cpu.body import LoopBody
 from weft.compiler.targets.cpu.capabilities import CAPABILITIES
 from weft.compiler.targets.cpu.epilogues import PRODUCTS, FusedEpilogue, epilogues
 from weft.compiler.targets.cpu.host import HostCall
+from weft.compiler.targets.cpu.indexed import INDEXED, IndexedLowering
 from weft.compiler.targets.cpu.loops import AccessWindow, LoopNest, Store
 from weft.compiler.targets.cpu.orientation import in_space, tile_window
 from weft.compiler.targets.cpu.products import ProductLowering
@@ -73,7 +74,7 @@ def looped(graph: Graph, node: Node) -> Shape | None:
     return None if space is None or CAPABILITIES.calls_reference(node.op, operand_type(graph, node)) else space
 
 
-class _Lowering(ProductLowering, WindowLowering):
+class _Lowering(ProductLowering, WindowLowering, IndexedLowering):
     """The state of one lowering: steps and buffers so far, and where each node's value lies."""
 
     def __init__(self, graph: Graph, has_sgemm: bool, threads: int) -> None:
@@ -191,7 +192,8 @@ class _Lowering(ProductLowering, WindowLowering):
     def _alone(self, i: int, node: Node) -> None:
         """What computes a node that shares no loop."""
         usual = _Lowering._move if PRIMITIVES[node.op].group == "movement" else _Lowering._host
-        self.views[i] = self._OTHERS.get(node.op, usual)(self, i, node)
+        left = CAPABILITIES.calls_reference(node.op, operand_type(self.graph, node))
+        self.views[i] = (_Lowering._host if left else self._OTHERS.get(node.op, usual))(self, i, node)
 
     def _finished_product(self, fused: FusedEpilogue, group: FusionGroup) -> bool:
         """The product with the group as its epilogue, if it gets code of its own and strides allow that; else the
@@ -338,6 +340,7 @@ class _Lowering(ProductLowering, WindowLowering):
     _OTHERS: ClassVar[dict[str, Callable[[_Lowering, int, Node], View]]] = {
         "constant": _constant, "iota": _iota, "pad": _pad, "argmax": _argmax,
         **dict.fromkeys(PRODUCTS, ProductLowering._product),
+        **dict.fromkeys(INDEXED, IndexedLowering._indexed),
         "result": _result, "concatenate": _concatenate,
         "window_sum": WindowLowering._window_sum, "window_max": WindowLowering._window_max,
         "window_pick": WindowLowering._window_pick,

@@ -22,9 +22,11 @@ from weft.compiler.targets.cpu.contraction import Contraction
 from weft.compiler.targets.cpu.division import step_parts
 from weft.compiler.targets.cpu.emit import counted, emit_loop, i64
 from weft.compiler.targets.cpu.emit_contraction import emit_contraction
+from weft.compiler.targets.cpu.emit_indexed import emit_indexed
 from weft.compiler.targets.cpu.emit_team import KERNEL
 from weft.compiler.targets.cpu.functions import F32
 from weft.compiler.targets.cpu.host import Compile, HostCall, host_kernel
+from weft.compiler.targets.cpu.indexed import IndexedStep
 from weft.compiler.targets.cpu.kept import native_module
 from weft.compiler.targets.cpu.loops import AccessWindow, Argument, LoopNest, normalise, renumber, renumbered
 from weft.compiler.targets.cpu.microkernels import provide
@@ -51,7 +53,7 @@ class Gemm(NamedTuple):
         return Gemm(*windows)
 
 
-Step = LoopNest | Gemm | Contraction | HostCall
+Step = LoopNest | Gemm | Contraction | IndexedStep | HostCall
 
 
 def orientation(window: AccessWindow) -> tuple[bool, int] | None:
@@ -154,6 +156,8 @@ def _emit(module: ir.Module, name: str, step: Step, count: int, sgemm: Sgemm | N
         builder.call(emit_loop(module, f"{name}.loop", step, count), [*pointers, *part])
     elif isinstance(step, Contraction):
         builder.call(emit_contraction(module, f"{name}.product", step, count), [*pointers, *part])
+    elif isinstance(step, IndexedStep):
+        builder.call(emit_indexed(module, f"{name}.places", step, count), pointers)
     else:
         assert isinstance(step, Gemm)
         assert sgemm is not None
