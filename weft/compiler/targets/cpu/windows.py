@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import itertools
 import math
 from collections.abc import Sequence
@@ -212,8 +211,13 @@ def _number(body: LoopBody, value: float, dtype: str) -> int:
 
 
 def _folded(body: LoopBody, op: str, slots: Sequence[int], dtype: str) -> int:
-    """One operation over several values, from the first on."""
-    return functools.reduce(lambda left, right: body.compute(op, (left, right), dtype, dtype), slots)
+    """One operation over several values, in pairs and pairs of pairs: none waits for all before it."""
+    while len(slots) > 1:
+        pairs = [
+            body.compute(op, (left, right), dtype, dtype) for left, right in zip(slots[::2], slots[1::2], strict=False)
+        ]
+        slots = [*pairs, *slots[2 * len(pairs) :]]
+    return slots[0]
 
 
 def _is_place(body: LoopBody, keys: int, place: int) -> int:
