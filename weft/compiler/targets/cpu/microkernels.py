@@ -11,6 +11,7 @@ of columns that lie along k without gaps.
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
@@ -27,6 +28,8 @@ _FLOATS, _TABLE = F32.as_pointer(), I32.as_pointer()
 _PACK = ir.FunctionType(ir.VoidType(), [_FLOATS.as_pointer(), _FLOATS, I64, I64, I64, _TABLE])
 _SUM = ir.FunctionType(ir.VoidType(), [*_PACK.args, _FLOATS, I64])
 _UNROLLED = 4
+_MOST_RUNS = 4
+"""In a vector of columns that are read as vectors."""
 
 
 def no_table() -> ir.Constant:
@@ -101,27 +104,80 @@ def _vector_at(b: ir.IRBuilder, shape: _Shape, place: ir.Value, index: ir.Value)
 
 
 def _gather(b: ir.IRBuilder, shape: _Shape, args: Sequence[ir.Value]) -> None:
+    """By vectors where the columns lie in a few runs, one beside the other or one beside the next but one, as windows
+    see pixels; else one by one."""
     columns, into, k0, length, stride, table = args
     places = _loaded(b, columns, shape.lanes)
-    first = b.ptrtoint(places[0], I64)
-    together: ir.Value = ir.Constant(ir.IntType(1), 1)
-    for n, place in enumerate(places[1:], start=1):
-        together = b.and_(together, b.icmp_signed("==", b.ptrtoint(place, I64), b.add(first, i64(4 * n))))
+    by_table = b.icmp_unsigned("!=", b.ptrtoint(table, I64), i64(0))
+    looked_up = b.select(by_table, table, b.bitcast(columns, _TABLE))  # whatever can be read
 
-    def walk(offset: Offset, vectors: bool) -> None:
-        with between(b, i64(0), length) as k:
-            at = offset(b, b.add(k0, k))
-            if vectors:
-                row = b.load(_vector_at(b, shape, places[0], at), align=4)
-            else:
-                row = _gathered(b, shape, [b.gep(place, [at]) for place in places])
-            b.store(row, _vector_at(b, shape, into, b.mul(k, i64(shape.columns))), align=4)
+    def walk(row: Callable[[ir.Value], ir.Value]) -> None:
+        with between(b, i64(0), length) as counter:
+            k = b.add(k0, counter)
+            found = b.sext(b.load(b.gep(looked_up, [b.select(by_table, k, i64(0))])), I64)
+            at = b.select(by_table, found, b.mul(k, stride))
+            b.store(row(at), _vector_at(b, shape, into, b.mul(counter, i64(shape.columns))), align=4)
 
-    has_table = b.icmp_unsigned("!=", b.ptrtoint(table, I64), i64(0))
-    for offset, chosen in ((_by_table(table), has_table), (_by_stride(stride), b.not_(has_table))):
-        for vectors in (True, False):
-            with b.if_then(b.and_(chosen, together if vectors else b.not_(together))):
-                walk(offset, vectors)
+    left = ir.Constant(ir.IntType(1), 1)
+    for step in (1, 2):
+        runs = _Runs(b, shape, places, step)
+        for most in (1, 2, _MOST_RUNS):
+            fits = runs.fit(most)
+            with b.if_then(b.and_(left, fits)):
+                walk(functools.partial(runs.row, most))
+            left = b.and_(left, b.not_(fits))
+    with b.if_then(left):
+        walk(lambda at: _gathered(b, shape, [b.gep(place, [at]) for place in places]))
+
+
+class _Runs:
+    """Columns as runs in which each lies `step` numbers behind the one before.
+
+    The gap of a column is how much further it lies than it would in one run from the first on. Where gaps never
+    shrink, a vector read at the gap of any run lies between the first column and the last.
+    """
+
+    def __init__(self, b: ir.IRBuilder, shape: _Shape, places: Sequence[ir.Value], step: int) -> None:
+        self.b, self.shape, self.step, self.first = b, shape, step, places[0]
+        start, bits = b.ptrtoint(places[0], I64), ir.IntType(1)
+        gaps = [
+            b.sub(b.ashr(b.sub(b.ptrtoint(place, I64), start), i64(2)), i64(step * n)) for n, place in enumerate(places)
+        ]
+        self.grows: ir.Value = ir.Constant(bits, 1)
+        for before, after in itertools.pairwise(gaps):
+            self.grows = b.and_(self.grows, b.icmp_signed("<=", before, after))
+        lanes: ir.Value = ir.Constant(ir.VectorType(I64, shape.lanes), ir.Undefined)
+        for n, gap in enumerate(gaps):
+            lanes = b.insert_element(lanes, gap, ir.Constant(I32, n))
+        self.lanes, self.last, self.gaps = lanes, gaps[-1], [i64(0)]
+        for _ in range(_MOST_RUNS - 1):  # the next larger gap, as long as there is one
+            following = gaps[-1]
+            for gap in reversed(gaps):
+                following = b.select(b.icmp_signed(">", gap, self.gaps[-1]), gap, following)
+            self.gaps.append(following)
+
+    def fit(self, most: int) -> ir.Value:
+        """Whether there are no more than so many."""
+        return self.b.and_(self.grows, self.b.icmp_signed("==", self.gaps[most - 1], self.last))
+
+    def row(self, most: int, at: ir.Value) -> ir.Value:
+        """The columns at a place of k."""
+        b = self.b
+        value = self._read(b.add(at, self.gaps[0]))
+        for gap in self.gaps[1:most]:
+            here = b.icmp_signed(">=", self.lanes, _same(b, self.shape.lanes, gap))
+            value = b.select(here, self._read(b.add(at, gap)), value)
+        return value
+
+    def _read(self, at: ir.Value) -> ir.Value:
+        b, shape = self.b, self.shape
+        low = b.load(_vector_at(b, shape, self.first, at), align=4)
+        if self.step == 1:
+            return low
+        lanes = shape.lanes
+        high = b.load(_vector_at(b, shape, self.first, b.add(at, i64(lanes - 1))), align=4)
+        every_second = [2 * n if 2 * n < lanes else 2 * n + 1 for n in range(lanes)]
+        return b.shuffle_vector(low, high, ir.Constant(ir.VectorType(I32, lanes), every_second))
 
 
 def _transpose(b: ir.IRBuilder, shape: _Shape, args: Sequence[ir.Value]) -> None:
@@ -236,9 +292,14 @@ def _turns(
 
 
 def _spread(b: ir.IRBuilder, shape: _Shape, value: ir.Value) -> ir.Value:
-    undefined = ir.Constant(shape.vector, ir.Undefined)
+    return _same(b, shape.lanes, value)
+
+
+def _same(b: ir.IRBuilder, lanes: int, value: ir.Value) -> ir.Value:
+    """A vector of one value."""
+    undefined = ir.Constant(ir.VectorType(value.type, lanes), ir.Undefined)
     one = b.insert_element(undefined, value, ir.Constant(I32, 0))
-    return b.shuffle_vector(one, undefined, ir.Constant(ir.VectorType(I32, shape.lanes), None))
+    return b.shuffle_vector(one, undefined, ir.Constant(ir.VectorType(I32, lanes), None))
 
 
 _EMITTED: Mapping[str, Callable[[ir.IRBuilder, _Shape, Sequence[ir.Value]], None]] = {

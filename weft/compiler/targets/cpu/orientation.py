@@ -5,14 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from weft.compiler.targets.cpu.contraction import TILE, Contraction, flat, plan, tile_cycles
+from weft.compiler.targets.cpu.contraction import TILE, Contraction, ContractionPlan, flat, plan, tile_cycles
 from weft.compiler.targets.cpu.loops import AccessWindow, LoopNest, Store
 from weft.compiler.targets.cpu.views import reshaped
 from weft.framework.primitives.base import Shape
 
 # Cycles, about, on a processor that does two vector multiplications in one.
-_COPIED, _TRANSPOSED, _GATHERED = 0.3, 0.6, 1.5
-"""For each number that is packed: whole vectors, squares of vectors, one by one."""
+_COPIED, _BY_RUN, _VECTOR_STARTED = 1.5, 1.5, 100
+"""For each vector that is packed: of whole vectors, for each run in it besides; and once for all k of it."""
+_TRANSPOSED, _GATHERED = 0.3, 1.5
+"""For each number that is packed: in squares of vectors, one by one."""
 _IN_ROWS, _ACROSS = 0.3, 1.2
 """For each number that an epilogue writes, along the vectors of a tile and across them."""
 
@@ -85,10 +87,23 @@ def _cycles(
     tiles, panels = -(-rows // tiling.rows), -(-columns // tiling.columns)
     summed = tiles * panels * depth * tile_cycles(tiling.rows, tiling.vectors)
     summed += tiles * panels * tiling.blocks * tiling.rows * tiling.vectors  # from and to memory
-    packing = _TRANSPOSED if tiling.transposes else _COPIED if flat(n, b.strides[rank + len(k) :]) == 1 else _GATHERED
-    packed = panels * tiling.columns * depth * packing
+    packed = panels * tiling.columns * depth * _packing(tiling, n, b.strides[rank + len(k) :])
+    packed += panels * tiling.vectors * tiling.blocks * _VECTOR_STARTED
     if tiling.packs_a:
         packed += tiles * tiling.rows * depth * _GATHERED * -(-panels // tiling.panels)
     along = all(store.window.strides[-1] == 1 for store in epilogue.stores)
     written = rows * columns * (_IN_ROWS if along else _ACROSS)
     return math.prod(batch) * (summed + packed + written)
+
+
+def _packing(tiling: ContractionPlan, n: Shape, strides: tuple[int, ...]) -> float:
+    """Of one number of a panel."""
+    if tiling.transposes:
+        return _TRANSPOSED
+    if flat(n, strides) == 1:
+        return _COPIED / tiling.lanes
+    for step in (1, 2):
+        run = max((math.prod(n[d:]) for d in range(len(n)) if flat(n[d:], strides[d:]) == step), default=0)
+        if 4 * run >= tiling.lanes:
+            return (_COPIED + _BY_RUN * step * (1 + tiling.lanes // run)) / tiling.lanes
+    return _GATHERED
