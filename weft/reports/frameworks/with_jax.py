@@ -8,6 +8,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from weft.reports.frameworks import workloads
 from weft.reports.frameworks.workloads import RATE, Array, Weights
@@ -21,7 +22,7 @@ def prepare(threads: int) -> None:
 
 def finish(value: Any) -> float:
     """A step's loss, or the first number of what it gives, when it is there."""
-    return float(value.reshape(-1)[0])
+    return float(np.asarray(value).flat[0])
 
 
 def _step(loss_of: Callable[[Any, Any, Any], Any], weights: Weights, data: tuple[Array, ...], momentum: float) -> Step:

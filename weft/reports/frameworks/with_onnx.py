@@ -23,7 +23,7 @@ def prepare(threads: int) -> None:
 
 def finish(value: Any) -> float:
     """The first number of what a step gives."""
-    return float(value.reshape(-1)[0])
+    return float(value.flat[0])
 
 
 def _resnet18() -> Step:

@@ -23,7 +23,7 @@ def prepare(threads: int) -> None:
 
 def finish(value: Any) -> float:
     """A step's loss, or the first number of what it gives."""
-    return float(value.detach().reshape(-1)[0])
+    return float(value.detach().numpy().flat[0])
 
 
 def _step(model: Any, loss_of: Callable[[Any, Any], Any], data: tuple[Array, ...], momentum: float,

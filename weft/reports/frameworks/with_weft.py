@@ -26,7 +26,7 @@ def prepare(threads: int) -> None:
 
 def finish(value: Any) -> float:
     """A step's loss, or the first number of what it gives, when it is there."""
-    return float(value.reshape(-1)[0].item())
+    return float(value.numpy().flat[0])
 
 
 def _step(model: Any, loss_of: Callable[[Tensor, Tensor], Tensor], data: tuple[Array, ...], momentum: float,
