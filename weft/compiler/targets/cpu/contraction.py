@@ -139,14 +139,15 @@ def tile_shape(m: int, n: int, by_table: bool) -> tuple[int, int]:
 
     All sums, a row of b and one number of a have to be in registers, and so do the addresses: one for each row, and for
     the panel, the counter and the end; where places are looked up, also for the table and the place. Of tiles that take
-    as long the largest is taken.
+    as long the largest is taken, and of these the one that reads least.
     """
     lanes, registers = vector_lanes()
     most = _ADDRESSES - (5 if by_table else 3)
 
-    def cost(shape: tuple[int, int]) -> tuple[float, int]:
+    def cost(shape: tuple[int, int]) -> tuple[float, int, int]:
         rows, vectors = shape
-        return -(-m // rows) * -(-n // (lanes * vectors)) * (tile_cycles(rows, vectors) + _TURN), -rows * vectors
+        turns = -(-m // rows) * -(-n // (lanes * vectors))
+        return turns * (tile_cycles(rows, vectors) + _TURN), -rows * vectors, rows + vectors
 
     fitting = [
         (rows, vectors)
