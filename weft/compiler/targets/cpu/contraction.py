@@ -35,6 +35,8 @@ _ROWS = (1, 2, 4, 6, 8, 10, 12)
 """Rows of a tile: few numbers, since each is a function to compile."""
 _TURN = 0.5
 """Cycles of one k of a tile besides its multiplications."""
+_VISIT = 6
+"""Cycles for which an epilogue waits when it comes to a row of a tile in each stream of memory."""
 
 
 class Contraction(NamedTuple):
@@ -58,7 +60,7 @@ class Contraction(NamedTuple):
     @property
     def plan(self) -> ContractionPlan:
         """How it is walked."""
-        return plan(self.batch, self.m, self.n, self.k, self.a, self.b)
+        return plan(self.batch, self.m, self.n, self.k, self.a, self.b, streams(self.epilogue))
 
     @property
     def windows(self) -> tuple[AccessWindow, ...]:
@@ -134,8 +136,9 @@ def tile_cycles(rows: int, vectors: int) -> float:
 
 
 @functools.cache
-def tile_shape(m: int, n: int, by_table: bool) -> tuple[int, int]:
-    """The rows and vectors of the tiles that cover a result of m · n soonest.
+def tile_shape(m: int, n: int, k: int, by_table: bool, streams: int = 1) -> tuple[int, int]:
+    """The rows and vectors of the tiles that make a result of m · n soonest, each number a sum of k, which an epilogue
+    takes through so many streams of memory.
 
     All sums, a row of b and one number of a have to be in registers, and so do the addresses: one for each row, and for
     the panel, the counter and the end; where places are looked up, also for the table and the place. Of tiles that take
@@ -147,7 +150,8 @@ def tile_shape(m: int, n: int, by_table: bool) -> tuple[int, int]:
     def cost(shape: tuple[int, int]) -> tuple[float, int, int]:
         rows, vectors = shape
         turns = -(-m // rows) * -(-n // (lanes * vectors))
-        return turns * (tile_cycles(rows, vectors) + _TURN), -rows * vectors, rows + vectors
+        turn = k * (tile_cycles(rows, vectors) + _TURN) + rows * streams * _VISIT
+        return turns * turn, -rows * vectors, rows + vectors
 
     fitting = [
         (rows, vectors)
@@ -165,8 +169,11 @@ def _run(k: Shape, strides: tuple[int, ...]) -> int:
 
 
 @functools.cache
-def plan(batch: Shape, m: Shape, n: Shape, k: Shape, a: AccessWindow, b: AccessWindow) -> ContractionPlan:
-    """The tiling of a product for this processor; only the strides of `a` and `b` matter."""
+def plan(
+    batch: Shape, m: Shape, n: Shape, k: Shape, a: AccessWindow, b: AccessWindow, streams: int = 1
+) -> ContractionPlan:
+    """The tiling of a product for this processor; only the strides of `a` and `b` matter. `streams`: windows of memory
+    that the epilogue walks along the columns."""
     lanes = vector_lanes()[0]
     rank = len(batch)
     count, rows_in_all, columns_in_all, depth_in_all = (math.prod(shape) for shape in (batch, m, n, k))
@@ -174,7 +181,7 @@ def plan(batch: Shape, m: Shape, n: Shape, k: Shape, a: AccessWindow, b: AccessW
     run = _run(k, b.strides[rank : rank + len(k)])
     transposes = run >= min(2 * lanes, depth_in_all) and flat(n, b.strides[rank + len(k) :]) != 1
     packs_a = a_step is not None and abs(a_step) > 16
-    rows, vectors = tile_shape(rows_in_all, columns_in_all, a_step is None)
+    rows, vectors = tile_shape(rows_in_all, columns_in_all, depth_in_all, a_step is None, streams)
     run = run if transposes else max(depth_in_all, 1)
     pieces = max(1, -(-run // _DEPTH))
     depth, blocks = -(-run // pieces), pieces * (max(depth_in_all, 1) // run)
@@ -191,6 +198,12 @@ def plan(batch: Shape, m: Shape, n: Shape, k: Shape, a: AccessWindow, b: AccessW
         lanes, rows, vectors, depth, run, blocks, panels, tiles, packs_a, transposes, split, packed, packed_rows,
         waiting, scratch,
     )  # fmt: skip
+
+
+def streams(epilogue: LoopNest) -> int:
+    """How many windows of memory an epilogue walks along the columns."""
+    windows = [*epilogue.loads[1:], *(store.window for store in epilogue.stores)]
+    return sum(window.strides[-1] == 1 and window.strides[-2] != 0 for window in windows)
 
 
 def flat(shape: Shape, strides: tuple[int, ...]) -> int | None:

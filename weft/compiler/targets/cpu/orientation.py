@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from weft.compiler.targets.cpu.contraction import TILE, Contraction, ContractionPlan, flat, plan, tile_cycles
+from weft.compiler.targets.cpu.contraction import TILE, Contraction, ContractionPlan, flat, plan, streams, tile_cycles
 from weft.compiler.targets.cpu.loops import AccessWindow, LoopNest, Store
 from weft.compiler.targets.cpu.views import reshaped
 from weft.framework.primitives.base import Shape
@@ -55,7 +55,7 @@ def contraction(
     here = (batch, m, n, k, a, b, epilogue)
     there = (batch, n, m, k, _exchanged(b, len(batch), len(k)), _exchanged(a, len(batch), len(m)), _turned(epilogue))
     best = min((here, there), key=lambda way: _cycles(*way))
-    return Contraction(*best, scratch(plan(*best[:6]).scratch))
+    return Contraction(*best, scratch(plan(*best[:6], streams(best[6])).scratch))
 
 
 def _exchanged(w: AccessWindow, rank: int, first: int) -> AccessWindow:
@@ -82,7 +82,7 @@ def _cycles(
     batch: Shape, m: Shape, n: Shape, k: Shape, a: AccessWindow, b: AccessWindow, epilogue: LoopNest
 ) -> float:
     """What a product costs this way round, about."""
-    tiling, rank = plan(batch, m, n, k, a, b), len(batch)
+    tiling, rank = plan(batch, m, n, k, a, b, streams(epilogue)), len(batch)
     depth, rows, columns = math.prod(k), math.prod(m), math.prod(n)
     tiles, panels = -(-rows // tiling.rows), -(-columns // tiling.columns)
     summed = tiles * panels * depth * tile_cycles(tiling.rows, tiling.vectors)
