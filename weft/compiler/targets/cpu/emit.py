@@ -97,6 +97,14 @@ def counted_to(b: ir.IRBuilder, extent: ir.Value) -> Iterator[ir.Value]:
     b.position_at_end(after)
 
 
+@contextmanager
+def between(b: ir.IRBuilder, start: ir.Value, stop: ir.Value, step: int = 1) -> Iterator[ir.Value]:
+    """A loop from `start` to before `stop`, which may be empty."""
+    turns = b.sdiv(b.add(b.sub(stop, start), i64(step - 1)), i64(step))
+    with b.if_then(b.icmp_signed(">", turns, i64(0))), counted_to(b, turns) as counter:
+        yield b.add(start, counter if step == 1 else b.mul(counter, i64(step)))
+
+
 def _identity(store: Store) -> ir.Constant:
     """What a reduction into `store` starts from."""
     assert store.combine is not None

@@ -12,11 +12,11 @@ from collections.abc import Sequence
 from llvmlite import ir
 
 from weft.compiler.targets.cpu.contraction import Contraction, flat
-from weft.compiler.targets.cpu.emit import counted, i64
+from weft.compiler.targets.cpu.emit import between, counted, i64
 from weft.compiler.targets.cpu.emit_epilogue import BYTES, FLOATS, along_columns, emit_epilogue, least
 from weft.compiler.targets.cpu.functions import F32, I32
 from weft.compiler.targets.cpu.loops import AccessWindow
-from weft.compiler.targets.cpu.microkernels import between, declared, no_table
+from weft.compiler.targets.cpu.microkernels import declared, no_table
 from weft.compiler.targets.cpu.scalars import I64, memory_type
 from weft.framework.dtypes import DTYPES
 from weft.framework.primitives.base import Shape
@@ -186,7 +186,7 @@ class _Emission:
                 for n, column in enumerate(columns):
                     b.store(b.gep(source, [self.b_n.offset(column)]), b.gep(self.places, [i64(n)]))
                 into = b.gep(target, [i64(vector * tiling.lanes)])
-                b.call(pack, [self.places, into, *walk])
+                b.call(pack, [self.places, into, *walk, i64(tiling.columns)])
 
     def _rows(self, a: ir.Value, m0: ir.Value) -> list[ir.Value]:
         """Where each row of a tile starts; rows beyond the last repeat it."""
