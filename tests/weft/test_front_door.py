@@ -135,6 +135,9 @@ IMPORTED = {
     "import weft.nn.init as x": "nn.init",
     "from weft.nn import init as x": "nn.init",
     "import weft.nn.utils as x": "nn.utils",
+    "import weft.nn.utils.rnn as x": "nn.utils.rnn",
+    "from weft.nn.utils import parametrizations as x": "nn.utils.parametrizations",
+    "from weft.nn.utils.rnn import pad_sequence as x": "nn.utils.rnn.pad_sequence",
     "import weft.optim as x": "optim",
     "import weft.utils.data as x": "utils.data",
     "from weft.utils import data as x": "utils.data",
@@ -164,7 +167,7 @@ def test_such_an_import_is_what_the_attribute_is_in_either_order(fresh_python: C
 
 LISTING = (
     "nn", "nn.functional", "nn.init", "nn.utils", "optim", "optim.lr_scheduler", "utils.data", "autograd", "amp",
-    "func",
+    "func", "nn.utils.rnn", "nn.utils.parametrize", "nn.utils.parametrizations",
 )  # fmt: skip
 
 
@@ -174,7 +177,10 @@ def test_a_part_has_what_it_lists_and_no_more(part: str) -> None:
     parts = {name for name, value in vars(module).items() if isinstance(value, ModuleType)}
     own = {name for name in vars(module) if not name.startswith("_")} - {"TYPE_CHECKING", "annotations"}
     assert own - parts - {"public_names", "unknown_name"} == set(module.__all__)
-    held = {"nn": {"functional", "init", "utils"}, "optim": {"lr_scheduler", "swa_utils"}, "autograd": {"function"}}
+    held = {
+        "nn": {"functional", "init", "utils"}, "optim": {"lr_scheduler", "swa_utils"}, "autograd": {"function"},
+        "nn.utils": {"parametrizations", "parametrize", "rnn"},
+    }  # fmt: skip
     assert parts == held.get(part, set())
     with pytest.raises(front.FrameworkError, match=rf"test_front_door.py:\d+: {part} has no Nothinglike"):
         module.Nothinglike  # noqa: B018  # reading it is what fails

@@ -27,7 +27,6 @@ DIFFERENT: Mapping[str, str] = {
 OPEN: Mapping[str, str] = {
     "broadcasting: broadcast shapes and tensors": "broadcast_shapes and broadcast_tensors are missing",
     "shapes: printing": "a scalar of 2.5 is shown as 2.5, not as 2.5000",
-    "learning: samples of unequal lengths need a collate_fn": "nn.utils.rnn is missing",
     "mistakes: a ragged list": "it is a DTypeError, which is no ValueError",
     "mistakes: numpy of what needs a gradient": "numpy() does not ask for detach()",
     "mistakes: a probability above one": "it is no ValueError",

@@ -18,6 +18,8 @@ from tests.framework.semantics import (
     learning,
     mistakes,
     networks,
+    packed,
+    parametrized,
     shapes,
     training,
     transforms,
@@ -29,7 +31,7 @@ from weft.framework.device import use_device
 
 TABLES = (
     broadcasting, views, writing, indexing, shapes, networks, learning, training, mistakes, autograd, gradients, hooks,
-    transforms,
+    transforms, packed, parametrized,
 )  # fmt: skip
 """Each has CASES, what is shown → script, and a PRELUDE that runs before each of them."""
 SCRIPTS = {

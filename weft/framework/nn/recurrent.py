@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeAlias, overload
 
 from weft.framework.axes import count
+from weft.framework.control import scan
 from weft.framework.device import Device
 from weft.framework.dtypes import DType
 from weft.framework.errors import AbstractError, FrameworkError, ShapeError
-from weft.framework.functional import zeros
+from weft.framework.functional import where, zeros
 from weft.framework.module import Module, Parameter
 from weft.framework.nn import functional as F
 from weft.framework.nn.functional.dropout import probability
 from weft.framework.nn.functional.taking import joined, stacked
+from weft.framework.nn.packing import PackedSequence, repacked, unpacked
 from weft.framework.origin import user_line
 from weft.framework.random import default_generator
 from weft.framework.tensor import Tensor
@@ -23,6 +25,7 @@ __all__ = ["GRU", "LSTM", "RNN", "GRUCell", "LSTMCell", "RNNCell"]
 
 State = tuple[Tensor, ...]
 """What goes from one step to the next: (h,), of an LSTM (h, c)."""
+Sequences: TypeAlias = Tensor | PackedSequence
 _NONLINEARITIES: dict[str, Callable[[Tensor], Tensor]] = {"tanh": F.tanh, "relu": F.relu}
 
 
@@ -122,15 +125,39 @@ class _Layers(_Recurrent):
                 self._add(f"_l{layer}{direction}", inputs)
         self._place(device, dtype)
 
+    def _outcome(self, input: Sequences, hx: Any) -> tuple[Any, State]:
+        return self._run_packed(input, hx) if isinstance(input, PackedSequence) else self._run(input, hx)
+
     def _run(self, input: Tensor, hx: Any) -> tuple[Tensor, State]:
         """All steps' results, and the last state of every layer and direction."""
         self._checked(input, (2, 3))
         single = input.ndim == 2
         x = input.unsqueeze(1) if single else input.transpose(0, 1) if self.batch_first else input
+        state = self._first(hx, x, single)
+        x, ends = self._through(x, tuple(s.unsqueeze(1) for s in state) if single else state, None)
+        if single:
+            return x.squeeze(1), tuple(end.squeeze(1) for end in ends)
+        return (x.transpose(0, 1) if self.batch_first else x), ends
+
+    def _run_packed(self, packed: PackedSequence, hx: Any) -> tuple[PackedSequence, State]:
+        """The same of sequences of several lengths: those that are over wait, their state as it is."""
+        self._checked(packed.data, (2, 2))
+        x, there = unpacked(packed)
+        state = self._first(hx, x, False)
+        if packed.sorted_indices is not None and hx is not None:
+            state = tuple(s.index_select(1, packed.sorted_indices) for s in state)
+        results, ends = self._through(x, state, there)
+        if packed.unsorted_indices is not None:
+            ends = tuple(end.index_select(1, packed.unsorted_indices) for end in ends)
+        return repacked(results, packed), ends
+
+    def _first(self, hx: Any, x: Tensor, single: bool) -> State:
+        """The state of all layers and directions to start from."""
         many = self.num_layers * len(self._directions)
-        inner = (many, self.hidden_size) if single else (many, x.shape[1], self.hidden_size)
-        state = self._given(hx, inner, x)
-        state = tuple(s.unsqueeze(1) for s in state) if single else state
+        return self._given(hx, (many, self.hidden_size) if single else (many, x.shape[1], self.hidden_size), x)
+
+    def _through(self, x: Tensor, state: State, there: Tensor | None) -> tuple[Tensor, State]:
+        """All layers over [length, batch, width]."""
         last: list[State] = []
         for layer in range(self.num_layers):
             if layer and self.dropout and self.training:
@@ -138,28 +165,35 @@ class _Layers(_Recurrent):
             found: list[Tensor] = []
             for direction in self._directions:
                 start = tuple(s[len(last)] for s in state)
-                made, end = self._along(x, start, f"_l{layer}{direction}", bool(direction))
+                made, end = self._along(x, start, f"_l{layer}{direction}", bool(direction), there)
                 found.append(made)
                 last.append(end)
             x = joined(found, 2)
-        ends = tuple(stacked([end[i] for end in last], 0) for i in range(self._states))
-        if single:
-            return x.squeeze(1), tuple(end.squeeze(1) for end in ends)
-        return (x.transpose(0, 1) if self.batch_first else x), ends
+        return x, tuple(stacked([end[i] for end in last], 0) for i in range(self._states))
 
-    def _along(self, x: Tensor, state: State, suffix: str, backwards: bool) -> tuple[Tensor, State]:
-        """One layer in one direction over [length, batch, width]."""
-        w_ih, w_hh, b_ih, b_hh = self._weights(suffix)
-        driven, step = F.linear(x, w_ih, b_ih), self._step()
-        places = range(x.shape[0])
-        results: dict[int, Tensor] = {}
-        for t in reversed(places) if backwards else places:
-            state = step(driven[t], F.linear(state[0], w_hh, b_hh), state)
-            results[t] = state[0]
-        if not results:
+    def _along(
+        self, x: Tensor, state: State, suffix: str, backwards: bool, there: Tensor | None
+    ) -> tuple[Tensor, State]:
+        """One layer in one direction over [length, batch, width].
+
+        there: bool [length, batch], whether a sequence has a step; where it has none, its state stays as it is.
+        """
+        if not x.shape[0]:
             name = type(self).__name__
             raise ShapeError(f"{user_line()}: {name} takes sequences of one step or more, not {list(x.shape)}")
-        return stacked([results[t] for t in places], 0), state
+        w_ih, w_hh, b_ih, b_hh = self._weights(suffix)
+        step = self._step()
+
+        def turn(before: State, row: tuple[Tensor, ...]) -> tuple[State, Tensor]:
+            after = step(row[0], F.linear(before[0], w_hh, b_hh), before)
+            if len(row) > 1:
+                kept = row[1].unsqueeze(1)
+                after = tuple(where(kept, new, old) for new, old in zip(after, before, strict=True))
+            return after, after[0]
+
+        rows = (F.linear(x, w_ih, b_ih), *(() if there is None else (there,)))
+        last, results = scan(turn, state, rows, reverse=backwards)
+        return results, last
 
     def extra_repr(self) -> str:
         """As torch shows it."""
@@ -171,7 +205,7 @@ class _Layers(_Recurrent):
 
 class RNN(_Layers):
     """h' = tanh (or relu) of W_ih x + b_ih + W_hh h + b_hh: [length, batch, input_size] → [length, batch, hidden_size ·
-    directions]. batch_first: the batch first. dropout: between layers. Sequences are unrolled."""
+    directions]. batch_first: the batch first. dropout: between layers. The steps are one ``scan``."""
 
     def __init__(
         self, input_size: int, hidden_size: int, num_layers: int = 1, nonlinearity: str = "tanh", bias: bool = True,
@@ -186,9 +220,16 @@ class RNN(_Layers):
     def _step(self) -> Callable[[Tensor, Tensor, State], State]:
         return _plain(self.nonlinearity)
 
-    def forward(self, input: Tensor, hx: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """All results, and the last state [layers · directions, batch, hidden_size]; hx: the first one, else zeros."""
-        results, (last,) = self._run(input, hx)
+    @overload
+    def forward(self, input: Tensor, hx: Tensor | None = None) -> tuple[Tensor, Tensor]: ...
+    @overload
+    def forward(self, input: PackedSequence, hx: Tensor | None = None) -> tuple[PackedSequence, Tensor]: ...
+    def forward(self, input: Sequences, hx: Tensor | None = None) -> tuple[Sequences, Tensor]:
+        """All results, and the last state [layers · directions, batch, hidden_size]; hx: the first one, else zeros.
+
+        Packed sequences (``nn.utils.rnn``) give packed results.
+        """
+        results, (last,) = self._outcome(input, hx)
         return results, last
 
 
@@ -200,9 +241,16 @@ class GRU(_Layers):
     def _step(self) -> Callable[[Tensor, Tensor, State], State]:
         return _gru
 
-    def forward(self, input: Tensor, hx: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """All results, and the last state [layers · directions, batch, hidden_size]; hx: the first one, else zeros."""
-        results, (last,) = self._run(input, hx)
+    @overload
+    def forward(self, input: Tensor, hx: Tensor | None = None) -> tuple[Tensor, Tensor]: ...
+    @overload
+    def forward(self, input: PackedSequence, hx: Tensor | None = None) -> tuple[PackedSequence, Tensor]: ...
+    def forward(self, input: Sequences, hx: Tensor | None = None) -> tuple[Sequences, Tensor]:
+        """All results, and the last state [layers · directions, batch, hidden_size]; hx: the first one, else zeros.
+
+        Packed sequences (``nn.utils.rnn``) give packed results.
+        """
+        results, (last,) = self._outcome(input, hx)
         return results, last
 
 
@@ -214,11 +262,22 @@ class LSTM(_Layers):
     def _step(self) -> Callable[[Tensor, Tensor, State], State]:
         return _lstm
 
+    @overload
     def forward(
         self, input: Tensor, hx: tuple[Tensor, Tensor] | None = None
-    ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
-        """All results, and the last (h, c), each [layers · directions, batch, hidden_size]; hx: the first ones."""
-        results, (h, c) = self._run(input, hx)
+    ) -> tuple[Tensor, tuple[Tensor, Tensor]]: ...
+    @overload
+    def forward(
+        self, input: PackedSequence, hx: tuple[Tensor, Tensor] | None = None
+    ) -> tuple[PackedSequence, tuple[Tensor, Tensor]]: ...
+    def forward(
+        self, input: Sequences, hx: tuple[Tensor, Tensor] | None = None
+    ) -> tuple[Sequences, tuple[Tensor, Tensor]]:
+        """All results, and the last (h, c), each [layers · directions, batch, hidden_size]; hx: the first ones.
+
+        Packed sequences (``nn.utils.rnn``) give packed results.
+        """
+        results, (h, c) = self._outcome(input, hx)
         return results, (h, c)
 
 

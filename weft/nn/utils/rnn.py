@@ -1,12 +1,12 @@
-"""What is done to all parameters of a model, as ``torch.nn.utils`` has it."""
+"""Sequences of several lengths, padded or packed, as ``torch.nn.utils.rnn`` has them."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from weft.framework.nn.utils import *
+from weft.framework.nn.packing import *
 from weft.framework.refusals import public_names, unknown_name
 
 if not TYPE_CHECKING:  # a type checker reads the lists of the files, and is to go on reporting unknown names itself
     __all__ = public_names(globals())
-    __getattr__ = unknown_name("nn.utils", globals())
+    __getattr__ = unknown_name("nn.utils.rnn", globals())

@@ -1,0 +1,13 @@
+"""Parametrizations that are there already, as ``torch.nn.utils.parametrizations`` has them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from weft.framework.nn.parametrizations import spectral_norm as spectral_norm
+from weft.framework.nn.parametrizations import weight_norm as weight_norm
+from weft.framework.refusals import public_names, unknown_name
+
+if not TYPE_CHECKING:  # a type checker reads the lists of the files, and is to go on reporting unknown names itself
+    __all__ = public_names(globals())
+    __getattr__ = unknown_name("nn.utils.parametrizations", globals())
