@@ -66,12 +66,11 @@ p = pack_sequence([b, a], enforce_sorted=False)
 isinstance(p, PackedSequence), p.data, p.batch_sizes, invert_permutation(p.sorted_indices), p.to(torch.float64).data
 """,
     "what is not packed": """
-calls = (
+[refused(call) for call in (
     lambda: pack_padded_sequence(x, [1, 2, 3, 4]), lambda: pack_padded_sequence(x, [5, 3]),
     lambda: pack_padded_sequence(x, [5, 3, 1, 0]), lambda: pad_sequence([]), lambda: pad_sequence([a, b[:, :2]]),
     lambda: pad_packed_sequence(pack_sequence([a]), total_length=3),
-)
-[refused(call) for call in calls]
+)]
 """,
     **{
         f"{name} over packed sequences": f"layer, _ = {given}\nfirst = learned(layer, pack_sequence([a, c, b]))\n"
