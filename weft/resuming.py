@@ -129,13 +129,15 @@ def resume(path: Path, session: Session, epochs: int) -> int:
 
 
 def weights(path: Path) -> dict[str, Array]:
-    """The model's weights in a checkpoint, be it one of weights alone or of a training. Raises CheckpointError."""
+    """The model's weights in a checkpoint, be it one of weights alone or of a training (their mean, where the training
+    keeps one). Raises CheckpointError."""
     state, metadata = checkpoint.load_with_metadata(path)
     about = description(metadata)
     if about.get("format") != FORMAT:
         return state
     _checked(path, about, metadata.get(KEY, ""), state)
-    return {name.removeprefix("model."): value for name, value in state.items() if name.startswith("model.")}
+    part = "mean." if any(name.startswith("mean.") for name in state) else "model."
+    return {name.removeprefix(part): value for name, value in state.items() if name.startswith(part)}
 
 
 def identity(session: Session) -> dict[str, Any]:
@@ -150,6 +152,7 @@ def identity(session: Session) -> dict[str, Any]:
         "precision": getattr(device, "precision", None),
         "machine": None if machine is None else machine.to_dict(),
         "weights": {name: value.dtype.name for name, value in session.model.named_state()},
+        **session.method.described(session.epochs or session.recipe.epochs),
     }
 
 

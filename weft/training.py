@@ -6,6 +6,7 @@ trained too (a second program, compiled once). Cycles, utilisation and stalls of
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -19,12 +20,16 @@ from weft.framework.data import DataLoader, TensorDataset
 from weft.framework.device import Device, compiled
 from weft.framework.errors import CheckpointError
 from weft.framework.jit import JitFunction, jit
+from weft.framework.like import zeros_like
 from weft.framework.nn import Module
 from weft.framework.optim import Optimizer
+from weft.framework.optim.lr_scheduler import LRScheduler
+from weft.framework.optim.swa_utils import get_ema_multi_avg_fn
 from weft.framework.random import Generator
 from weft.framework.tensor import Tensor
 from weft.framework.tree import leaves
 from weft.isa.program import Program
+from weft.methods import Method
 from weft.models import Recipe
 from weft.sim.run import Run
 
@@ -36,35 +41,78 @@ After = Callable[[int, int], None]
 
 @dataclass
 class Session:
-    """A model, its optimiser and its compiled step on a device; everything random comes from ``seed``."""
+    """A model, its optimiser and its compiled step on a device; everything random comes from ``seed``.
+
+    method: what is other than the recipe says. epochs: of the whole training, for schedules; None is the recipe's.
+    """
 
     recipe: Recipe
     device: Device
     seed: int = 0
+    method: Method = field(default_factory=Method)
+    epochs: int | None = None
     model: Module = field(init=False)
     optimizer: Optimizer = field(init=False)
+    schedule: LRScheduler | None = field(init=False)
+    mean: Module | None = field(init=False, default=None)
+    """The running mean of the weights, if one is kept."""
     losses: list[float] = field(init=False, default_factory=list)
     """The loss of every batch that has been trained, in order."""
 
     def __post_init__(self) -> None:
-        recipe = self.recipe
-        self.model = recipe.network(Generator(self.seed)).to(self.device)
-        self.optimizer = recipe.optimizer(self.model)
-        model, optimizer = self.model, self.optimizer
+        recipe, method = self.recipe, self.method
+        self.epochs = self.epochs or recipe.epochs
+        self.model = model = recipe.network(Generator(self.seed)).to(self.device)
+        self.optimizer = optimizer = method.optimizer_of(model, recipe.optimizer)
+        updates = -(-len(self.loader) // method.accumulate)
+        self.schedule = method.schedule_of(optimizer, updates, updates * self.epochs)
+        average = None
+        if method.ema is not None:
+            self.mean, average = copy.deepcopy(model), get_ema_multi_avg_fn(method.ema)
+        if method.accumulate > 1:
+            self._clear_gradients()
+        self._count = Tensor(0.0)
+
+        def update() -> None:
+            optimizer.step()
+            if average is not None and self.mean is not None:
+                average([*self.mean.parameters()], [p.detach() for p in model.parameters()], self._count)
 
         def step(images: Tensor, labels: Tensor) -> Tensor:
             optimizer.zero_grad()
             loss = recipe.loss(model, images, labels)
             loss.backward()
-            optimizer.step()
+            update()
+            return loss
+
+        def gather(images: Tensor, labels: Tensor, share: Tensor) -> Tensor:
+            loss = recipe.loss(model, images, labels)
+            (loss * share).backward()
+            return loss
+
+        def last(images: Tensor, labels: Tensor, share: Tensor) -> Tensor:
+            loss = gather(images, labels, share)
+            update()
+            optimizer.zero_grad(set_to_none=False)
             return loss
 
         def infer(images: Tensor) -> Tensor:
-            logits: Tensor = model(images)
+            logits: Tensor = self.trained(images)
             return logits
 
         self.step = jit(step)
+        self.gather, self.last = jit(gather), jit(last)
         self.infer = jit(infer)
+
+    def _clear_gradients(self) -> None:
+        """Gradients that are there, of zeros, are state, and so are summed from call to call."""
+        for parameter in self.model.parameters():
+            parameter.grad = zeros_like(parameter)
+
+    @property
+    def trained(self) -> Module:
+        """What the training is for: the mean of the weights if one is kept, else the model."""
+        return self.model if self.mean is None else self.mean
 
     @cached_property
     def loader(self) -> DataLoader:
@@ -78,17 +126,48 @@ class Session:
         total = epochs * len(self.loader)
         while len(self.losses) < total:
             for images, labels in self.loader:
-                self.losses.append(float(self.step(images, labels).item()))
+                self.losses.append(self._trained(images, labels))
                 if progress is not None:
                     progress(len(self.losses), total, self.losses[-1])
                 if after is not None:
                     after(len(self.losses), total)
         return self.losses
 
+    def _trained(self, images: Any, labels: Any) -> float:
+        """Train one batch, the next; its loss. With ``accumulate`` the parameters change after the last of so many
+        batches, or of the pass, by the mean over all of their examples."""
+        batches, many = len(self.loader), self.method.accumulate
+        place = len(self.losses) % batches
+        if many == 1:
+            loss, updated = self.step(images, labels), True
+        else:
+            first, size = place - place % many, self.recipe.batch
+            examples = min(batches * size, len(self.recipe.data().train_labels), (first + many) * size) - first * size
+            updated = place % many == many - 1 or place == batches - 1
+            loss = (self.last if updated else self.gather)(images, labels, Tensor(len(images) / examples))
+        found = float(loss.item())
+        if updated and self.schedule is not None:
+            self.schedule.step()
+        return found
+
+    def _method_state(self) -> dict[str, Any]:
+        """What the method adds to the state; nothing where only the recipe is followed."""
+        found: dict[str, Any] = {}
+        if self.schedule is not None:
+            found["schedule"] = self.schedule.state_dict()
+        if self.mean is not None:
+            found["mean"] = _values(self.mean)
+        if self.method.accumulate > 1:
+            gradients = {name: parameter.grad for name, parameter in self.model.named_parameters()}
+            found["gradients"] = {name: g.numpy() for name, g in gradients.items() if g is not None}
+        return found
+
     def state_dict(self) -> dict[str, Any]:
-        """All that a training goes on from: weights, optimiser, loader with its generator, losses so far."""
+        """All that a training goes on from: weights, optimiser, loader with its generator, losses so far; and what the
+        method has: the schedule, the mean of weights, gradients of an update that is not complete."""
         return {
-            "model": {name: value.numpy() for name, value in self.model.state_dict().items()},
+            **self._method_state(),
+            "model": _values(self.model),
             "optimizer": self.optimizer.state_dict(),
             "loader": {name: np.asarray(value) for name, value in self.loader.state_dict().items()},
             "losses": np.array(self.losses, np.float32),
@@ -109,6 +188,12 @@ class Session:
         self.loader.load_state_dict(state["loader"])
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
+        if self.schedule is not None:
+            self.schedule.load_state_dict(state["schedule"])
+        if self.mean is not None:
+            self.mean.load_state_dict(state["mean"])
+        for name, parameter in self.model.named_parameters() if "gradients" in state else ():
+            parameter.grad = Tensor(state["gradients"][name]).to(self.device)
         self.losses = [float(loss) for loss in state["losses"]]
 
     def accuracy(self) -> float:
@@ -129,13 +214,22 @@ class Session:
     def call(self, inference: bool = False) -> tuple[JitFunction[..., Tensor], tuple[Tensor, ...]]:
         """The training step (or inference) and the arguments of one call of it: a full batch."""
         images, labels = self.example()
-        return (self.infer, (images,)) if inference else (self.step, (images, labels))
+        if inference:
+            return self.infer, (images,)
+        if self.method.accumulate > 1:
+            return self.last, (images, labels, Tensor(1 / self.method.accumulate))
+        return self.step, (images, labels)
 
     def program(self, inference: bool = False) -> tuple[Program, np.ndarray[tuple[int], np.dtype[np.uint8]]]:
         """The accelerator's program of a training step (or of inference) for a full batch, and its DRAM image now."""
         function, arguments = self.call(inference)
         executable: Any = compiled(self.device, function.lower(*arguments))
         return executable.program, executable.image(function.bind(*arguments))
+
+
+def _values(module: Module) -> dict[str, Any]:
+    """The state of a module as it is now, in arrays."""
+    return {name: value.numpy() for name, value in module.state_dict().items()}
 
 
 def _described(value: Any) -> str:
@@ -185,6 +279,7 @@ def describe(session: Session, outcome: TrainingOutcome) -> dict[str, Any]:
         "seed": session.seed,
         "epochs": outcome.epochs,
         "steps": len(outcome.losses),
+        **session.method.described(outcome.epochs),
         "test_accuracy": outcome.accuracy,
         "final_loss": outcome.final_loss,
         "seconds": outcome.seconds,

@@ -30,6 +30,19 @@ from weft.cli.printing import say
 @machine_options()
 @engine_option()
 @click.option("--epochs", type=COUNT, default=None, help="Epochs, passes over the data [default: the model's].")
+@click.option(
+    "--optimizer", default=None, metavar="NAME[:KEY=VALUE,…]",
+    help="In place of the model's: sgd, adam, adamw, lion, …, with settings: adamw:lr=0.002,weight_decay=0.1.",
+)  # fmt: skip
+@click.option(
+    "--schedule", default=None, metavar="NAME[:KEY=VALUE,…]",
+    help="Of the learning rate, after each update: cosine, linear, onecycle, step, exponential: cosine:warmup=1.",
+)  # fmt: skip
+@click.option(
+    "--ema", type=float, default=None, metavar="DECAY",
+    help="Keep a running mean of the weights; it is what is tested and saved.",
+)  # fmt: skip
+@click.option("--accumulate", type=COUNT, default=1, help="Batches whose gradients make one update [default: 1].")
 @click.option("-o", "--output", type=OUTPUT, default=None, help="Save the trained weights here.")
 @click.option("--checkpoint", type=OUTPUT, default=None, help="Keep the whole training here while it runs.")
 @click.option("--every", type=COUNT, default=None, help="Steps between two checkpoints [default: an epoch's].")
@@ -43,6 +56,10 @@ def command(
     settings: tuple[tuple[str, int], ...],
     engine: str,
     epochs: int | None,
+    optimizer: str | None,
+    schedule: str | None,
+    ema: float | None,
+    accumulate: int,
     output: Path | None,
     checkpoint: Path | None,
     every: int | None,
@@ -57,12 +74,14 @@ def command(
 
     With --checkpoint the training may be killed at any moment: the same words and --resume go on from the last
     checkpoint, to the very bits of a training that was never interrupted. Ctrl-C (and SIGTERM) end it after the step
-    that runs, with a checkpoint, and exit with 130 (143).
+    that runs, with a checkpoint, and exit with 130 (143). The state of a schedule, a mean of weights and gradients that
+    wait for their update are in the checkpoint.
     """
     from weft import resuming
     from weft.base.files import sweep
     from weft.devices import device_of
     from weft.framework import checkpoint as files
+    from weft.methods import Method
     from weft.models import recipe
     from weft.progress import Bar
     from weft.training import Session, describe, train
@@ -74,7 +93,8 @@ def command(
     keep_apart("--checkpoint", checkpoint, machine)
     chosen = recipe(model)
     passes = epochs or chosen.epochs
-    session = Session(chosen, device_of(device, machine, settings, engine), seed)
+    method = Method(optimizer, schedule, ema, accumulate)
+    session = Session(chosen, device_of(device, machine, settings, engine), seed, method, passes)
     keeper = None
     if checkpoint is not None:
         sweep(checkpoint)
@@ -91,7 +111,7 @@ def command(
         say(f"{stopped}; {checkpoint} has it, and the same command with --resume goes on from there", err=True)
         raise click.exceptions.Exit(stopped.exit_code) from None
     if output is not None:
-        files.save(output, session.model.state_dict(), {"model": model})
+        files.save(output, session.trained.state_dict(), {"model": model})
     result = describe(session, outcome)
     if as_json:
         print_json(result)
