@@ -31,7 +31,7 @@ OPTIMIZERS: Mapping[str, type[optim.Optimizer]] = {
 
 
 @dataclass(frozen=True)
-class Schedule:
+class ScheduleKind:
     """A kind of schedule: its settings with what they are by default, and how it is made.
 
     ``make``: takes the optimiser, the updates of an epoch, all updates and the settings; it is stepped after each
@@ -61,28 +61,28 @@ def _lr(optimizer: optim.Optimizer) -> float:
     return float(optimizer.param_groups[0]["lr"])
 
 
-SCHEDULES: Mapping[str, Schedule] = {
-    "cosine": Schedule(
+SCHEDULES: Mapping[str, ScheduleKind] = {
+    "cosine": ScheduleKind(
         {"warmup": 0.0, "least": 0.0},
         _annealed(lambda o, steps, least: lr_scheduler.CosineAnnealingLR(o, steps, least * _initial(o))),
         True,
     ),
-    "linear": Schedule(
+    "linear": ScheduleKind(
         {"warmup": 0.0, "least": 0.0},
         _annealed(lambda o, steps, least: lr_scheduler.LinearLR(o, 1.0, least, steps)),
         True,
     ),
-    "onecycle": Schedule(
+    "onecycle": ScheduleKind(
         {"warmup": 0.3},  # of the whole
         lambda o, epoch, total, s: lr_scheduler.OneCycleLR(o, _lr(o), total + 1, pct_start=s["warmup"]),
         True,
     ),
-    "step": Schedule(
+    "step": ScheduleKind(
         {"every": 10.0, "factor": 0.1},
         lambda o, epoch, total, s: lr_scheduler.StepLR(o, max(1, round(s["every"] * epoch)), s["factor"]),
         False,
     ),
-    "exponential": Schedule(
+    "exponential": ScheduleKind(
         {"factor": 0.9},  # of each epoch
         lambda o, epoch, total, s: lr_scheduler.ExponentialLR(o, s["factor"] ** (1 / epoch)),
         False,
@@ -97,7 +97,7 @@ def _initial(optimizer: optim.Optimizer) -> float:
 
 
 @dataclass(frozen=True)
-class Method:
+class TrainingMethod:
     """Nothing but the recipe, unless something is given.
 
     optimizer, schedule: in words. ema: the decay of the mean of weights that is kept beside them. accumulate: batches

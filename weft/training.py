@@ -29,7 +29,7 @@ from weft.framework.random import Generator
 from weft.framework.tensor import Tensor
 from weft.framework.tree import leaves
 from weft.isa.program import Program
-from weft.methods import Method
+from weft.methods import TrainingMethod
 from weft.models import Recipe
 from weft.sim.run import Run
 
@@ -49,7 +49,7 @@ class Session:
     recipe: Recipe
     device: Device
     seed: int = 0
-    method: Method = field(default_factory=Method)
+    method: TrainingMethod = field(default_factory=TrainingMethod)
     epochs: int | None = None
     model: Module = field(init=False)
     optimizer: Optimizer = field(init=False)

@@ -15,21 +15,21 @@ from weft.base.errors import WeftError
 from weft.devices import device_of
 from weft.framework.errors import CheckpointError
 from weft.framework.primitives.base import Array
-from weft.methods import OPTIMIZERS, SCHEDULES, Method
+from weft.methods import OPTIMIZERS, SCHEDULES, TrainingMethod
 from weft.models import recipe
 from weft.resuming import CheckpointWriter, resume, save, weights
 from weft.training import Session
 
 TRAIN = ("train", "digits-logistic", "--device", "numpy", "--epochs", "1")
 METHODS = {
-    "schedule": Method(schedule="cosine:warmup=0.5,least=0.1"),
-    "mean": Method(ema=0.9),
-    "accumulation": Method(accumulate=4),
-    "all": Method("adamw:lr=0.02,betas=0.9/0.95", "onecycle", 0.95, 3),
+    "schedule": TrainingMethod(schedule="cosine:warmup=0.5,least=0.1"),
+    "mean": TrainingMethod(ema=0.9),
+    "accumulation": TrainingMethod(accumulate=4),
+    "all": TrainingMethod("adamw:lr=0.02,betas=0.9/0.95", "onecycle", 0.95, 3),
 }
 
 
-def session(method: Method, device: str = "numpy", batch: int = 64, epochs: int = 2) -> Session:
+def session(method: TrainingMethod, device: str = "numpy", batch: int = 64, epochs: int = 2) -> Session:
     chosen = dataclasses.replace(recipe("digits-logistic"), batch=batch)
     return Session(chosen, device_of(device, "nano", (), "fast"), 3, method, epochs)
 
@@ -64,13 +64,13 @@ def test_a_training_that_was_interrupted_ends_with_the_same_bits(device: str, me
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_every_optimiser_trains(optimizer: str) -> None:
     lr = {"adadelta": 1.0, "asgd": 0.5, "sgd": 0.5, "lion": 0.01, "radam": 0.05, "adagrad": 0.1}.get(optimizer, 0.02)
-    losses = session(Method(f"{optimizer}:lr={lr}")).train(2)
+    losses = session(TrainingMethod(f"{optimizer}:lr={lr}")).train(2)
     assert sum(losses[-10:]) < 0.95 * sum(losses[:10])
 
 
 def test_accumulated_batches_are_one_large_batch() -> None:
     """The last update of a pass has what is left, two batches and a part of one; each example counts the same."""
-    small, large = session(Method(accumulate=4)), session(Method(), batch=256)
+    small, large = session(TrainingMethod(accumulate=4)), session(TrainingMethod(), batch=256)
     small.train(1)
     large.train(1)
     assert (len(small.losses), len(large.losses)) == (23, 6)
@@ -82,7 +82,7 @@ def test_accumulated_batches_are_one_large_batch() -> None:
 
 
 def test_the_mean_is_what_is_tested_and_saved(tmp_path: Path) -> None:
-    training = session(Method(ema=0.75))
+    training = session(TrainingMethod(ema=0.75))
     expected = arrays(training)
 
     def after(step: int, total: int) -> None:
@@ -98,7 +98,7 @@ def test_the_mean_is_what_is_tested_and_saved(tmp_path: Path) -> None:
     found = weights(tmp_path / "t")
     assert found.keys() == {"weight", "bias"}
     np.testing.assert_array_equal(found["weight"], training.trained.state_dict()["weight"].numpy())
-    other = session(Method())
+    other = session(TrainingMethod())
     other.model.load_state_dict(found)
     assert other.accuracy() == training.accuracy()
 
@@ -120,7 +120,7 @@ RATES = {
 @pytest.mark.parametrize("words", RATES)
 @pytest.mark.parametrize("accumulate", [1, 5])
 def test_a_schedule_sets_the_rate_of_every_update(words: str, accumulate: int) -> None:
-    training = session(Method("sgd:lr=0.5", words, None, accumulate))
+    training = session(TrainingMethod("sgd:lr=0.5", words, None, accumulate))
     epoch = -(-23 // accumulate)
     rates = [training.optimizer.param_groups[0]["lr"]]
 
@@ -136,7 +136,7 @@ def test_a_schedule_sets_the_rate_of_every_update(words: str, accumulate: int) -
 
 
 def test_one_cycle_goes_up_and_down() -> None:
-    training, rates = session(Method("sgd:lr=0.5", "onecycle:warmup=0.25")), list[float]()
+    training, rates = session(TrainingMethod("sgd:lr=0.5", "onecycle:warmup=0.25")), list[float]()
     training.train(2, after=lambda step, total: rates.append(training.optimizer.param_groups[0]["lr"]))
     assert max(rates) == pytest.approx(0.5, rel=0.01)
     assert 9 <= rates.index(max(rates)) <= 12
@@ -172,16 +172,16 @@ def test_what_there_is_not(options: tuple[str, ...], message: str, weft: Weft) -
 
 def test_a_method_in_code_is_checked_too() -> None:
     with pytest.raises(WeftError, match=r"^--accumulate is a number of batches, 1 or more, not 0$"):
-        Method(accumulate=0)
-    assert all(Method(schedule=name).described(5).get("epochs") == (5 if kind.to_the_end else None)
+        TrainingMethod(accumulate=0)
+    assert all(TrainingMethod(schedule=name).described(5).get("epochs") == (5 if kind.to_the_end else None)
                for name, kind in SCHEDULES.items())  # fmt: skip
 
 
 def test_another_method_does_not_go_on_with_a_training(tmp_path: Path) -> None:
     path = tmp_path / "training"
-    save(path, session(Method("adam", "cosine", 0.9)))
+    save(path, session(TrainingMethod("adam", "cosine", 0.9)))
     with pytest.raises(CheckpointError) as problem:
-        resume(path, session(Method("sgd", "cosine", None, 2), epochs=3), 3)
+        resume(path, session(TrainingMethod("sgd", "cosine", None, 2), epochs=3), 3)
     for part in ('optimizer is "adam" there, "sgd" here', "ema is 0.9 there, null here", "epochs is 2 there, 3 here",
                  "accumulate is null there, 2 here"):  # fmt: skip
         assert part in str(problem.value)

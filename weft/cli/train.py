@@ -81,7 +81,7 @@ def command(
     from weft.base.files import sweep
     from weft.devices import device_of
     from weft.framework import checkpoint as files
-    from weft.methods import Method
+    from weft.methods import TrainingMethod
     from weft.models import recipe
     from weft.progress import Bar
     from weft.training import Session, describe, train
@@ -93,7 +93,7 @@ def command(
     keep_apart("--checkpoint", checkpoint, machine)
     chosen = recipe(model)
     passes = epochs or chosen.epochs
-    method = Method(optimizer, schedule, ema, accumulate)
+    method = TrainingMethod(optimizer, schedule, ema, accumulate)
     session = Session(chosen, device_of(device, machine, settings, engine), seed, method, passes)
     keeper = None
     if checkpoint is not None:
