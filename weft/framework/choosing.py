@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from weft.framework.device import host
 from weft.framework.dtypes import bool_, int32
 from weft.framework.errors import AxisError, DTypeError, ShapeError
 from weft.framework.lazy import Expr, apply, constant
@@ -140,9 +141,10 @@ def broadcast_shape(shapes: Sequence[Shape]) -> Shape:
 def _check_range(index: Tensor, axis: int, shape: Shape) -> None:
     """Of an index whose value is known; another is taken as the nearest that is inside."""
     extent = shape[axis]
-    if index._expr.value is None or not index.numel():
+    value = index._expr.value
+    if value is None or not index.numel():
         return
-    values = index.numpy()
+    values = host(value)
     low, high = int(values.min()), int(values.max())
     if low < -extent or high >= extent:
         wrong = low if low < -extent else high

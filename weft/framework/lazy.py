@@ -73,8 +73,8 @@ class Expr:
     trace: the trace that it exists in, if any. freed: whether a ``backward()`` has ended its history.
     born: when the oldest of the operations that it waits for was asked for, on ``CLOCK``. made: when it was itself.
     hooks: what is done with its gradient on the way, in the order registered, if it has no owner.
-    version: which value of a storage it shows, for those that are or were one; see ``versions``. steady: whether its
-        gradient may be asked for whatever its operands' storages hold by then.
+    version: which value of a storage it shows, for those that are or were one; see ``versions``. keeps_result: whether
+        its gradient needs its value rather than its operands'.
     further: the types of the results behind the first. An expression of several results never has a value: the
         ``result`` expressions that read it do.
     """
@@ -83,8 +83,8 @@ class Expr:
     version: Version | None
 
     __slots__ = (
-        "__weakref__", "attrs", "born", "device", "dtype", "freed", "further", "hooks", "inputs", "made", "op",
-        "origin", "owner", "requires_grad", "shape", "steady", "trace", "value", "version",
+        "__weakref__", "attrs", "born", "device", "dtype", "freed", "further", "hooks", "inputs", "keeps_result",
+        "made", "op", "origin", "owner", "requires_grad", "shape", "trace", "value", "version",
     )
 
     def __init__(
@@ -106,7 +106,7 @@ class Expr:
         self.op, self.inputs, self.attrs, self.shape, self.dtype = op, inputs, attrs, shape, dtype
         self.value, self.device, self.requires_grad, self.owner = value, device, requires_grad, owner
         self.trace, self.origin, self.freed, self.further = trace, origin, False, further
-        self.made, self.hooks, self.version, self.steady = CLOCK.now, None, None, False
+        self.made, self.hooks, self.version, self.keeps_result = CLOCK.now, None, None, False
         born = CLOCK.now
         for e in inputs:
             if e.value is None and e.born < born:

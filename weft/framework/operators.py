@@ -23,7 +23,7 @@ from weft.framework.movement import Movement
 from weft.framework.origin import user_line
 from weft.framework.primitives.base import Shape
 from weft.framework.primitives.contraction import ACCUMULATION
-from weft.framework.versions import keeps_no_operand, version_of
+from weft.framework.versions import keeps_result, version_of
 from weft.framework.writing import Operand, Writing
 
 if TYPE_CHECKING:
@@ -206,7 +206,7 @@ class TensorOperators(Movement, Writing):
     def _apply(self, op: str, **attrs: Any) -> Tensor:
         return self._of(apply(op, self._read(), **attrs))
 
-    @keeps_no_operand
+    @keeps_result
     def relu(self) -> Tensor:
         """max(x, 0), with derivative 0 at 0."""
         return self.maximum(0)

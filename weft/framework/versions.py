@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, ParamSpec
 
 from weft.framework.errors import GradientError
 from weft.framework.origin import user_line
@@ -54,6 +54,12 @@ def changed_among(expressions: Sequence[Expr]) -> dict[int, Version]:
     return {i: e.version for i, e in enumerate(expressions) if e.version is not None and e.version.changed is not None}
 
 
+KEEPS_OPERANDS = frozenset({"abs", "div", "rem"})
+"""Operations of which torch keeps the operands where the gradient here is made of the result: the first one counts."""
+KEEPS_RESULT = frozenset({"sigmoid", "tanh"})
+"""Operations of which it keeps the result where the gradient here is made of the operands."""
+
+
 class Readers:
     """Which node's gradient each node that is appended belongs to: a ``Visit`` around another one."""
 
@@ -71,9 +77,17 @@ class Readers:
         for (start, i), end in zip(self._starts, ends, strict=True):
             reader = order[i]
             for node in self._nodes[start:end]:
-                for k in node.inputs:
-                    if k in changed and not reader.steady and reader.made <= changed[k].since:
+                for read in node.inputs:
+                    k = self._kept(i, read, reader)
+                    if k in changed and reader.made <= changed[k].since:
                         raise GradientError(_refusal(reader, order[k], changed[k]))
+
+    def _kept(self, i: int, read: int, reader: Expr) -> int:
+        """What torch keeps where the gradient of node ``i`` reads ``read``."""
+        operands = self._nodes[i].inputs
+        if read == i and reader.op in KEEPS_OPERANDS:
+            return operands[0]
+        return i if read in operands and (reader.keeps_result or reader.op in KEEPS_RESULT) else read
 
 
 def _refusal(reader: Expr, needed: Expr, version: Version) -> str:
@@ -93,25 +107,13 @@ def check_saved(tensor: Tensor, version: Version, by: str) -> None:
         )
 
 
-R = TypeVar("R")
-
-
-def keeps_no_operand(function: Callable[P, R]) -> Callable[P, R]:
-    """``function``, of whose gradient torch keeps a result or indices: its operands may be changed afterwards."""
+def keeps_result(function: Callable[P, Tensor]) -> Callable[P, Tensor]:
+    """``function``, one operation, of which torch keeps the result: its operands may be changed afterwards."""
 
     @functools.wraps(function)
-    def steady(*args: P.args, **kwargs: P.kwargs) -> R:
-        from weft.framework.lazy import CLOCK
-
-        start = CLOCK.now
+    def marked(*args: P.args, **kwargs: P.kwargs) -> Tensor:
         made = function(*args, **kwargs)
-        several: Any = made if isinstance(made, tuple) else (made,)
-        waiting: list[Expr] = [t._read() for t in several if t.requires_grad]
-        while waiting:
-            e = waiting.pop()
-            if e.made > start and not e.steady:
-                e.steady = True
-                waiting += e.inputs
+        made._read().keeps_result = True
         return made
 
-    return steady
+    return marked

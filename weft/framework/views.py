@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from weft.framework.backward import unrecorded
 from weft.framework.dtypes import bool_
 from weft.framework.errors import FrameworkError, GradientError
+from weft.framework.grad_mode import GradMode
 from weft.framework.lazy import ALIAS, Expr, alias, apply, constant, grad_enabled
 from weft.framework.origin import user_line
 from weft.framework.versions import version_of
@@ -55,7 +56,11 @@ class ViewStep:
             return made
         if self.op == "reshape" and self.attrs["shape"] == e.shape and (self.grad or not e.requires_grad):
             return e
-        made = apply(self.op, e, **self.attrs)
+        if self.grad == grad_enabled():
+            made = apply(self.op, e, **self.attrs)
+        else:
+            with GradMode(self.grad):
+                made = apply(self.op, e, **self.attrs)
         made.requires_grad, made.trace = self.grad and e.requires_grad, e.trace
         made.version = version_of(e)
         return made

@@ -24,7 +24,7 @@ from weft.framework.lazy import ALIAS, CLOCK, Expr, alias, apply, grad_enabled, 
 from weft.framework.origin import user_line
 from weft.framework.primitives.base import Array, Shape
 from weft.framework.tracing import current_trace
-from weft.framework.versions import overwritten
+from weft.framework.versions import overwritten, version_of
 from weft.framework.views import Storage, View
 
 if TYPE_CHECKING:
@@ -226,6 +226,7 @@ class Writing:
         if new is old:
             return
         new.device = new.device or old.device
+        given = new
         if self._seen_as is not None:
             new = self._seen_as.written(old, new)
         elif old.owner is not None:
@@ -234,6 +235,8 @@ class Writing:
             new = unrecorded(new, old)
         if self._seen_as is None or not self._seen_as.is_apart:
             overwritten(old, user_line(), since)
+        if given is not new:
+            given.version = version_of(new)
         self._storage.expr = new
         self._await()
 
