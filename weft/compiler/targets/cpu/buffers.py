@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from weft.compiler.targets.cpu.chain import Chain, link_reads, link_writes
 from weft.compiler.targets.cpu.contraction import TILE, Contraction
 from weft.compiler.targets.cpu.host import HostCall
 from weft.compiler.targets.cpu.indexed import IndexedStep
@@ -19,8 +20,10 @@ def reads(step: Step) -> tuple[AccessWindow, ...]:
     """Every window that a step reads."""
     if isinstance(step, HostCall | IndexedStep):
         return step.operands
+    if isinstance(step, Chain):
+        return step.reads
     if isinstance(step, Contraction):
-        return (step.a, step.b, *step.epilogue.loads[1:])
+        return link_reads(step)
     return (step.a, step.b) if isinstance(step, Gemm) else step.loads
 
 
@@ -30,8 +33,10 @@ def writes(step: Step) -> tuple[AccessWindow, ...]:
         return step.outs
     if isinstance(step, IndexedStep):
         return (step.out,)
+    if isinstance(step, Chain):
+        return step.writes
     if isinstance(step, Contraction):
-        return (*(store.window for store in step.epilogue.stores), step.scratch)
+        return (*link_writes(step), step.scratch)
     return (step.out,) if isinstance(step, Gemm) else tuple(store.window for store in step.stores)
 
 
@@ -100,7 +105,7 @@ def _renamed(step: Step, moved: Mapping[int, int]) -> Step:
     def window(w: AccessWindow) -> AccessWindow:
         return w._replace(buffer=moved[w.buffer]) if w.buffer in moved else w
 
-    if isinstance(step, Gemm | Contraction | IndexedStep | HostCall):
+    if isinstance(step, Gemm | Contraction | Chain | IndexedStep | HostCall):
         return step.with_windows([window(w) for w in step.windows])
     stores = tuple(Store(s.slot, window(s.window), s.combine) for s in step.stores)
     return LoopNest(step.shape, tuple(map(window, step.loads)), step.body, stores)

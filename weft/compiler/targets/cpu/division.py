@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
+from weft.compiler.targets.cpu.chain import Chain
 from weft.compiler.targets.cpu.contraction import Contraction
 from weft.compiler.targets.cpu.loops import LoopNest
 
@@ -60,21 +61,34 @@ def loop_parts(loop: LoopNest, threads: int) -> int:
 
 def product_parts(product: Contraction, threads: int) -> int:
     """Of a product in code of its own, on so many threads. Each packs for itself, so there are no more than threads."""
-    batch, m, n, k, *_ = product
+    batch, m, n, *_ = product
     tiling = product.plan
-    cycles = math.prod((*batch, *m, *n, *k)) / (2 * tiling.lanes)
     pieces = {
         "batch": math.prod(batch),
         "m": -(-math.prod(m) // tiling.rows),
         "n": -(-math.prod(n) // tiling.columns),
     }[tiling.split]
-    return max(1, min(threads, pieces, int(cycles / GRAIN)))
+    return max(1, min(threads, pieces, int(_product_cycles(product) / GRAIN)))
+
+
+def chain_parts(chain: Chain, threads: int) -> int:
+    """Of steps that are walked together: of their blocks of rows, on so many threads."""
+    loops = sum(loop_cycles(step) for step in chain.steps if isinstance(step, LoopNest))
+    products = [_product_cycles(step) for step in chain.steps if isinstance(step, Contraction)]
+    most = threads if products or threads == 1 else _PER_THREAD * threads
+    return max(1, min(most, chain.blocks, int((loops + sum(products)) / GRAIN)))
+
+
+def _product_cycles(step: Contraction) -> float:
+    return math.prod((*step.batch, *step.m, *step.n, *step.k)) / (2 * step.plan.lanes)
 
 
 def step_parts(step: object, threads: int) -> int:
     """Of a step in the form that is compiled; 1 for what is not divided."""
     if isinstance(step, LoopNest):
         return loop_parts(step, threads)
+    if isinstance(step, Chain):
+        return chain_parts(step, threads)
     if isinstance(step, Contraction):
         return product_parts(step, threads)
     return 1

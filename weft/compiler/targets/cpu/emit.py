@@ -38,15 +38,8 @@ def emit_loop(module: ir.Module, name: str, loop: LoopNest, buffers: int) -> ir.
 
     `loop` is normalised and renumbered.
     """
-    pointer = ir.IntType(8).as_pointer()
-    function = ir.Function(module, ir.FunctionType(ir.VoidType(), [*[pointer] * buffers, I64, I64]), name)
-    function.linkage = "internal"
-    function.attributes.add("noinline")
-    function.attributes.add("nounwind")
+    function, builder = _function(module, name, buffers)
     *pointers, part, parts = function.args
-    for argument in pointers:
-        argument.add_attribute("noalias")
-    builder = ir.IRBuilder(function.append_basic_block("entry"))
     axis = divided_axis(loop)
     if axis is None:
         Nest(builder, loop, pointers).run()
@@ -56,6 +49,27 @@ def emit_loop(module: ir.Module, name: str, loop: LoopNest, buffers: int) -> ir.
             Nest(builder, loop, pointers, {axis: (start, stop)}).run()
     builder.ret_void()
     return function
+
+
+def emit_rows(module: ir.Module, name: str, loop: LoopNest, buffers: int) -> ir.Function:
+    """The same for rows, along the first axis, in place of a part: from which to before which, one at least."""
+    function, builder = _function(module, name, buffers)
+    *pointers, start, stop = function.args
+    Nest(builder, loop, pointers, {0: (start, stop)}).run()
+    builder.ret_void()
+    return function
+
+
+def _function(module: ir.Module, name: str, buffers: int) -> tuple[ir.Function, ir.IRBuilder]:
+    """Of so many pointers to memory that differs, and two numbers."""
+    pointer = ir.IntType(8).as_pointer()
+    function = ir.Function(module, ir.FunctionType(ir.VoidType(), [*[pointer] * buffers, I64, I64]), name)
+    function.linkage = "internal"
+    function.attributes.add("noinline")
+    function.attributes.add("nounwind")
+    for argument in function.args[:buffers]:
+        argument.add_attribute("noalias")
+    return function, ir.IRBuilder(function.append_basic_block("entry"))
 
 
 Ranges = dict[int, tuple[ir.Value, ir.Value]]

@@ -18,6 +18,7 @@ import numpy as np
 from weft.compiler.passes import pipeline
 from weft.compiler.targets.cpu.blas import find_sgemm
 from weft.compiler.targets.cpu.buffers import place_temporaries, update_in_place
+from weft.compiler.targets.cpu.chaining import chained
 from weft.compiler.targets.cpu.contents import check_contents
 from weft.compiler.targets.cpu.counts import counts
 from weft.compiler.targets.cpu.driver import DRIVER_FIELDS, native_driver
@@ -53,7 +54,7 @@ class CpuExecutable:
 
     def __init__(self, graph: Graph, budget: ThreadBudget) -> None:
         sgemm = find_sgemm()
-        single = lower(graph, sgemm is not None, budget.threads)
+        single = chained(lower(graph, sgemm is not None, budget.threads), budget.threads)
         lowered = update_in_place(single)
         plan = place_temporaries(lowered)
         check_contents(single, lowered, plan)

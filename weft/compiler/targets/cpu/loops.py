@@ -69,16 +69,16 @@ class LoopNest(NamedTuple):
     stores: tuple[Store, ...]
 
 
-def normalise(loop: LoopNest) -> LoopNest:
+def normalise(loop: LoopNest, kept: int = 0) -> LoopNest:
     """Drop extents of one, put the dimension with the smallest steps innermost, and merge dimensions that every
-    window walks as if they were one."""
+    window walks as if they were one. So many dimensions in front are `kept` as they are."""
     steps = [w.strides for w in loop.loads] + [s.window.strides for s in loop.stores]
     steps += [op.value[0] for op in loop.body if op.op == "index"]
-    order = [d for d in range(len(loop.shape)) if loop.shape[d] != 1]
+    order = [d for d in range(kept, len(loop.shape)) if loop.shape[d] != 1]
     order.sort(key=lambda d: -sum(abs(s[d]) for s in steps))
-    merged: list[list[int]] = []  # groups of dimensions, each of which becomes one
+    merged = [[d] for d in range(kept)]  # groups of dimensions, each of which becomes one
     for d in order:
-        if merged and all(s[merged[-1][-1]] == s[d] * loop.shape[d] for s in steps):
+        if len(merged) > kept and all(s[merged[-1][-1]] == s[d] * loop.shape[d] for s in steps):
             merged[-1].append(d)
         else:
             merged.append([d])

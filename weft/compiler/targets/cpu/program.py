@@ -18,9 +18,11 @@ from weakref import WeakValueDictionary
 from llvmlite import ir
 
 from weft.compiler.targets.cpu.blas import NO_TRANSPOSE, ROW_MAJOR, TRANSPOSE, Sgemm
+from weft.compiler.targets.cpu.chain import Chain
 from weft.compiler.targets.cpu.contraction import Contraction
 from weft.compiler.targets.cpu.division import step_parts
 from weft.compiler.targets.cpu.emit import counted, emit_loop, i64
+from weft.compiler.targets.cpu.emit_chain import emit_chain
 from weft.compiler.targets.cpu.emit_contraction import emit_contraction
 from weft.compiler.targets.cpu.emit_indexed import emit_indexed
 from weft.compiler.targets.cpu.emit_team import KERNEL
@@ -53,7 +55,7 @@ class Gemm(NamedTuple):
         return Gemm(*windows)
 
 
-Step = LoopNest | Gemm | Contraction | IndexedStep | HostCall
+Step = LoopNest | Gemm | Contraction | Chain | IndexedStep | HostCall
 
 
 def orientation(window: AccessWindow) -> tuple[bool, int] | None:
@@ -135,6 +137,8 @@ def _told(step: Step, threads: int) -> str:
 
 def _normal(step: Step) -> Step:
     """The form that steps of the same work share."""
+    if isinstance(step, Chain):
+        return step._replace(steps=tuple(normalise(s, 1) if isinstance(s, LoopNest) else s for s in step.steps))
     return normalise(step) if isinstance(step, LoopNest) else step
 
 
@@ -154,6 +158,8 @@ def _emit(module: ir.Module, name: str, step: Step, count: int, sgemm: Sgemm | N
     pointers = [builder.load(builder.gep(given, [i64(n)])) for n in range(count)]
     if isinstance(step, LoopNest):
         builder.call(emit_loop(module, f"{name}.loop", step, count), [*pointers, *part])
+    elif isinstance(step, Chain):
+        builder.call(emit_chain(module, f"{name}.chain", step, count), [*pointers, *part])
     elif isinstance(step, Contraction):
         builder.call(emit_contraction(module, f"{name}.product", step, count), [*pointers, *part])
     elif isinstance(step, IndexedStep):

@@ -1,0 +1,243 @@
+"""Which steps are walked together: those that pass rows on to each other, or multiply the same ones.
+
+A step joins a chain if it has as many rows, if every value that the chain has made is read row by row, as it was
+written, and if it may be done as early as the chain: nothing between them makes what it reads. So a softmax or a norm,
+their gradients and the elementwise work around them become one walk over rows, and attention a walk over batches and
+heads with one of its score matrices in the cache.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+
+from weft.compiler.targets.cpu.buffers import reads, writes
+from weft.compiler.targets.cpu.chain import (
+    FIRST_LOCAL,
+    Chain,
+    ChainLocal,
+    Link,
+    link_reads,
+    link_windows,
+    link_writes,
+    with_link_windows,
+)
+from weft.compiler.targets.cpu.contraction import Contraction
+from weft.compiler.targets.cpu.division import chain_parts
+from weft.compiler.targets.cpu.loops import AccessWindow, LoopNest
+from weft.compiler.targets.cpu.lower import Lowered, Slot
+from weft.compiler.targets.cpu.memory import TemporaryLiveRange, plan_memory
+from weft.compiler.targets.cpu.program import Step
+from weft.compiler.targets.cpu.views import reshaped
+from weft.framework.dtypes import DTYPES
+from weft.framework.primitives.base import Shape
+
+BLOCK_BYTES = 64 << 10
+"""Of what a block of rows touches: more than a first cache holds, for fewer turns; measured, and flat about here."""
+LONGEST = 32
+"""The most steps of a chain."""
+_OPEN = 8
+"""How many chains a step may choose from, the latest ones."""
+
+
+def chained(lowered: Lowered, threads: int) -> Lowered:
+    """The same work, with steps that pass rows on joined into chains; memory for so many threads."""
+    items: list[_Growing | Step] = []
+    growing: list[_Growing] = []  # in the order in which they will run
+    for step in lowered.steps:
+        ways = dict(_ways(step))
+        place = next((n for n in reversed(range(len(growing))) if ways and growing[n].takes(step, ways)), None)
+        for chain in growing[:place]:
+            chain.passed_by(step)
+        if place is None and ways:
+            growing.append(_Growing.begun(step, ways))
+        if place is None:
+            items.append(growing[-1] if ways else step)
+        del growing[:-_OPEN]
+    users = Counter(buffer for item in items for buffer in (item.touched if isinstance(item, _Growing) else _of(item)))
+    buffers = list(lowered.buffers)
+    private = {n for n, slot in enumerate(buffers) if slot.kind == "temporary" and users[n] == 1}
+    steps = [item.finished(buffers, private, threads) if isinstance(item, _Growing) else item for item in items]
+    return replace(lowered, steps=tuple(steps), buffers=tuple(buffers))
+
+
+def _of(step: Step) -> set[int]:
+    return {w.buffer for w in (*reads(step), *writes(step))}
+
+
+def _ways(step: Step) -> Iterator[tuple[int, Link]]:
+    """The numbers of rows that a step can be seen to have, each with the step as one over these rows."""
+    if isinstance(step, Contraction):
+        rank = len(step.batch)
+        own = any(step.b.strides[:rank])  # what is packed for all batches at once would be packed for each
+        if own and step.plan.split == "batch":
+            yield math.prod(step.batch), step
+    if isinstance(step, LoopNest) and 0 not in step.shape:
+        for rank in reversed(range(1, len(step.shape) + 1)):
+            rows = _rowed(step, rank)
+            if rows is not None and rows.shape[0] > 1:
+                yield rows.shape[0], rows
+
+
+def _rowed(loop: LoopNest, rank: int) -> LoopNest | None:
+    """A loop whose first axes are one, along which nothing is reduced and memory is stepped through furthest; None
+    where that cannot be."""
+    shape = (math.prod(loop.shape[:rank]), *loop.shape[rank:])
+
+    def steps(strides: tuple[int, ...]) -> tuple[int, ...] | None:
+        found = reshaped(loop.shape, strides, shape)
+        near = found is not None and found[0] and any(abs(s) > abs(found[0]) for s in found[1:])
+        return None if near else found
+
+    windows = []
+    for window in link_windows(loop):
+        strides = steps(window.strides)
+        if strides is None:
+            return None
+        windows.append(window._replace(shape=shape, strides=strides))
+    body = []
+    for op in loop.body:
+        if op.op == "index":
+            strides = reshaped(loop.shape, op.value[0], shape)
+            if strides is None:
+                return None
+            op = op._replace(value=(strides, op.value[1]))
+        body.append(op)
+    found = with_link_windows(loop._replace(shape=shape, body=tuple(body)), windows)
+    assert isinstance(found, LoopNest)
+    return found if all(store.window.strides[0] for store in found.stores) else None
+
+
+def _slab(window: AccessWindow, batch: Shape) -> int | None:
+    """How many elements further on each row lies, if it is all within so many; else None."""
+    rank = len(batch)
+    step = reshaped(batch, window.strides[:rank], (math.prod(batch),))
+    if step is None or step[0] <= 0:
+        return None
+    inner = list(zip(window.shape[rank:], window.strides[rank:], strict=True))
+    last = window.offset + sum((extent - 1) * stride for extent, stride in inner)
+    return step[0] if all(stride >= 0 for _, stride in inner) and window.offset >= 0 and last < step[0] else None
+
+
+@dataclass
+class _Growing:
+    """A chain that may still take steps.
+
+    Attributes:
+        ways: by number of rows, its steps over these. slabs: by the same, of each buffer that it writes how far rows
+            are apart, None where they do not lie one after the other. first: the first step, as it was.
+        read, written: buffers. read_between, written_between: those of other steps that will come after it.
+    """
+
+    first: Link
+    ways: dict[int, list[Link]]
+    slabs: dict[int, dict[int, int | None]]
+    read: set[int] = field(default_factory=set)
+    written: set[int] = field(default_factory=set)
+    read_between: set[int] = field(default_factory=set)
+    written_between: set[int] = field(default_factory=set)
+
+    @classmethod
+    def begun(cls, step: Step, ways: Mapping[int, Link]) -> _Growing:
+        assert isinstance(step, LoopNest | Contraction)
+        chain = cls(step, {rows: [] for rows in ways}, {rows: {} for rows in ways})
+        chain._take(step, {rows: (way, _written(way)) for rows, way in ways.items()})
+        return chain
+
+    @property
+    def touched(self) -> set[int]:
+        return self.read | self.written
+
+    def passed_by(self, step: Step) -> None:
+        """Note a step that will come after the chain."""
+        self.read_between |= {w.buffer for w in reads(step)}
+        self.written_between |= {w.buffer for w in writes(step)}
+
+    def takes(self, step: Step, ways: Mapping[int, Link]) -> bool:
+        """Add the step, if it belongs here."""
+        assert isinstance(step, LoopNest | Contraction)
+        read, written = ({w.buffer for w in windows} for windows in (reads(step), writes(step)))
+        products = isinstance(step, Contraction) and isinstance(self.first, Contraction)
+        early = not (read & self.written_between or written & (self.read_between | self.written_between))
+        linked = read & self.written or (products and read & self.read)
+        if not early or not linked or written & self.touched or len(next(iter(self.ways.values()))) >= LONGEST:
+            return False
+        fitting = {
+            rows: (way, _written(way)) for rows, way in ways.items() if rows in self.ways and self._fits(rows, way)
+        }
+        if fitting:
+            self._take(step, fitting)
+        return bool(fitting)
+
+    def _fits(self, rows: int, way: Link) -> bool:
+        """Whether all that it reads of the chain's values is of its own row."""
+        slabs = self.slabs[rows]
+        return all(
+            slabs[w.buffer] is not None and _slab(w, _rows(way)) == slabs[w.buffer]
+            for w in link_reads(way)
+            if w.buffer in slabs
+        )
+
+    def _take(self, step: Link, fitting: Mapping[int, tuple[Link, dict[int, int | None]]]) -> None:
+        self.ways = {rows: [*self.ways[rows], way] for rows, (way, _) in fitting.items()}
+        self.slabs = {rows: self.slabs[rows] | written for rows, (_, written) in fitting.items()}
+        self.read |= {w.buffer for w in reads(step)}
+        self.written |= {w.buffer for w in writes(step)}
+
+    def finished(self, buffers: list[Slot], private: set[int], threads: int) -> Step:
+        """The chain, whose scratch memory joins the `buffers`; what of the `private` ones it touches becomes local."""
+        rows = max(self.ways)
+        steps, slabs = self.ways[rows], self.slabs[rows]
+        if len(steps) == 1:
+            return self.first
+        sizes = _row_bytes(steps)
+        blocks = -(-rows // max(1, min(rows, BLOCK_BYTES // max(1, sum(sizes.values())))))
+        spans: dict[int, TemporaryLiveRange] = {}
+        local: dict[int, int] = {}  # buffer → bytes from row to row
+        for n, step in enumerate(steps):
+            for w in link_windows(step):
+                mine = isinstance(step, Contraction) and w == step.scratch
+                slab = slabs.get(w.buffer)
+                if w.buffer not in private or (not mine and slab is None):
+                    continue
+                local[w.buffer] = 0 if mine or slab is None else slab * DTYPES[w.dtype].itemsize
+                size = 4 * w.shape[0] if mine else local[w.buffer] * -(-rows // blocks)
+                first = spans[w.buffer].first if w.buffer in spans else n
+                spans[w.buffer] = TemporaryLiveRange(size, first, n)
+        memory = plan_memory(spans)
+        number = {buffer: FIRST_LOCAL - n for n, buffer in enumerate(local)}
+        inside = tuple(
+            with_link_windows(step, [w._replace(buffer=number.get(w.buffer, w.buffer)) for w in link_windows(step)])
+            for step in steps
+        )
+        size = max(memory.size, 1)
+        scratch = AccessWindow(len(buffers), "uint8", (size,), (1,))
+        places = tuple(ChainLocal(memory.offsets[buffer], step) for buffer, step in local.items())
+        chain = Chain(rows, blocks, inside, places, scratch)
+        buffers.append(Slot("temporary", 0, size * chain_parts(chain, threads)))
+        return chain
+
+
+def _rows(way: Link) -> Shape:
+    """The axes of its rows."""
+    return way.batch if isinstance(way, Contraction) else way.shape[:1]
+
+
+def _written(way: Link) -> dict[int, int | None]:
+    """Of each buffer that a step writes, how far rows are apart."""
+    return {w.buffer: _slab(w, _rows(way)) for w in link_writes(way)}
+
+
+def _row_bytes(steps: list[Link]) -> dict[int, int]:
+    """Of each buffer, the most bytes that one row of a step touches; what is the same for all rows is left out."""
+    found: dict[int, int] = {}
+    for step in steps:
+        rank = len(_rows(step))
+        for w in (*link_reads(step), *link_writes(step)):
+            inner = zip(w.shape[rank:], w.strides[rank:], strict=True)
+            size = DTYPES[w.dtype].itemsize * math.prod(extent for extent, stride in inner if stride)
+            if any(w.strides[:rank]):
+                found[w.buffer] = max(found.get(w.buffer, 0), size)
+    return found
