@@ -18,6 +18,7 @@ from weft.framework.dtypes import (
     data_dtype,
     float32,
     float64,
+    holds,
     int8,
     int32,
     int64,
@@ -46,6 +47,22 @@ from weft.framework.tensor import tensor
 )
 def test_result_type(operands: list[tuple[DType, Rank]], expected: DType) -> None:
     assert result_type(operands) is expected
+
+
+@pytest.mark.parametrize("source", DTYPES.values())
+@pytest.mark.parametrize("target", DTYPES.values())
+def test_a_type_holds_another_if_a_cast_there_keeps_every_value(target: DType, source: DType) -> None:
+    if source.is_float:
+        digits = {"bfloat16": 8, "float32": 24, "float64": 53}[source.name]
+        values = np.array([1 + 2.0 ** (1 - digits), 0.1, -0.0, 2.0**-100, 3e38, -np.inf, 7])
+    elif source is bool_:
+        values = np.array([False, True])
+    else:
+        low, high = np.iinfo(source.numpy).min, np.iinfo(source.numpy).max
+        values = np.array([low, low + 1, 0, 1, high - 1, high], source.numpy)
+    values = values.astype(source.numpy)
+    with np.errstate(all="ignore"):
+        assert holds(target, source) == (values.astype(target.numpy).tolist() == values.tolist())
 
 
 def test_promotion_of_every_pair_is_torchs() -> None:

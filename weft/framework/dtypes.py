@@ -121,6 +121,24 @@ def promote(a: DType, b: DType) -> DType:
     return int32 if wide.bits < 32 else int64
 
 
+def holds(target: DType, source: DType) -> bool:
+    """Whether ``target`` has every value of ``source``, so that a cast there loses nothing."""
+    if source is target or source.kind == "bool":
+        return True
+    if _CATEGORY[source.kind] > _CATEGORY[target.kind]:
+        return False
+    if target.is_float:  # of the floats each wider one has the exponents too
+        return _digits(target) >= (_digits(source) if source.is_float else source.bits - source.signed)
+    inner, outer = np.iinfo(source.numpy), np.iinfo(target.numpy)
+    return outer.min <= inner.min and inner.max <= outer.max
+
+
+def _digits(dtype: DType) -> int:
+    """The significant bits of a float type, the hidden one included."""
+    of_type: Any = ml_dtypes.finfo
+    return int(of_type(dtype.numpy).nmant) + 1
+
+
 def result_type(operands: Iterable[tuple[DType, Rank]]) -> DType:
     """The element type of an operation on ``operands``, by torch's rule.
 

@@ -13,20 +13,10 @@ import numpy as np
 
 from weft.compiler.passes.constant_folding import scalar_value
 from weft.framework.builder import GraphBuilder, prune, rewrite
-from weft.framework.dtypes import DType
+from weft.framework.dtypes import holds
 from weft.framework.graph import Graph, Node
 
 Rule = Callable[[GraphBuilder, Node, tuple[int, ...]], int | None]
-
-_LOSSLESS = {
-    "bool": ("bool", "int8", "int32", "int64", "bfloat16", "float32"),
-    "int8": ("int8", "int32", "int64", "bfloat16", "float32"),
-    "int32": ("int32", "int64"),
-    "int64": ("int64",),
-    "bfloat16": ("bfloat16", "float32"),
-    "float32": ("float32",),
-}
-"""For each element type those that hold all its values."""
 
 
 def algebra(graph: Graph) -> Graph:
@@ -77,9 +67,10 @@ def _involution(b: GraphBuilder, node: Node, inputs: tuple[int, ...]) -> int | N
 
 
 def _whatever_sign(b: GraphBuilder, node: Node, inputs: tuple[int, ...]) -> int | None:
-    """|-x| = |x|, and ||x|| = |x|."""
+    """|-x| = |x| where there are signs, and ||x|| = |x|."""
     inner = b[inputs[0]]
-    return b.apply("abs", inner.inputs[0]) if inner.op in ("neg", "abs") else None
+    same = inner.op == "abs" or (inner.op == "neg" and node.dtype.signed)
+    return b.apply("abs", inner.inputs[0]) if same else None
 
 
 def _times_minus_one(b: GraphBuilder, node: Node, inputs: tuple[int, ...]) -> int | None:
@@ -123,16 +114,12 @@ def _select_not(b: GraphBuilder, node: Node, inputs: tuple[int, ...]) -> int | N
     return b.apply("select", condition.inputs[0], inputs[2], inputs[1])
 
 
-def _lossless(source: DType, target: DType) -> bool:
-    return target.name in _LOSSLESS[source.name]
-
-
 def _cast_chain(b: GraphBuilder, node: Node, inputs: tuple[int, ...]) -> int | None:
     """A cast to the same type goes, and so does a lossless one under another cast."""
     if b.dtype(inputs[0]) == node.dtype:
         return inputs[0]
     inner = b[inputs[0]]
-    if inner.op != "cast" or not _lossless(b.dtype(inner.inputs[0]), inner.dtype):
+    if inner.op != "cast" or not holds(inner.dtype, b.dtype(inner.inputs[0])):
         return None
     return b.apply("cast", inner.inputs[0], dtype=node.dtype)
 
