@@ -15,6 +15,7 @@ from weft.framework.blending import addcdiv, addcmul, lerp
 from weft.framework.builder import GraphBuilder, prune, rewrite
 from weft.framework.checkpoint import load, save
 from weft.framework.control import cond, scan, while_loop
+from weft.framework.counting import aminmax, bincount, bucketize, count_nonzero, isin, searchsorted
 from weft.framework.creation import (
     arange,
     as_tensor,
@@ -55,6 +56,24 @@ from weft.framework.dtypes import (
     int64 as long,
 )
 from weft.framework.einsum import einsum
+from weft.framework.elementary import (
+    acos,
+    acosh,
+    asin,
+    asinh,
+    atan,
+    atanh,
+    cosh,
+    exp2,
+    hypot,
+    log2,
+    log10,
+    logaddexp,
+    logit,
+    nan_to_num,
+    sinh,
+    tan,
+)
 from weft.framework.errors import (
     CheckpointError,
     DeviceError,
@@ -149,7 +168,7 @@ from weft.framework.logic import (
     logical_or,
     logical_xor,
 )
-from weft.framework.nn.functional import relu, sigmoid, softmax
+from weft.framework.nn.functional import log_softmax, relu, sigmoid, softmax
 from weft.framework.ordering import argsort, kthvalue, median, sort, topk
 from weft.framework.parts import chunk, narrow, select, split, tensor_split, unbind
 from weft.framework.powers import pow, rsqrt, square
@@ -178,10 +197,28 @@ from weft.framework.rounding import (
 )
 from weft.framework.running import cummax, cummin, cumprod, cumsum
 from weft.framework.sampling import bernoulli, multinomial, normal, rand_like, randint, randn_like, randperm
+from weft.framework.scattering import scatter_reduce
 from weft.framework.selection import masked_fill, where
 from weft.framework.size import Size
-from weft.framework.statistics import dist, norm, std, std_mean, var, var_mean
+from weft.framework.statistics import cdist, dist, norm, std, std_mean, var, var_mean
+from weft.framework.switches import (
+    backends,
+    cuda,
+    get_float32_matmul_precision,
+    mps,
+    set_float32_matmul_precision,
+    use_deterministic_algorithms,
+)
 from weft.framework.tensor import Tensor, tensor
+from weft.framework.typed import (
+    BoolTensor,
+    ByteTensor,
+    CharTensor,
+    DoubleTensor,
+    FloatTensor,
+    IntTensor,
+    LongTensor,
+)
 from weft.framework.typeinfo import (
     FloatInfo as finfo,
 )
@@ -213,7 +250,10 @@ from weft.sim.verify import Verification, verify
 from weft.utils import data as data
 
 __all__ = [
+    "BoolTensor",
+    "ByteTensor",
     "CalibrationError",
+    "CharTensor",
     "CheckpointError",
     "CompileError",
     "DType",
@@ -221,15 +261,19 @@ __all__ = [
     "DataLoader",
     "Device",
     "DeviceError",
+    "DoubleTensor",
     "Engine",
     "Executable",
+    "FloatTensor",
     "FrameworkError",
     "Generator",
     "GradientError",
     "Graph",
     "GraphBuilder",
     "GraphError",
+    "IntTensor",
     "JitFunction",
+    "LongTensor",
     "Machine",
     "Node",
     "Profile",
@@ -247,6 +291,8 @@ __all__ = [
     "Verification",
     "WeftError",
     "abs",
+    "acos",
+    "acosh",
     "add",
     "addcdiv",
     "addcmul",
@@ -256,6 +302,7 @@ __all__ = [
     "allclose",
     "amax",
     "amin",
+    "aminmax",
     "amp",
     "any",
     "arange",
@@ -263,12 +310,18 @@ __all__ = [
     "argmin",
     "argsort",
     "as_tensor",
+    "asin",
+    "asinh",
     "assemble",
+    "atan",
     "atan2",
+    "atanh",
     "autograd",
+    "backends",
     "baddbmm",
     "bernoulli",
     "bfloat16",
+    "bincount",
     "bitwise_and",
     "bitwise_not",
     "bitwise_or",
@@ -277,7 +330,9 @@ __all__ = [
     "bool",
     "bool_",
     "broadcast_to",
+    "bucketize",
     "cat",
+    "cdist",
     "ceil",
     "check_program",
     "checkpoint",
@@ -291,6 +346,9 @@ __all__ = [
     "concatenate",
     "cond",
     "cos",
+    "cosh",
+    "count_nonzero",
+    "cuda",
     "cummax",
     "cummin",
     "cumprod",
@@ -315,6 +373,7 @@ __all__ = [
     "erf",
     "evaluate",
     "exp",
+    "exp2",
     "expm1",
     "eye",
     "finfo",
@@ -337,9 +396,11 @@ __all__ = [
     "get_default_dtype",
     "get_device",
     "get_engine",
+    "get_float32_matmul_precision",
     "gradients",
     "gt",
     "hstack",
+    "hypot",
     "iinfo",
     "index_add",
     "index_copy",
@@ -355,6 +416,7 @@ __all__ = [
     "is_tensor",
     "isclose",
     "isfinite",
+    "isin",
     "isinf",
     "isnan",
     "jit",
@@ -368,10 +430,15 @@ __all__ = [
     "load_program",
     "log",
     "log1p",
+    "log2",
+    "log10",
+    "log_softmax",
+    "logaddexp",
     "logical_and",
     "logical_not",
     "logical_or",
     "logical_xor",
+    "logit",
     "logspace",
     "logsumexp",
     "long",
@@ -390,9 +457,11 @@ __all__ = [
     "minimum",
     "mm",
     "movedim",
+    "mps",
     "mul",
     "multinomial",
     "mv",
+    "nan_to_num",
     "narrow",
     "ne",
     "neg",
@@ -438,14 +507,18 @@ __all__ = [
     "scan",
     "scatter",
     "scatter_add",
+    "scatter_reduce",
+    "searchsorted",
     "select",
     "set_default_device",
     "set_default_dtype",
+    "set_float32_matmul_precision",
     "set_grad_enabled",
     "show",
     "sigmoid",
     "sign",
     "sin",
+    "sinh",
     "softmax",
     "sort",
     "split",
@@ -460,6 +533,7 @@ __all__ = [
     "swapaxes",
     "t",
     "take_along_dim",
+    "tan",
     "tanh",
     "tensor",
     "tensor_split",
@@ -477,6 +551,7 @@ __all__ = [
     "unflatten",
     "unique",
     "unsqueeze",
+    "use_deterministic_algorithms",
     "use_device",
     "utils",
     "validate_program",

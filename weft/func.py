@@ -10,6 +10,7 @@ from weft.framework.func import jvp as jvp
 from weft.framework.func import value_and_grad as value_and_grad
 from weft.framework.func import vjp as vjp
 from weft.framework.refusals import public_names, unknown_name
+from weft.framework.stateless import functional_call as functional_call
 
 if not TYPE_CHECKING:  # a type checker reads the lists of the files, and is to go on reporting unknown names itself
     __all__ = public_names(globals())

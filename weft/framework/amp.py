@@ -8,7 +8,6 @@ gradients are not finite. Both work in jitted functions: nothing is decided in P
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,6 +22,7 @@ from weft.framework.optim.groups import number, scalar_state
 from weft.framework.optim.optimizer import Optimizer
 from weft.framework.origin import part_of, user_line
 from weft.framework.refusals import FrameworkObject, unknown_name
+from weft.framework.stateless import lent
 from weft.framework.tensor import Tensor
 from weft.framework.tree import map_leaves
 
@@ -46,31 +46,14 @@ class MixedPrecision(Module):
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """What the module computes, in float32."""
         given, named = map_leaves((args, kwargs), lambda path, x: _cast(x, float32, self.dtype))
-        with _parameters_as(self.module, self.dtype):
+        parameters = [parameter for parameter in self.module.parameters() if parameter.dtype is float32]
+        with lent((parameter, parameter.to(self.dtype)) for parameter in parameters):
             found = self.module(*given, **named)
         return map_leaves(found, lambda path, x: _cast(x, self.dtype, float32))
 
 
 def _cast(value: Any, source: DType, target: DType) -> Any:
     return value.to(target) if isinstance(value, Tensor) and value.dtype is source else value
-
-
-@contextmanager
-def _parameters_as(module: Module, dtype: DType) -> Iterator[None]:
-    """Inside, every float32 parameter has the value of its cast, through which gradients go.
-
-    The parameters stay the same objects, so that what a trace notes of the modules holds at the next call.
-    """
-    parameters = [parameter for parameter in module.parameters() if parameter.dtype is float32]
-    own = [parameter._storage for parameter in parameters]
-    cast = [parameter.to(dtype) for parameter in parameters]
-    try:
-        for parameter, value in zip(parameters, cast, strict=True):
-            parameter._storage = value._storage
-        yield
-    finally:
-        for parameter, storage in zip(parameters, own, strict=True):
-            parameter._storage = storage
 
 
 class GradScaler(FrameworkObject):

@@ -25,6 +25,7 @@ def grad(
     grad_outputs: Cotangents = None,
     retain_graph: bool | None = None,
     create_graph: bool = False,
+    only_inputs: bool = True,
     allow_unused: bool | None = None,
     is_grads_batched: bool = False,
     materialize_grads: bool = False,
@@ -33,10 +34,12 @@ def grad(
 
     outputs, inputs: tensors, or one. inputs: leaves or not. grad_outputs: a cotangent for each output, of its shape and
     dtype; None for 1, if the output has one element. create_graph: the result has history, so that it can be
-    differentiated. retain_graph: keep the history of the outputs (by default as create_graph).
+    differentiated. retain_graph: keep the history of the outputs (by default as create_graph). only_inputs: True.
     allow_unused: an input that the outputs do not depend on gets None (zeros with materialize_grads) and is no error.
     Raises GradientError.
     """
+    if not only_inputs:
+        raise FrameworkError(f"{user_line()}: only_inputs is always so; call backward() to fill .grad of the others")
     if is_grads_batched:
         raise FrameworkError(
             f"{user_line()}: is_grads_batched is not supported; call grad() once for each cotangent, or func.jacrev"

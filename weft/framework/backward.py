@@ -121,7 +121,8 @@ class _Pass:
         self.index = {id(e): i for i, e in enumerate(self.order)}
         self.wanted = [e for e in self.order if e.requires_grad and e.owner is not None] if wanted is None else wanted
         self.history = list(filter(self._goes_on, self.order))
-        if any(e.freed for e in self.history):
+        self.walked = self.history if wanted is None else self._leading()
+        if any(e.freed for e in self.walked):
             raise GradientError(
                 f"{user_line()}: trying to backward through the graph a second time: the first backward() has freed "
                 "its history; give the first one retain_graph=True, or compute the tensor anew"
@@ -147,8 +148,9 @@ class _Pass:
             readers.check(self.order, changed)
         self._emit()
         if not retain_graph:
-            for e in self.history if self.all else (e for e in self.history if self.index[id(e)] in found):
-                e.free()
+            for e in self.walked:
+                if self.all or self.index[id(e)] in found:
+                    e.free()
         places = [self.index.get(id(e), -1) for e in self.wanted]
         return self._apart([self.order[found[i]] if i in found else None for i in places])
 
@@ -163,6 +165,14 @@ class _Pass:
             apart.append((e, gradient))
             taken.add(id(gradient))
         return apart
+
+    def _leading(self) -> list[Expr]:
+        """The part of the history that has something wanted behind it: through no other does a gradient go."""
+        leads: set[int] = set()
+        for e in self.history:  # each after its sources
+            if any(id(source) in self.kept or id(source) in leads for source in self._folded(e)[0]):
+                leads.add(id(e))
+        return [e for e in self.history if id(e) in leads]
 
     def _goes_on(self, e: Expr) -> bool:
         return is_inner(e) and id(e) not in self.ends

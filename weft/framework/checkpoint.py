@@ -79,11 +79,15 @@ def save(
         raise CheckpointError(f"{target}: cannot write the checkpoint: {error.strerror or error}") from None
 
 
-def load(path: str | Path) -> Any:
+def load(path: str | Path, map_location: Any = None, *, weights_only: bool = True) -> Any:
     """The named arrays in ``path``, or the nested state that was saved there.
 
-    Raises CheckpointError saying what is wrong with the file.
+    map_location: taken for torch's sake; arrays are the host's, and a model that loads them stays where it is.
+    weights_only: True, as nothing but arrays, numbers and texts is ever read. Raises CheckpointError saying what is
+    wrong with the file.
     """
+    if not weights_only:
+        raise CheckpointError(f"{user_line()}: weights_only=False would read objects, and run what is in them")
     arrays, metadata = load_with_metadata(path)
     return dict(arrays) if KEY not in metadata else put_together(metadata[KEY], arrays, shown(str(path), 4096))
 

@@ -103,13 +103,13 @@ def scatter(
     if reduce not in (None, "add"):
         raise FrameworkError(f"{user_line()}: scatter: reduce is 'add', not {reduce!r}")
     given = value if src is None else src
-    return _scattered("scatter", input, dim, index, given, "set" if reduce is None else "add")
+    return scattered("scatter", input, dim, index, given, "set" if reduce is None else "add")
 
 
 @numpy_named
 def scatter_add(input: Operand, dim: SupportsIndex, index: Operand, src: Operand) -> Tensor:
     """``input`` with the elements of ``src`` added at ``index`` along an axis, one after the other."""
-    return _scattered("scatter_add", input, dim, index, src, "add")
+    return scattered("scatter_add", input, dim, index, src, "add")
 
 
 @numpy_named
@@ -119,7 +119,7 @@ def index_add(input: Operand, dim: SupportsIndex, index: Operand, source: Operan
     along = axis(dim, x.shape)
     spread = operand("index_add", index).reshape([-1 if d == along else 1 for d in range(x.ndim)])
     scaled = parts if alpha == 1 else parts * alpha
-    return _scattered("index_add", x, along, spread.expand(parts.shape), scaled, "add")
+    return scattered("index_add", x, along, spread.expand(parts.shape), scaled, "add")
 
 
 @numpy_named
@@ -127,7 +127,7 @@ def index_copy(input: Operand, dim: SupportsIndex, index: Operand, source: Opera
     """``input`` with parts of ``source`` at the places of an axis that a vector of indices names; the last counts."""
     x, parts = operand("index_copy", input), operand("index_copy", source)
     along = axis(dim, x.shape)
-    return _scattered("index_copy", x, along, _each_place("index_copy", x, along, index, parts.shape), parts, "set")
+    return scattered("index_copy", x, along, _each_place("index_copy", x, along, index, parts.shape), parts, "set")
 
 
 @numpy_named
@@ -142,7 +142,7 @@ def index_fill(input: Operand, dim: SupportsIndex, index: Operand, value: Any) -
     places = operand("index_fill", index)
     shape = (*x.shape[:along], places.numel(), *x.shape[along + 1 :])
     updates = broadcast_to(filling.to(x.dtype), shape)
-    return _scattered("index_fill", x, along, _each_place("index_fill", x, along, places, shape), updates, "set")
+    return scattered("index_fill", x, along, _each_place("index_fill", x, along, places, shape), updates, "set")
 
 
 def _each_place(function: str, x: Tensor, along: int, index: Operand, shape: Shape) -> Tensor:
@@ -173,12 +173,13 @@ def masked_scatter(input: Operand, mask: Operand, source: Operand) -> Tensor:
     return where(wide, index_select(given.flatten(), 0, places).reshape(x.shape), x)
 
 
-def _scattered(function: str, input: Operand, dim: SupportsIndex, index: Operand, source: Any, mode: str) -> Tensor:
+def scattered(function: str, input: Operand, dim: SupportsIndex, index: Operand, source: Any, mode: str) -> Tensor:
+    """``input`` with what comes to each place along an axis by a mode of the primitive "scatter"."""
     x = operand(function, input)
     along = axis(dim, x.shape)
     given = indices_of(function, index, x.shape[along] if x.shape else 1)
     if not x.shape:
-        return _scattered(function, x.reshape(1), 0, given.reshape(-1), source, mode).reshape(())
+        return scattered(function, x.reshape(1), 0, given.reshape(-1), source, mode).reshape(())
     if isinstance(source, bool | int | float):
         updates = x.new_full(given.shape, source)
     else:

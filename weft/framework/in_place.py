@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 from weft.framework import (
     blending,
+    elementary,
     filling,
     gathering,
     linalg,
@@ -19,6 +20,7 @@ from weft.framework import (
     rearranging,
     rounding,
     running,
+    scattering,
     selection,
 )
 from weft.framework.errors import GradientError, TraceError
@@ -88,6 +90,12 @@ class InPlace:
     )
     exp_, expm1_, erf_ = in_place(TensorOperators.exp), in_place(TensorOperators.expm1), in_place(TensorOperators.erf)
     log_, log1p_, sqrt_ = in_place(TensorOperators.log), in_place(TensorOperators.log1p), in_place(TensorOperators.sqrt)
+    log2_, log10_, exp2_ = in_place(elementary.log2), in_place(elementary.log10), in_place(elementary.exp2)
+    tan_, asin_, acos_ = in_place(elementary.tan), in_place(elementary.asin), in_place(elementary.acos)
+    atan_, sinh_, cosh_ = in_place(elementary.atan), in_place(elementary.sinh), in_place(elementary.cosh)
+    asinh_, acosh_, atanh_ = in_place(elementary.asinh), in_place(elementary.acosh), in_place(elementary.atanh)
+    logit_, hypot_ = in_place(elementary.logit), in_place(elementary.hypot)
+    nan_to_num_ = in_place(elementary.nan_to_num)
     sin_, cos_, atan2_ = in_place(TensorOperators.sin), in_place(TensorOperators.cos), in_place(TensorOperators.atan2)
     sigmoid_, tanh_ = in_place(TensorOperators.sigmoid), in_place(TensorOperators.tanh)
     relu_ = in_place(TensorOperators.relu)
@@ -114,6 +122,7 @@ class InPlace:
 
     masked_fill_, masked_scatter_ = in_place(selection.masked_fill), in_place(gathering.masked_scatter)
     scatter_, scatter_add_ = in_place(gathering.scatter), in_place(gathering.scatter_add)
+    scatter_reduce_ = in_place(scattering.scatter_reduce)
     index_add_, index_copy_ = in_place(gathering.index_add), in_place(gathering.index_copy)
     index_fill_, fill_diagonal_ = in_place(gathering.index_fill), in_place(filling.diagonal)
 

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 from weft.framework import (
     blending,
+    counting,
     description,
+    elementary,
     gathering,
     joining,
     like,
@@ -20,6 +22,7 @@ from weft.framework import (
     reductions,
     rounding,
     running,
+    scattering,
     selection,
     statistics,
     strides,
@@ -71,6 +74,12 @@ class TensorMethods(TensorOperators, InPlace):
     narrow, select, unbind, split = parts.narrow, parts.select, parts.unbind, parts.split
     chunk, tensor_split = parts.chunk, parts.tensor_split
 
+    log2, log10, exp2, logit = elementary.log2, elementary.log10, elementary.exp2, elementary.logit
+    tan, asin, acos, atan = elementary.tan, elementary.asin, elementary.acos, elementary.atan
+    sinh, cosh, asinh = elementary.sinh, elementary.cosh, elementary.asinh
+    acosh, atanh, logaddexp = elementary.acosh, elementary.atanh, elementary.logaddexp
+    hypot, nan_to_num = elementary.hypot, elementary.nan_to_num
+
     movedim = moveaxis = rearranging.movedim
     swapaxes = swapdims = rearranging.swapaxes
     t, unflatten, view_as, expand_as = rearranging.t, rearranging.unflatten, rearranging.view_as, rearranging.expand_as
@@ -98,6 +107,8 @@ class TensorMethods(TensorOperators, InPlace):
     scatter, scatter_add, index_add = gathering.scatter, gathering.scatter_add, gathering.index_add
     index_copy, index_fill, masked_scatter = gathering.index_copy, gathering.index_fill, gathering.masked_scatter
     addcmul, addcdiv, lerp = blending.addcmul, blending.addcdiv, blending.lerp
+    scatter_reduce = scattering.scatter_reduce
+    aminmax, bincount, count_nonzero = counting.aminmax, counting.bincount, counting.count_nonzero
     masked_select, nonzero, unique = realised.masked_select, realised.nonzero, realised.unique
 
     new_full, new_zeros, new_ones = like.new_full, like.new_zeros, like.new_ones

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from weft.framework.axes import Dims, axes, real
 from weft.framework.dtypes import DType, as_dtype, bfloat16
-from weft.framework.errors import DTypeError
+from weft.framework.errors import DTypeError, ShapeError
 from weft.framework.keywords import numpy_named
 from weft.framework.operators import operand
 from weft.framework.origin import user_line
@@ -117,3 +117,15 @@ def norm(
 def dist(input: Operand, other: Operand, p: float = 2) -> Tensor:
     """The ``p``-norm of a - b."""
     return norm(operand("dist", input) - operand("dist", other), p)
+
+
+def cdist(x1: Operand, x2: Operand, p: float = 2.0) -> Tensor:
+    """[..., n, m]: the ``p``-norm between each of n vectors and each of m: of [..., n, k] and [..., m, k].
+
+    Raises ShapeError for vectors of different lengths.
+    """
+    a, b = operand("cdist", x1), operand("cdist", x2)
+    if a.ndim < 2 or b.ndim < 2 or a.shape[-1] != b.shape[-1]:
+        shown = f"{list(a.shape)} and {list(b.shape)}"
+        raise ShapeError(f"{user_line()}: cdist takes rows of vectors of one length, [n, k] and [m, k], not {shown}")
+    return norm(a.unsqueeze(-2) - b.unsqueeze(-3), p, dim=-1)

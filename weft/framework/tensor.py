@@ -274,9 +274,10 @@ class Tensor(TensorMethods, Differentiable, FrameworkObject):
             wanted, e = as_dtype(target), self._read()
             return self if wanted == e.dtype else Tensor._of(apply("cast", e, dtype=wanted.name))
         device = get_device(target)
-        if self._expr.device is device:
+        trace = current_trace()
+        if self._expr.device is device or (trace is not None and self._expr.device is None and trace.runs_on(device)):
             return self
-        if current_trace() is not None:
+        if trace is not None:
             raise TraceError(f"{user_line()}: a jitted function runs on one device; move tensors before calling it")
         return Tensor._of(copied(self._read(), device))
 

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from weft.framework.builder import plain_attributes
+from weft.framework.device import Device, default_device
 from weft.framework.errors import TraceError
 from weft.framework.guards import TracedReads
 from weft.framework.lazy import ACTIVE, Expr
@@ -64,6 +65,11 @@ class GraphTrace:
         self._before.append(before)
         tensor._storage.expr = placeholder
         return placeholder
+
+    def runs_on(self, device: Device) -> bool:
+        """Whether what is put on no device will be on ``device``: it is the default, or an operand's so far."""
+        known = [e.device for _, e in (*self.states, *self.arguments) if e.device is not None]
+        return device in known if known else device is default_device()
 
     def is_passing(self, tensor: Tensor) -> bool:
         """Whether ``tensor`` was made in this trace, so that it has no value once that is over."""

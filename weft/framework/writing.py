@@ -9,6 +9,7 @@ the whole rule.
 from __future__ import annotations
 
 import functools
+import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeAlias, TypeVar
 
@@ -148,13 +149,23 @@ class Writing:
 
     @property
     def data(self: Any) -> Any:
-        """A view of the same value without history, and no gradient takes note of what is written through it; what is
-        assigned replaces the value, without history."""
+        """A view of the same value without history, and no gradient takes note of what is written through it.
+
+        What is assigned takes the place of the value, without history, of any shape: what was a view of the tensor
+        before, this one too, keeps the old value. In a jitted function, and of a view, it is ``assign``.
+        """
         return self._view(ALIAS, apart=True)
 
     @data.setter
     def data(self: Any, value: Operand) -> None:
-        self.assign(value)
+        new, old = self._as_operand(value, self.dtype)._read(), self._storage.expr
+        leaf = old.owner is not None or not old.requires_grad
+        if current_trace() is not None or self._seen_as is not None or not leaf or new.dtype != old.dtype:
+            self.assign(value)
+            return
+        self._storage = self._of(alias(new, old.owner is not None, old.owner))._storage
+        self._storage.root = weakref.ref(self)
+        self._await()
 
     def assign(self, value: Operand) -> Self:
         """Give this tensor, a parameter too, another value of its shape and dtype; no history comes with it.

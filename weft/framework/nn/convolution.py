@@ -10,9 +10,10 @@ from weft.framework.axes import count
 from weft.framework.device import Device
 from weft.framework.dtypes import DType
 from weft.framework.errors import FrameworkError, ShapeError
-from weft.framework.module import Module, Parameter
+from weft.framework.module import Parameter
 from weft.framework.nn import functional as F
 from weft.framework.nn.functional.convolution import EachAxis, each_axis
+from weft.framework.nn.starting import UniformStart
 from weft.framework.origin import user_line
 from weft.framework.primitives.base import Shape
 from weft.framework.random import default_generator
@@ -23,7 +24,7 @@ __all__ = ["Conv1d", "Conv2d", "ConvTranspose1d", "ConvTranspose2d"]
 _MODES = ("zeros", "reflect", "replicate", "circular")
 
 
-class _ConvNd(Module):
+class _ConvNd(UniformStart):
     """Weight and bias of a convolution, uniform in ±1/√fan in at the start, and how its kernel slides."""
 
     _axes: int

@@ -11,8 +11,9 @@ from weft.framework.device import Device
 from weft.framework.dtypes import DType
 from weft.framework.errors import ShapeError
 from weft.framework.functional import operand
-from weft.framework.module import Module, Parameter
+from weft.framework.module import Parameter
 from weft.framework.nn import functional as F
+from weft.framework.nn.starting import UniformStart
 from weft.framework.origin import user_line
 from weft.framework.random import Generator, default_generator
 from weft.framework.tensor import Tensor
@@ -27,7 +28,7 @@ def _features(layer: str, **given: int) -> tuple[int, ...]:
     return tuple(map(int, given.values()))
 
 
-class Linear(Module):
+class Linear(UniformStart):
     """x @ Wᵀ + b: [..., in_features] → [..., out_features].
 
     weight [out_features, in_features] and bias [out_features] start uniform in ±1/√in_features, drawn from
@@ -61,7 +62,7 @@ class Linear(Module):
         return f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"
 
 
-class Bilinear(Module):
+class Bilinear(UniformStart):
     """x1ᵀ W x2 + b: [..., in1_features] and [..., in2_features] → [..., out_features].
 
     weight [out_features, in1_features, in2_features] and bias start uniform in ±1/√in1_features.
@@ -79,6 +80,9 @@ class Bilinear(Module):
         self.weight = Parameter(source.uniform(shape, -bound, bound))
         self.bias = Parameter(source.uniform((self.out_features,), -bound, bound)) if bias else None
         self._place(device, dtype)
+
+    def _bound(self) -> float:
+        return 1 / math.sqrt(self.in1_features)
 
     def forward(self, input1: Tensor, input2: Tensor) -> Tensor:
         """Raises ShapeError."""

@@ -10,8 +10,9 @@ from weft.framework.dtypes import DType
 from weft.framework.errors import ShapeError
 from weft.framework.functional import ones, zeros
 from weft.framework.lazy import no_grad
-from weft.framework.module import Module, Parameter
+from weft.framework.module import Parameter
 from weft.framework.nn import functional as F
+from weft.framework.nn.starting import UnitStart
 from weft.framework.origin import user_line
 from weft.framework.tensor import Tensor
 
@@ -21,7 +22,7 @@ __all__ = [
 ]
 
 
-class LayerNorm(Module):
+class LayerNorm(UnitStart):
     """``functional.layer_norm``; weight (ones) and bias (zeros) of ``normalized_shape`` are trained.
 
     elementwise_affine: without it neither is there. bias: whether that is.
@@ -48,7 +49,7 @@ class LayerNorm(Module):
         return f"{self.normalized_shape}, eps={self.eps}, {affine}"
 
 
-class RMSNorm(Module):
+class RMSNorm(UnitStart):
     """``functional.rms_norm``; weight (ones) of ``normalized_shape`` is trained."""
 
     def __init__(
@@ -71,7 +72,7 @@ class RMSNorm(Module):
         return f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.elementwise_affine}"
 
 
-class GroupNorm(Module):
+class GroupNorm(UnitStart):
     """``functional.group_norm``; weight (ones) and bias (zeros), one a channel, are trained."""
 
     def __init__(
@@ -97,7 +98,7 @@ class GroupNorm(Module):
         return f"{self.num_groups}, {self.num_channels}, eps={self.eps}, {affine}"
 
 
-class _RunningNorm(Module):
+class _RunningNorm(UnitStart):
     """What keeps running_mean, running_var and num_batches_tracked as buffers, if asked to.
 
     weight (ones) and bias (zeros) are trained if ``affine``.

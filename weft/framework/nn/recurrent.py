@@ -17,6 +17,7 @@ from weft.framework.nn import functional as F
 from weft.framework.nn.functional.dropout import probability
 from weft.framework.nn.functional.taking import joined, stacked
 from weft.framework.nn.packing import PackedSequence, repacked, unpacked
+from weft.framework.nn.starting import UniformStart
 from weft.framework.origin import user_line
 from weft.framework.random import default_generator
 from weft.framework.tensor import Tensor
@@ -59,7 +60,7 @@ def _gates(x: Tensor, parts: int) -> list[Tensor]:
     return [x[..., i * width : (i + 1) * width] for i in range(parts)]
 
 
-class _Recurrent(Module):
+class _Recurrent(UniformStart):
     """Weights of gates side by side, uniform in ±1/√hidden_size at the start."""
 
     _gates_count = 1
@@ -78,6 +79,9 @@ class _Recurrent(Module):
             wanted = self.bias or name.startswith("weight")
             value = Parameter(source.uniform(shape, -bound, bound)) if wanted else None
             self.register_parameter(f"{name}{suffix}", value)
+
+    def _bound(self) -> float:
+        return 1 / math.sqrt(self.hidden_size)
 
     def _weights(self, suffix: str) -> tuple[Tensor, Tensor, Tensor | None, Tensor | None]:
         return tuple(getattr(self, f"{name}{suffix}") for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh"))
