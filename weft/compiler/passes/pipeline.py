@@ -10,6 +10,7 @@ from weft.compiler.passes.barriers import barriers
 from weft.compiler.passes.common_subexpressions import common_subexpressions
 from weft.compiler.passes.constant_folding import constant_folding
 from weft.compiler.passes.dead_code import dead_code
+from weft.compiler.passes.layout import layout
 from weft.compiler.passes.machine_functions import machine_functions
 from weft.compiler.passes.precision import precision
 from weft.compiler.passes.quantised_bias import quantised_bias
@@ -27,6 +28,7 @@ PASSES: Mapping[str, Pass] = {
     "unroll": unroll,
     "random_words": random_words,
     "constant_folding": constant_folding,
+    "layout": layout,
     "algebra": algebra,
     "common_subexpressions": common_subexpressions,
     "quantised_products": quantised_products,
@@ -40,7 +42,7 @@ PASSES: Mapping[str, Pass] = {
 
 # Equal operands must be one node before algebra can see that they are equal; what it leaves may be equal again.
 _CLEAN = (
-    "dead_code", "unroll", "random_words", "common_subexpressions", "constant_folding", "algebra",
+    "dead_code", "unroll", "random_words", "common_subexpressions", "constant_folding", "layout", "algebra",
     "common_subexpressions",
 )  # fmt: skip
 
