@@ -2,6 +2,7 @@
 
 from weft import amp as amp
 from weft import autograd as autograd
+from weft import distributions as distributions
 from weft import func as func
 from weft import nn as nn
 from weft import optim as optim
@@ -362,6 +363,7 @@ __all__ = [
     "digits",
     "disassemble",
     "dist",
+    "distributions",
     "div",
     "dot",
     "einsum",

@@ -125,13 +125,14 @@ def test_no_module_takes_a_public_name() -> None:
     assert {name: homes[name] for name in files & homes.keys()} == {name: (f"weft.{name}", "") for name in PARTS}
 
 
-PARTS = ("amp", "autograd", "func", "nn", "optim", "utils")
+PARTS = ("amp", "autograd", "distributions", "func", "nn", "optim", "utils")
 """Public modules that are imported by their own names."""
 IMPORTED = {
     "import weft.nn as x": "nn",
     "import weft.nn.functional as x": "nn.functional",
     "from weft.nn import functional as x": "nn.functional",
     "from weft import functional as x": "nn.functional",
+    "import weft.distributions as x": "distributions",
     "import weft.nn.init as x": "nn.init",
     "from weft.nn import init as x": "nn.init",
     "import weft.nn.utils as x": "nn.utils",

@@ -12,6 +12,7 @@ from tests.framework import comparing
 from tests.framework.semantics import (
     autograd,
     broadcasting,
+    distributions,
     further_names,
     gradients,
     hooks,
@@ -32,7 +33,7 @@ from weft.framework.device import use_device
 
 TABLES = (
     broadcasting, views, writing, indexing, shapes, networks, learning, training, mistakes, autograd, gradients, hooks,
-    transforms, packed, parametrized, further_names,
+    transforms, packed, parametrized, further_names, distributions,
 )  # fmt: skip
 """Each has CASES, what is shown → script, and a PRELUDE that runs before each of them."""
 SCRIPTS = {
