@@ -1,4 +1,4 @@
-"""What a step is and does on the accelerator: its program, and where the cycles of one run go."""
+"""What a step becomes on a device, and what it does on the accelerator: its program, where the cycles of a run go."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ import numpy as np
 
 from weft.base.errors import WeftError
 from weft.base.files import replacing
-from weft.compiler.listing import FORMS, drawing, listing
+from weft.compiler.listing import FORMS, Lowered, drawing, listing
+from weft.compiler.passes.pipeline import run
 from weft.compiler.targets.accel.compile import compile as compile_for
 from weft.compiler.targets.accel.device import AccelDevice, AccelExecutable
+from weft.compiler.targets.cpu.listing import planned
 from weft.framework.device import Device, compiled, get_device
 from weft.framework.graph import Graph
 from weft.framework.jit import JitFunction, jit
@@ -21,6 +23,7 @@ from weft.isa.container import check_machine
 from weft.isa.machine import Machine
 from weft.isa.machine import load as load_machine
 from weft.isa.program import Program
+from weft.isa.text import unknown
 from weft.reports import profile as profiles
 from weft.reports.changes import Source
 from weft.sim.engines import get_engine
@@ -62,30 +65,40 @@ def show(
     step: Step | Graph,
     *arguments: Any,
     machine: str | Path | Machine | None = None,
-    forms: str | Sequence[str] = FORMS,
+    device: str = "accel",
+    forms: str | Sequence[str] | None = None,
     layer: str | None = None,
     before: str | None = None,
     after: str | None = None,
     svg: str | Path | None = None,
 ) -> None:
-    """Print what the compiler makes of ``step(*arguments)``, or of a graph, for the accelerator; nothing runs.
+    """Print what the compiler makes of ``step(*arguments)``, or of a graph, for a device ("accel" or "cpu").
 
-    forms: of "graph", "summary" (what each pass did), "passes" (the graph after each) and "asm" (the instructions),
-    also as ``"graph,asm"``. layer: a layer ("layer 0", or "0"), another part of the step ("cross-entropy loss"), or an
-    operator by its name; None: all. before, after: a pass by its name (its first run) or number; "graph" is then the
-    graph at that place. svg: a file to draw that graph to. machine: as for ``compile``.
+    Nothing runs. forms: of "graph", "summary" (what each pass did), "passes" (the graph after each) and "asm" (the
+    instructions), or for the CPU "kernels" (its steps, with what they move and compute), also as ``"graph,asm"``; None:
+    all. layer: a layer ("layer 0", or "0"), another part of the step ("cross-entropy loss"), or an operator by its
+    name; None: all. before, after: a pass by its name (its first run) or number; "graph" is then the graph at that
+    place. svg: a file to draw that graph to. machine: as for ``compile``, of the accelerator alone.
     Raises WeftError for unknown words, CompileError for what has no instructions, and OSError naming the file.
     """
-    chosen = [form.strip() for form in forms.split(",")] if isinstance(forms, str) else forms
-    graph, device = step, get_device("numpy")
+    if device not in FORMS:
+        raise WeftError(f"weft.show: {unknown('device', device, FORMS)}")
+    if machine is not None and device != "accel":
+        raise WeftError(f"weft.show: machine= is of the accelerator; leave it out with device={device!r}")
+    chosen = [form.strip() for form in forms.split(",")] if isinstance(forms, str) else forms or FORMS[device]
+    graph, place = step, get_device("numpy")
     if not isinstance(graph, Graph):
         recording = taken(step, f"weft.show takes {_A_STEP}, or a graph").trace(*arguments)
-        graph, device = recording.graph, recording.device
+        graph, place = recording.graph, recording.device
     elif arguments:
         raise WeftError("weft.show: a graph has its inputs in it; leave out the arguments after it")
-    text = listing(graph, lambda: _accelerator(device, machine).compile(graph).program, chosen, layer, before, after)
+    lowered: dict[str, Lowered] = {
+        "accel": lambda: _accelerator(place, machine).compile(graph).program,
+        "cpu": lambda: planned(run(graph, "cpu")),
+    }
+    text = listing(graph, lowered[device], chosen, layer, before, after, device)
     if svg is not None:
-        picture = drawing(graph, layer, before, after)
+        picture = drawing(graph, layer, before, after, device)
         with replacing(Path(svg)) as whole:
             whole.write_text(picture, encoding="utf-8")
     print(text, end="")

@@ -13,8 +13,10 @@ import weft
 from tests.framework.small_model import X, Y, make, train_step
 from weft.base.errors import WeftError
 from weft.compiler.listing import FORMS, listing
-from weft.compiler.passes.pipeline import PIPELINES
+from weft.compiler.passes.pipeline import PIPELINES, run
 from weft.compiler.targets.accel.compile import compile, prepared
+from weft.compiler.targets.cpu.device import CpuDevice
+from weft.compiler.targets.cpu.listing import planned
 from weft.framework.builder import GraphBuilder
 from weft.framework.graph import Graph, node_line
 from weft.framework.jit import jit
@@ -39,7 +41,7 @@ def show(*forms: str, only: str | None = None, graph: Graph = GRAPH, program: Pr
     return listing(graph, lambda: program, forms, only)
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", FORMS["accel"])
 def test_golden(form: str, golden: Callable[[str, str], None]) -> None:
     golden(f"step-{form}.txt", show(form, only=None if form == "summary" else "layer 2"))
 
@@ -157,6 +159,69 @@ def test_nothing_is_compiled_that_is_not_shown() -> None:
         WeftError, match=r"^no form 'grap'; did you mean 'graph'\? there are: graph, summary, passes, asm$"
     ):
         listing(GRAPH, refuse, ("grap",))
+
+
+def on_the_cpu(*forms: str, only: str | None = None) -> str:
+    return listing(GRAPH, lambda: planned(run(GRAPH, "cpu")), forms, only, target="cpu")
+
+
+def test_the_cpu_shows_its_own_passes() -> None:
+    text = on_the_cpu("summary", "passes")
+    found = re.findall(r"^pass (\d+), (\w+): (?:changes nothing|\d+ nodes)$", text, re.MULTILINE)
+    assert [name for _, name in found] == list(PIPELINES["cpu"])
+    assert text.startswith(f"summary: {len(PIPELINES['cpu'])} passes, {len(GRAPH.nodes)} → ")
+    before = listing(GRAPH, lambda: PROGRAM, ("graph",), before="barriers", target="cpu")
+    assert before.startswith(f"graph before pass {PIPELINES['cpu'].index('barriers') + 1}, barriers: ")
+    with pytest.raises(WeftError, match=r"^no pass 'precision'; "):
+        listing(GRAPH, lambda: PROGRAM, ("graph",), after="precision", target="cpu")
+
+
+def test_what_the_steps_do_is_what_runs() -> None:
+    """Their sums, and the memory, are those of the executable; every node that computes is in a step."""
+    device = CpuDevice()
+    executable = device.compile(GRAPH)
+    head, *lines, memory = on_the_cpu("kernels").splitlines()
+    counted = executable.counts
+    assert head == (f"kernels: {counted.kernels} steps, {counted.products} of them products and 0 calls of NumPy; "
+                    f"{counted.bytes:,} bytes, {counted.flops:,} operations")  # fmt: skip
+    work = [re.search(r"\); ([\d,]+) bytes, ([\d,]+) operations  # \S", line) for line in lines]
+    sums = [sum(int(found[k].replace(",", "")) for found in work if found) for k in (1, 2)]
+    assert sums == [counted.bytes, counted.flops]
+    assert [int(line.partition(":")[0]) for line in lines] == list(range(counted.kernels))
+    plan = executable.plan
+    assert memory.startswith(f"memory: {plan.peak_bytes:,} bytes at the peak: ")
+    assert f"and {executable.arena_bytes:,} that {plan.buffer_count} temporary buffers share" in memory
+    assert memory == on_the_cpu("summary").splitlines()[-1]
+    made = {i for nodes in plan.lowered.nodes for i in nodes}
+    prepared_graph = device.prepared(GRAPH)
+    assert {i for i, node in enumerate(prepared_graph.nodes) if node.op in ("matmul", "exp", "log", "sub")} <= made
+
+
+def test_one_layer_of_the_cpu() -> None:
+    whole, part = (on_the_cpu("kernels", only=only).splitlines() for only in (None, "layer 0"))
+    assert 3 < len(part) < len(whole)
+    assert set(part[1:-1]) < set(whole)
+    assert re.match(rf"kernels: {len(part) - 2} of {len(whole) - 2} steps, ", part[0])
+    assert any("# layer 0, weight gradient, " in line for line in part)
+    assert not any("# layer 2" in line for line in part)
+
+
+@pytest.mark.parametrize(("target", "form"), [("cpu", "asm"), ("accel", "kernels")])
+def test_a_form_of_the_other_target(target: str, form: str) -> None:
+    other = {"cpu": "accel", "accel": "cpu"}[target]
+    text = rf"^form '{form}' is of --device {other}; for {target} there are: graph, summary, passes, \w+$"
+    with pytest.raises(WeftError, match=text):
+        listing(GRAPH, lambda: PROGRAM, (form,), target=target)
+
+
+def test_the_cpu_from_the_front_door(capsys: pytest.CaptureFixture[str]) -> None:
+    x, y = Tensor(X), Tensor(Y)
+    weft.show(step, x, y, device="cpu", forms="kernels,summary")
+    assert capsys.readouterr().out == on_the_cpu("summary", "kernels")
+    with pytest.raises(WeftError, match=r"^weft.show: no device 'gpu'; did you mean 'cpu'\? there are: accel, cpu$"):
+        weft.show(step, x, y, device="gpu")
+    with pytest.raises(WeftError, match=r"^weft.show: machine= is of the accelerator; leave it out with device='cpu'$"):
+        weft.show(step, x, y, device="cpu", machine="nano")
 
 
 def test_from_the_front_door(capsys: pytest.CaptureFixture[str]) -> None:

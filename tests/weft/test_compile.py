@@ -59,3 +59,33 @@ def test_mistakes(words: tuple[str, ...], text: str, weft: Any, tmp_path: Path, 
     assert (outcome.code, outcome.out) == (2, "")
     assert text in outcome.err
     assert list(tmp_path.iterdir()) == []
+
+
+CPU = ("compile", "digits-logistic", "--device", "cpu")
+
+
+def test_the_cpu_is_shown(weft: Any, tmp_path: Path) -> None:
+    outcome = weft(*CPU, "--show", "summary,kernels", "--svg", tmp_path / "s.svg", "--after", "rematerialise")
+    assert outcome.code == 0
+    assert "pass 14, rematerialise: " in outcome.out
+    assert "\nkernels: " in outcome.out
+    assert outcome.out.count("memory: ") == 2
+    assert "<title>graph after pass 14, rematerialise</title>" in (tmp_path / "s.svg").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        ((), "Error: give --show graph,summary,passes,kernels to look at the step, or --svg FILE"),
+        (("--show", "asm"), "error: form 'asm' is of --device accel; for cpu there are: graph, summary, passes, ker"),
+        (("--show", "graph", "-o", "x.weft"), "Error: --output writes a program of the accelerator; leave it out with"),
+        (("--show", "graph", "--machine", "nano"), "Error: --machine has no meaning with --device cpu; leave it out"),
+        (("--show", "graph", "--after", "precision"), "error: no pass 'precision'; "),
+    ],
+)
+def test_mistakes_about_the_cpu(words: tuple[str, ...], text: str, weft: Any, tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.chdir(tmp_path)
+    outcome = weft(*CPU, *words)
+    assert (outcome.code, outcome.out) == (2, "")
+    assert text in outcome.err
+    assert list(tmp_path.iterdir()) == []

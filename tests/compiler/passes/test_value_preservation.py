@@ -7,7 +7,7 @@ import pytest
 
 from weft.compiler.fuzz.graphs import random_graph
 from weft.compiler.fuzz.values import random_values
-from weft.compiler.passes import pipeline
+from weft.compiler.passes import pipeline, rematerialisation
 from weft.framework import reference
 from weft.framework.graph import Graph
 from weft.framework.primitives.base import Array
@@ -33,7 +33,9 @@ def bits(value: Array) -> bytes:
 
 
 @pytest.mark.parametrize("name", [*EXACT, "cpu"])
-def test_values_stay_the_same_to_the_bit(name: str) -> None:
+def test_values_stay_the_same_to_the_bit(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for bound in ("SMALLEST", "LARGE", "FAR"):  # the random graphs' values are small
+        monkeypatch.setattr(rematerialisation, bound, 1)
     changed = 0
     for seed in SEEDS:
         graph = random_graph(seed)
@@ -42,8 +44,8 @@ def test_values_stay_the_same_to_the_bit(name: str) -> None:
         values = random_values(graph, seed)
         before, now = results(graph, values), results(after, values)
         assert list(now) == list(before)
-        # BLAS may sum a product in another order when an operand is taken transposed.
-        summed_anew = any(node.op == "matmul" for node in graph.nodes) and name in ("algebra", "cpu")
+        # BLAS may sum a product in another order when an operand is taken transposed, or is no longer the other one.
+        summed_anew = any(node.op == "matmul" for node in graph.nodes) and name in ("algebra", "rematerialise", "cpu")
         for key, value in before.items():
             if summed_anew:
                 np.testing.assert_allclose(now[key].astype(float), value.astype(float), rtol=1e-2, atol=1e-4)

@@ -16,6 +16,7 @@ from weft.compiler.passes.precision import precision
 from weft.compiler.passes.quantised_bias import quantised_bias
 from weft.compiler.passes.quantised_products import quantised_products
 from weft.compiler.passes.random_words import random_words
+from weft.compiler.passes.rematerialisation import rematerialise
 from weft.compiler.passes.requantise import requantise
 from weft.compiler.passes.unroll import unroll
 from weft.framework.errors import GraphError
@@ -37,6 +38,7 @@ PASSES: Mapping[str, Pass] = {
     "machine_functions": machine_functions,
     "precision": precision,
     "barriers": barriers,
+    "rematerialise": rematerialise,
 }
 """Every pass by name."""
 
@@ -50,8 +52,9 @@ _CLEAN = (
 _INTEGERS = ("quantised_products", "common_subexpressions", "quantised_bias", "requantise")
 
 PIPELINES: Mapping[str, tuple[str, ...]] = {
-    # What is quantised, in the graph, becomes integers on every target: they give the same bits.
-    "cpu": (*_CLEAN, *_INTEGERS, "common_subexpressions", "barriers"),
+    # What is quantised, in the graph, becomes integers on every target: they give the same bits. What is computed twice
+    # to spare memory would be merged again by anything that came behind.
+    "cpu": (*_CLEAN, *_INTEGERS, "common_subexpressions", "barriers", "rematerialise"),
     # Rounding comes after the clean-up, which sees fewer products, and before a second one, which merges casts.
     # So does what functions are written in: the second one folds and merges the parts that several of them share.
     "accel": (

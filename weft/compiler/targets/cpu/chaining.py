@@ -45,8 +45,9 @@ _OPEN = 8
 def chained(lowered: Lowered, threads: int) -> Lowered:
     """The same work, with steps that pass rows on joined into chains; memory for so many threads."""
     items: list[_Growing | Step] = []
+    nodes: list[list[int]] = []  # of each item
     growing: list[_Growing] = []  # in the order in which they will run
-    for step in lowered.steps:
+    for step, made in zip(lowered.steps, lowered.nodes, strict=True):
         ways = dict(_ways(step))
         place = next((n for n in reversed(range(len(growing))) if ways and growing[n].takes(step, ways)), None)
         for chain in growing[:place]:
@@ -55,12 +56,15 @@ def chained(lowered: Lowered, threads: int) -> Lowered:
             growing.append(_Growing.begun(step, ways))
         if place is None:
             items.append(growing[-1] if ways else step)
+            nodes.append([*made])
+        else:
+            nodes[next(n for n in reversed(range(len(items))) if items[n] is growing[place])].extend(made)
         del growing[:-_OPEN]
     users = Counter(buffer for item in items for buffer in (item.touched if isinstance(item, _Growing) else _of(item)))
     buffers = list(lowered.buffers)
     private = {n for n, slot in enumerate(buffers) if slot.kind == "temporary" and users[n] == 1}
     steps = [item.finished(buffers, private, threads) if isinstance(item, _Growing) else item for item in items]
-    return replace(lowered, steps=tuple(steps), buffers=tuple(buffers))
+    return replace(lowered, steps=tuple(steps), buffers=tuple(buffers), nodes=tuple(map(tuple, nodes)))
 
 
 def _of(step: Step) -> set[int]:

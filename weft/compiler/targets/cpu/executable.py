@@ -17,14 +17,11 @@ import numpy as np
 
 from weft.compiler.passes import pipeline
 from weft.compiler.targets.cpu.blas import find_sgemm
-from weft.compiler.targets.cpu.buffers import place_temporaries, update_in_place
-from weft.compiler.targets.cpu.chaining import chained
-from weft.compiler.targets.cpu.contents import check_contents
 from weft.compiler.targets.cpu.counts import counts
 from weft.compiler.targets.cpu.driver import DRIVER_FIELDS, native_driver
 from weft.compiler.targets.cpu.host import HostCall, raise_failure
-from weft.compiler.targets.cpu.lower import lower
 from weft.compiler.targets.cpu.memory import ALIGNMENT
+from weft.compiler.targets.cpu.plan import plan_steps
 from weft.compiler.targets.cpu.program import Gemm, Schedule, Step, compile_steps
 from weft.compiler.targets.cpu.team import ThreadTeam, thread_team
 from weft.compiler.targets.cpu.threads import ThreadBudget
@@ -46,7 +43,7 @@ class CpuExecutable:
     """A graph compiled for this processor. Callable from several threads; calls run one after the other.
 
     Attributes:
-        arena_bytes: memory for all temporaries.
+        plan: its steps, and where all they touch lies. arena_bytes: memory for all temporaries.
         step_count: loops and products of one run. kernel_count: how many of them differ.
         counts: kernels, bytes and operations of one run. divided: how many of its steps are shared among threads.
         nbytes: what it holds in memory, about: temporaries, constants, tables and its share of the code.
@@ -54,10 +51,8 @@ class CpuExecutable:
 
     def __init__(self, graph: Graph, budget: ThreadBudget) -> None:
         sgemm = find_sgemm()
-        single = chained(lower(graph, sgemm is not None, budget.threads), budget.threads)
-        lowered = update_in_place(single)
-        plan = place_temporaries(lowered)
-        check_contents(single, lowered, plan)
+        self.plan = plan_steps(graph, sgemm is not None, budget.threads)
+        lowered, plan = self.plan.lowered, self.plan.memory
         self._calls_host = any(isinstance(step, HostCall) for step in lowered.steps)
         self.arena_bytes, self.step_count = plan.size, len(lowered.steps)
         self.counts = counts(lowered.steps)

@@ -54,12 +54,13 @@ class Lowered:
     """A graph as steps over buffers; a buffer's place in `buffers` is its place in the table of pointers.
 
     Input n is the graph's n-th input node, output n its n-th result (outputs, then updates), constant n is
-    `constants[n]`.
+    `constants[n]`. `nodes[n]` are the nodes that step n computes, or helps to.
     """
 
     steps: tuple[Step, ...]
     buffers: tuple[Slot, ...]
     constants: tuple[Array, ...]
+    nodes: tuple[tuple[int, ...], ...]
 
 
 def lower(graph: Graph, has_sgemm: bool, threads: int = 1) -> Lowered:
@@ -100,18 +101,20 @@ class _Lowering(ProductLowering, WindowLowering, IndexedLowering):
         groups = fusion_groups(self.graph, looped)
         finished = {fused.last: fused for fused in epilogues(self.graph, groups)} if self.has_sgemm else {}
         waiting = {i for fused in finished.values() for i in fused.same}
+        nodes: list[tuple[int, ...]] = []
         for group in groups:
+            i, made = group.nodes[-1], group.nodes
+            node = self.graph.nodes[i]
             if group.space is not None:
-                fused = finished.get(group.nodes[-1])
+                fused = finished.get(i)
                 if fused is None or not self._finished_product(fused, group):
                     self._group(group)
-                continue
-            (i,) = group.nodes
-            node = self.graph.nodes[i]
-            if node.op != "input" and i not in waiting:
+                made = made if fused is None else (*fused.same, *made)
+            elif node.op != "input" and i not in waiting:
                 self._alone(i, node)
-        self._copy_results()
-        return Lowered(tuple(self.steps), tuple(self.buffers), tuple(self.constants))
+            nodes += [made] * (len(self.steps) - len(nodes))
+        nodes += [(i,) for i in self._copy_results()]
+        return Lowered(tuple(self.steps), tuple(self.buffers), tuple(self.constants), tuple(nodes))
 
     def _buffer(self, kind: Kind, number: int, size: int) -> int:
         self.buffers.append(Slot(kind, number, size))
@@ -136,11 +139,14 @@ class _Lowering(ProductLowering, WindowLowering, IndexedLowering):
             return self._window(self._buffer("output", self.waiting[i].pop(0), size), node)
         return self._temporary(node.shape, node.dtype.name)
 
-    def _copy_results(self) -> None:
-        """Results that lie elsewhere (an input, a view, a value handed out twice) are copied."""
+    def _copy_results(self) -> list[int]:
+        """Results that lie elsewhere (an input, a view, a value handed out twice) are copied; which, a step each."""
+        copied = []
         for i in dict.fromkeys(self.graph.results):
             while self.waiting[i]:
                 self._copy(self.views[i], self._target(i))
+                copied.append(i)
+        return copied
 
     def _copy(self, source: View, target: AccessWindow) -> None:
         """target = source, converted to the target's dtype; one of their shape."""

@@ -1,7 +1,7 @@
 """The static memory plan: which bytes of one arena each temporary buffer occupies, by liveness.
 
 Two buffers share bytes only if no step needs both. Buffers are placed in the order in which they come to life, each in
-the tightest gap between those that live then.
+the tightest gap between those that live then; or the largest first, each as low as it can lie, where that takes less.
 """
 
 from __future__ import annotations
@@ -36,8 +36,40 @@ class MemoryPlan:
     size: int
 
 
+_LOOKS = 128
+"""How many others each buffer is held against, in the mean, before placing by size is given up."""
+
+
 def plan_memory(lifetimes: Mapping[int, TemporaryLiveRange]) -> MemoryPlan:
     """Place every buffer; none overlaps another that lives at the same time."""
+    by_birth, by_size = _by_birth(lifetimes), _by_size(lifetimes)
+    return by_birth if by_size is None or by_birth.size <= by_size.size else by_size
+
+
+def _by_size(lifetimes: Mapping[int, TemporaryLiveRange]) -> MemoryPlan | None:
+    """None where too many live at once for this to end soon."""
+    offsets: dict[int, int] = {}
+    looks = _LOOKS * len(lifetimes)
+    placed: list[tuple[int, int, TemporaryLiveRange]] = []  # (start, end, life), ascending
+    most = 0
+    for buffer in sorted(lifetimes, key=lambda b: (-lifetimes[b].size, lifetimes[b].first, b)):
+        life, start = lifetimes[buffer], 0
+        size = _aligned(life.size)
+        for low, high, other in placed:
+            looks -= 1
+            if low >= start + size:  # and so do all that follow
+                break
+            if high > start and other.first <= life.last and life.first <= other.last:
+                start = high
+        if looks < 0:
+            return None
+        offsets[buffer] = start
+        bisect.insort(placed, (start, start + size, life), key=lambda place: place[:2])
+        most = max(most, start + size)
+    return MemoryPlan(offsets, most)
+
+
+def _by_birth(lifetimes: Mapping[int, TemporaryLiveRange]) -> MemoryPlan:
     offsets: dict[int, int] = {}
     free = _FreeSpace()
     dying: list[tuple[int, int]] = []  # a heap of (last step, buffer)
