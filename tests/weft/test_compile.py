@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -67,10 +68,11 @@ CPU = ("compile", "digits-logistic", "--device", "cpu")
 def test_the_cpu_is_shown(weft: Any, tmp_path: Path) -> None:
     outcome = weft(*CPU, "--show", "summary,kernels", "--svg", tmp_path / "s.svg", "--after", "rematerialise")
     assert outcome.code == 0
-    assert "pass 14, rematerialise: " in outcome.out
+    (number,) = re.findall(r"^  pass (\d+), rematerialise: ", outcome.out, re.MULTILINE)
     assert "\nkernels: " in outcome.out
     assert outcome.out.count("memory: ") == 2
-    assert "<title>graph after pass 14, rematerialise</title>" in (tmp_path / "s.svg").read_text(encoding="utf-8")
+    drawn = (tmp_path / "s.svg").read_text(encoding="utf-8")
+    assert f"<title>graph after pass {number}, rematerialise</title>" in drawn
 
 
 @pytest.mark.parametrize(
