@@ -1,4 +1,4 @@
-"""Functions made of functions, as ``torch.func`` has them: gradients, and products with Jacobians."""
+"""Functions made of functions, as ``torch.func`` has them: gradients, Jacobians and products with them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ from typing import TYPE_CHECKING
 
 from weft.framework.func import grad as grad
 from weft.framework.func import grad_and_value as grad_and_value
+from weft.framework.func import hessian as hessian
+from weft.framework.func import jacfwd as jacfwd
+from weft.framework.func import jacrev as jacrev
 from weft.framework.func import jvp as jvp
 from weft.framework.func import value_and_grad as value_and_grad
 from weft.framework.func import vjp as vjp

@@ -168,7 +168,7 @@ def test_such_an_import_is_what_the_attribute_is_in_either_order(fresh_python: C
 
 LISTING = (
     "nn", "nn.functional", "nn.init", "nn.utils", "optim", "optim.lr_scheduler", "utils.data", "autograd", "amp",
-    "func", "nn.utils.rnn", "nn.utils.parametrize", "nn.utils.parametrizations",
+    "func", "autograd.functional", "nn.utils.rnn", "nn.utils.parametrize", "nn.utils.parametrizations",
 )  # fmt: skip
 
 
@@ -179,7 +179,8 @@ def test_a_part_has_what_it_lists_and_no_more(part: str) -> None:
     own = {name for name in vars(module) if not name.startswith("_")} - {"TYPE_CHECKING", "annotations"}
     assert own - parts - {"public_names", "unknown_name"} == set(module.__all__)
     held = {
-        "nn": {"functional", "init", "utils"}, "optim": {"lr_scheduler", "swa_utils"}, "autograd": {"function"},
+        "nn": {"functional", "init", "utils"}, "optim": {"lr_scheduler", "swa_utils"},
+        "autograd": {"function", "functional"},
         "nn.utils": {"parametrizations", "parametrize", "rnn"},
     }  # fmt: skip
     assert parts == held.get(part, set())

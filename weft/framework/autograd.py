@@ -6,9 +6,10 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from weft.framework import backward as expressions
+from weft.framework.anomaly import is_anomaly_enabled
 from weft.framework.errors import DTypeError, FrameworkError, GradientError
 from weft.framework.hooks import Registrations
-from weft.framework.lazy import Expr
+from weft.framework.lazy import Expr, realize
 from weft.framework.origin import user_line
 from weft.framework.tracing import current_trace
 
@@ -87,6 +88,8 @@ def backward(
         roots, None if wanted is None else [x._read() for x in wanted],
         retain_graph=_retained(retain_graph, create_graph), create_graph=create_graph,
     )  # fmt: skip
+    if is_anomaly_enabled() and current_trace() is None:
+        realize([value for _, value in found if value is not None])
     for i, (source, value) in enumerate(found):
         owner = wanted[i] if wanted is not None else source.owner() if source.owner is not None else None
         kept = wanted is not None and owner is not None and owner.retains_grad  # its hook has added it

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from weft.framework.anomaly import is_anomaly_enabled, note_gradient
 from weft.framework.autodiff import Visit, cotangents
 from weft.framework.builder import GraphBuilder, constant_value
 from weft.framework.errors import GradientError
@@ -142,11 +143,15 @@ class _Pass:
         targets = [self.index[id(e)] for e in self.wanted if id(e) in self.index]
         visit: Visit | None = self._visit if self.hooks or self.results else None
         changed = changed_among(self.order)
-        readers = Readers(self.builder.nodes, visit) if changed else None
+        looking = is_anomaly_enabled()
+        readers = Readers(self.builder.nodes, visit) if changed or looking else None
         found = cotangents(self.builder, seeds, targets, readers or visit)
         if readers is not None:
             readers.check(self.order, changed)
         self._emit()
+        if looking and readers is not None:
+            for appended, i in readers.appended():
+                note_gradient(self.order[appended], self.order[i])
         if not retain_graph:
             for e in self.walked:
                 if self.all or self.index[id(e)] in found:

@@ -10,10 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
 from weft.framework.autograd import grad as gradients
 from weft.framework.backward import is_inner, sources
 from weft.framework.errors import GradientError
 from weft.framework.grad_mode import enable_grad
+from weft.framework.joining import stack
 from weft.framework.lazy import Expr, alias, apply, topological
 from weft.framework.origin import user_line
 from weft.framework.tensor import Tensor
@@ -94,14 +97,60 @@ def jvp(function: Callable[..., Any], primals: Sequence[Any], tangents: Sequence
     return (output, pushed, run.aux) if has_aux else (output, pushed)
 
 
+def jacrev(function: Callable[..., Any], argnums: Argnums = 0, *, has_aux: bool = False) -> Callable[..., Any]:
+    """A function that gives the Jacobian of ``function``: nested as its result is, and in each place as the argument
+    (of a tuple ``argnums``, a tuple of these); each part has the shape of the result and then that of the argument.
+
+    It takes one pass back for each element of the result. has_aux: as in ``grad``. Raises GradientError.
+    """
+    return jacobian_of("jacrev", function, argnums, has_aux, forward=False)
+
+
+def jacfwd(function: Callable[..., Any], argnums: Argnums = 0, *, has_aux: bool = False) -> Callable[..., Any]:
+    """What ``jacrev`` gives, by one product with the Jacobian, as ``jvp`` has it, for each element of the arguments."""
+    return jacobian_of("jacfwd", function, argnums, has_aux, forward=True)
+
+
+def hessian(function: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
+    """A function that gives the second derivatives of ``function``: the Jacobian of its Jacobian. Of a scalar of a
+    tensor it has the tensor's shape twice; nested twice as ``jacrev`` nests. Raises GradientError."""
+    return jacfwd(jacrev(function, argnums), argnums)
+
+
+def jacobian_of(
+    name: str, function: Callable[..., Any], argnums: Argnums, has_aux: bool, *, forward: bool, strict: bool = False
+) -> Callable[..., Any]:
+    """What ``jacrev`` gives, or ``jacfwd``; ``name`` is for errors. strict: to depend on no element is an error too."""
+
+    def jacobian(*args: Any, **kwargs: Any) -> Any:
+        run = _Run(name, function, args, _chosen(name, argnums, args), has_aux, kwargs)
+        found, own = run.columns() if forward else run.rows(strict)
+        of_outputs = iter(found)
+
+        def of(path: str, y: Any) -> Any:
+            of_inputs = iter(next(of_outputs))
+            nested = map_leaves(run.inputs, lambda path, x: next(of_inputs))
+            return nested if isinstance(argnums, tuple) else nested[0]
+
+        nested = run.closed(map_leaves(run.output, of), own)
+        return (nested, run.aux) if has_aux else nested
+
+    return jacobian
+
+
+def _chosen(name: str, argnums: Argnums, args: Any) -> list[int]:
+    """The numbers of arguments, from 0. Raises GradientError for those that a call has not."""
+    chosen = argnums if isinstance(argnums, tuple) else (argnums,)
+    if any(not -len(args) <= n < len(args) for n in chosen):
+        raise GradientError(f"{user_line()}: {name}: argnums {argnums} for a call with {len(args)} arguments")
+    return [n % len(args) for n in chosen]
+
+
 def _differentiated(
     name: str, function: Callable[..., Any], argnums: Argnums, has_aux: bool, args: Any, kwargs: Any
 ) -> tuple[Any, Any, Any]:
     """Gradient, value and what else the function gave."""
-    chosen = argnums if isinstance(argnums, tuple) else (argnums,)
-    if any(not -len(args) <= n < len(args) for n in chosen):
-        raise GradientError(f"{user_line()}: {name}: argnums {argnums} for a call with {len(args)} arguments")
-    run = _Run(name, function, args, [n % len(args) for n in chosen], has_aux, kwargs)
+    run = _Run(name, function, args, _chosen(name, argnums, args), has_aux, kwargs)
     if not isinstance(run.output, Tensor) or run.output.numel() != 1 or not run.output.dtype.is_float:
         of = f"{run.output.dtype}{list(run.output.shape)}" if isinstance(run.output, Tensor) else "no tensor"
         raise GradientError(f"{user_line()}: {name}: the function must give one float; it gave {of}")
@@ -161,6 +210,60 @@ class _Run:
         nested = map_leaves(self.inputs, made)
         return self.closed(nested) if closed else nested
 
+    def rows(self, strict: bool = False) -> tuple[list[list[Tensor]], list[Expr]]:
+        """For each tensor of the output, by each of the inputs: the derivatives, [*output, *input].
+
+        strict: Raises GradientError for one that does not depend on an input.
+        """
+        found: list[list[Tensor]] = []
+        with enable_grad():
+            for path, y in leaves(self.output):
+                self._check_output(path, y)
+                basis = Tensor(np.eye(y.numel()), y.dtype).reshape(y.numel(), *y.shape)
+                rows = [self._row(y, basis[k], strict) for k in range(y.numel())]
+                found.append([
+                    _stacked([row[i] for row in rows], x).reshape(*y.shape, *x.shape) for i, x in enumerate(self.flat)
+                ])  # fmt: skip
+        return found, []
+
+    def _row(self, y: Tensor, cotangent: Tensor, strict: bool) -> list[Tensor]:
+        found: Sequence[Tensor | None] = [None] * len(self.flat)
+        if y.requires_grad:
+            found = gradients([y], self.flat, [cotangent], create_graph=True, allow_unused=True)
+        if strict and any(g is None for g in found):
+            raise GradientError(f"{user_line()}: {self.name}: strict, but a result does not depend on an argument")
+        return [x.detach() * 0 if g is None else g for g, x in zip(found, self.flat, strict=True)]
+
+    def columns(self) -> tuple[list[list[Tensor]], list[Expr]]:
+        """What ``rows`` gives, from the product with the transposed Jacobian, which is linear in the cotangents."""
+        outputs = leaves(self.output)
+        with enable_grad():
+            for path, y in outputs:
+                self._check_output(path, y)
+            dummies = map_leaves(self.output, lambda path, t: _fresh(Tensor._of(alias(t._read())) * 0))
+            asked = [t for _, t in leaves(dummies)]
+            found: list[list[Tensor]] = [[] for _ in asked]
+            for _, pulled in leaves(self.pulled(dummies, closed=False)):
+                flat = pulled.reshape(-1)
+                columns = [self._column(flat[k], asked) for k in range(pulled.numel())]
+                for i, y in enumerate(asked):
+                    stacked = _stacked([column[i] for column in columns], y).reshape(*pulled.shape, *y.shape)
+                    n = pulled.ndim
+                    found[i].append(stacked.permute(*range(n, n + y.ndim), *range(n)))
+        return found, [t._read() for t in asked]
+
+    @staticmethod
+    def _column(element: Tensor, asked: Sequence[Tensor]) -> list[Tensor]:
+        found: Sequence[Tensor | None] = [None] * len(asked)
+        if element.requires_grad:
+            found = gradients([element], asked, create_graph=True, allow_unused=True)
+        return [y.detach() if g is None else g for g, y in zip(found, asked, strict=True)]
+
+    def _check_output(self, path: str, y: Any) -> None:
+        if not isinstance(y, Tensor) or not y.dtype.is_float:
+            of = f"{y.dtype}{list(y.shape)}" if isinstance(y, Tensor) else f"a {type(y).__name__}"
+            raise GradientError(f"{user_line()}: {self.name}: only float tensors have derivatives, not {of}")
+
     def closed(self, results: Any, more: Sequence[Expr] = ()) -> Any:
         """The results, without history if that ends in nothing but what this run made for itself."""
         own = {id(e) for e in (*self.own, *more) if e.owner is not None}
@@ -173,6 +276,11 @@ class _Run:
             return part if outside else Tensor._of(alias(part._read()))
 
         return map_leaves(results, cut)
+
+
+def _stacked(parts: Sequence[Tensor], like: Tensor) -> Tensor:
+    """Tensors of the shape of ``like`` along a new first axis."""
+    return stack(list(parts)) if parts else like.new_zeros((0, *like.shape))
 
 
 def _fresh(t: Tensor) -> Tensor:

@@ -18,6 +18,7 @@ from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar, overload
 
 import numpy as np
 
+from weft.framework.anomaly import is_anomaly_enabled
 from weft.framework.device import Value, host, launch
 from weft.framework.dtypes import float32
 from weft.framework.errors import TraceError
@@ -125,7 +126,7 @@ class JitFunction(FrameworkObject, Generic[P, R]):
         note = _note
         if note is not None:
             note(self, args, kwargs)
-        if current_trace() is not None:
+        if current_trace() is not None or is_anomaly_enabled():
             return self._function(*args, **kwargs)
         for replay in self._replays:
             outcome = replay.attempt(args, kwargs)

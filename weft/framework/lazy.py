@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from weft.framework import anomaly
 from weft.framework.builder import infer, plain_attributes
 from weft.framework.device import Device, Value, default_device, host, launch, placed
 from weft.framework.dtypes import DType
@@ -347,9 +348,14 @@ def realize(wanted: Iterable[Expr], is_held: Callable[[Expr], bool] = lambda e: 
         results = list({id(e): e for e in (*expressions, *on_the_way)}.values())
         nodes, index, known = collect(results)
         outputs = tuple((f"y{k}", index[id(e)]) for k, e in enumerate(results))
-        values = launch(device, Graph(tuple(nodes), outputs), [e.value for e in known if e.value is not None])
+        graph = Graph(tuple(nodes), outputs)
+        values = launch(device, graph, [e.value for e in known if e.value is not None])
+        looking = anomaly.is_anomaly_enabled()
+        found = {index[id(e)]: e for e in behind if id(e) in index and e.op not in (ALIAS, CUSTOM)} if looking else {}
         for e, value in zip(results, values, strict=True):
             e.settle(value)
+        if looking:
+            anomaly.check(graph, {f"v{k}": e.value for k, e in enumerate(known)}, found, values)
 
 
 def _realize_copies(behind: Sequence[Expr], is_held: Callable[[Expr], bool]) -> None:

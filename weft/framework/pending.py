@@ -78,6 +78,13 @@ def realize_all(*wanted: Tensor) -> None:
     realize([t._expr for t in (*missing, *pending)], _is_held)
 
 
+def realize_since(start: int) -> None:
+    """Realise every live pending tensor that was asked for since a time of the clock, and is in no trace."""
+    alive = [tensor for reference in list(_WAITING.values()) if (tensor := reference()) is not None]
+    asked = [t._expr for t in alive if t._expr.made > start]
+    realize([e for e in asked if e.value is None and e.trace is None], _is_held)
+
+
 def _is_held(e: Expr) -> bool:
     reference = _WAITING.get(id(e))
     tensor = None if reference is None else reference()

@@ -7,7 +7,7 @@ for ``backward()`` is most likely wrong, and torch refuses it; so is it here.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, ParamSpec
 
 from weft.framework.errors import GradientError
@@ -73,14 +73,18 @@ class Readers:
 
     def check(self, order: Sequence[Expr], changed: Mapping[int, Version]) -> None:
         """Raise GradientError if a gradient reads what was overwritten after the operation that it belongs to."""
+        for appended, i in self.appended():
+            reader = order[i]
+            for read in self._nodes[appended].inputs:
+                k = self._kept(i, read, reader)
+                if k in changed and reader.made <= changed[k].since:
+                    raise GradientError(_refusal(reader, order[k], changed[k]))
+
+    def appended(self) -> Iterator[tuple[int, int]]:
+        """Each node that was appended, and the one whose gradient it belongs to."""
         ends = [start for start, _ in self._starts[1:]] + [len(self._nodes)]
         for (start, i), end in zip(self._starts, ends, strict=True):
-            reader = order[i]
-            for node in self._nodes[start:end]:
-                for read in node.inputs:
-                    k = self._kept(i, read, reader)
-                    if k in changed and reader.made <= changed[k].since:
-                        raise GradientError(_refusal(reader, order[k], changed[k]))
+            yield from ((k, i) for k in range(start, end))
 
     def _kept(self, i: int, read: int, reader: Expr) -> int:
         """What torch keeps where the gradient of node ``i`` reads ``read``."""

@@ -12,6 +12,7 @@ from tests.framework import comparing
 from tests.framework.semantics import (
     autograd,
     broadcasting,
+    derivatives,
     distributions,
     further_names,
     gradients,
@@ -33,7 +34,7 @@ from weft.framework.device import use_device
 
 TABLES = (
     broadcasting, views, writing, indexing, shapes, networks, learning, training, mistakes, autograd, gradients, hooks,
-    transforms, packed, parametrized, further_names, distributions,
+    transforms, derivatives, packed, parametrized, further_names, distributions,
 )  # fmt: skip
 """Each has CASES, what is shown → script, and a PRELUDE that runs before each of them."""
 SCRIPTS = {
