@@ -21,7 +21,8 @@ OF_INTEGERS = {"bitwise_and_", "bitwise_or_", "bitwise_xor_", "bitwise_not_"}
 NOTHING = (
     "abs", "neg", "exp", "expm1", "erf", "sin", "cos", "sigmoid", "tanh", "relu", "floor", "ceil", "round", "trunc",
     "frac", "sign", "square", "reciprocal", "logical_not", "bitwise_not", "t", "squeeze", "detach",
-    "acos", "acosh", "asin", "asinh", "atan", "atanh", "cosh", "sinh", "tan", "exp2", "log2", "log10", "logit", "nan_to_num",
+    "acos", "acosh", "asin", "asinh", "atan", "atanh", "cosh", "sinh", "tan", "exp2", "log2", "log10",
+    "nan_to_num",
 )  # fmt: skip
 ANOTHER = (
     "add", "sub", "mul", "div", "divide", "atan2", "remainder", "fmod", "floor_divide", "eq", "ne", "lt", "le", "gt",
@@ -38,7 +39,7 @@ ARGUMENTS: dict[str, str] = {
     "masked_fill_": "y > 0, 3.0", "masked_scatter_": "y > 0, y",
     "scatter_": "0, torch.tensor([[0, 1, 0], [1, 0, 1]]), y",
     "scatter_add_": "0, torch.tensor([[0, 1, 0], [0, 0, 0]]), y",
-    "scatter_reduce_": "0, torch.tensor([[0, 1, 0], [1, 0, 1]]), y, 'sum'",
+    "logit_": "0.2", "scatter_reduce_": "0, torch.tensor([[0, 1, 0], [1, 0, 1]]), y, 'sum'",
     "index_add_": "1, torch.tensor([0, 2, 0]), y, alpha=3", "index_copy_": "1, torch.tensor([2, 1, 0]), y",
     "index_fill_": "1, torch.tensor([0, -1]), 4.0", "fill_diagonal_": "9.0",
     "transpose_": "0, 1", "swapaxes_": "0, 1", "swapdims_": "1, 0", "unsqueeze_": "1",
@@ -50,7 +51,9 @@ RANDOM = {
 }  # fmt: skip
 GRADIENTS = "gradients = [torch.zeros_like(v) if v.grad is None else v.grad for v in (leaf, y)]"
 """That nothing comes back, or zeros, is the same."""
-UNRECORDED = {"logical_and_", "logical_or_", "logical_xor_", "logical_not_", "floor_divide_"}
+UNRECORDED = {
+    "logical_and_", "logical_or_", "logical_xor_", "logical_not_", "floor_divide_", "acosh_", "asinh_", "atanh_"
+}  # fmt: skip
 """torch computes these without a gradient and leaves the old history, or refuses one."""
 POSITIVE = {"acosh_", "log2_", "log10_", "log_", "log1p_", "sqrt_", "rsqrt_", "cumprod_"}
 SHAPES = {"addmm_": "3, 3", "addmv_": "3", "baddbmm_": "2, 3, 3"}
