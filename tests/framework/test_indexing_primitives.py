@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.framework.test_primitives import TESTED_APART
 from weft.framework.autodiff import gradients
 from weft.framework.builder import GraphBuilder
 from weft.framework.device import get_device
@@ -21,6 +22,7 @@ from weft.framework.reference import evaluate
 Make = Callable[[GraphBuilder, Sequence[int], int], int]
 """From the float operands and the index operand (-1: there is none) to one float result."""
 INDEX = np.array([[0, 2, 2], [1, 0, 1], [-1, 2, 0], [2, 2, 2]], np.int32)  # duplicates, and one from the end
+CHOSEN = np.array([1, 0, -3, 2], np.int32)
 STARTS = np.array([1, -3], np.int32)
 
 
@@ -43,7 +45,14 @@ CASES: dict[str, tuple[Make, tuple[tuple[int, ...], ...], Array | None]] = {
     "sort": (_first("sort", axis=1, descending=False), ((3, 5),), None),
     "sort down": (_first("sort", axis=0, descending=True), ((4, 2),), None),
     "cummax": (_first("cummax", axis=1), ((3, 6),), None),
+    "select": (lambda b, x, i: b.apply("select", b.apply("ne", i, b.full(0, like=i)), *x), ((4,), (4,)), CHOSEN),
+    "barrier": (lambda b, x, i: b.apply("barrier", *x), ((2, 3), (2, 3)), None),
 }
+
+
+def test_whatever_is_not_in_the_table_of_floats_is_in_one() -> None:
+    """Second gradients of ``window_pick`` are with those of the windows, of ``dequantise`` with its first ones."""
+    assert TESTED_APART - {node.op for name in CASES for node in _graph(name)[0].nodes} == {"window_pick", "dequantise"}
 
 
 def _graph(name: str) -> tuple[Graph, dict[str, Array], list[str]]:

@@ -173,6 +173,20 @@ def test_dequantise_has_the_integer_as_gradient_of_its_scale() -> None:
     assert evaluate(b.build({"loss": loss}), {"q": [3, 0, -128], "scale": np.ones(3)})[found].tolist() == [3, 0, -128]
 
 
+def test_dequantise_has_second_gradients_by_its_scale() -> None:
+    b = GraphBuilder()
+    q, scale = b.input("q", (3,), "int8"), b.input("scale", (3,), "float32")
+
+    def squares(index: int) -> int:
+        return b.apply("sum", b.apply("mul", index, index), axes=(0,), keepdims=False)
+
+    (first,) = gradients(b, squares(b.apply("dequantise", q, scale)), [scale])
+    (second,) = gradients(b, squares(first), [scale])
+    values = evaluate(b.build({"y": second}), {"q": [3, 0, -2], "scale": [1.0, 1.0, 0.5]})
+    assert values[first].tolist() == [18, 0, 4]  # 2 q² s
+    assert values[second].tolist() == [648, 0, 64]  # 8 q⁴ s
+
+
 def one(op: str, *values: Any, dtypes: str = "float32", **attrs: Any) -> np.ndarray:
     """The value of one primitive on constants."""
     b = GraphBuilder()

@@ -297,11 +297,11 @@ def _constant(g: Growth) -> None:
 
 
 def _move(g: Growth) -> None:
-    """Any reshape, permutation, slice, padding or repetition."""
+    """Any reshape, permutation, slice, padding or repetition, or a wait for something else."""
     x = g.pick()
     assert x is not None
     rng, b, shape = g.rng, g.b, g.b.shape(x)
-    rank, op = len(shape), rng.choice(("reshape", "permute", "slice", "pad", "broadcast_to", "argmax"))
+    rank, op = len(shape), rng.choice(("reshape", "permute", "slice", "pad", "broadcast_to", "argmax", "barrier"))
     if op == "reshape":
         b.apply(op, x, shape=(shape[0] * shape[1], *shape[2:]) if rank >= 2 else (*shape, 1))
     elif op == "permute":
@@ -316,6 +316,8 @@ def _move(g: Growth) -> None:
     elif op == "broadcast_to" and rank < 3:
         wanted = (rng.choice((2, 3)) if n == 1 else n for n in shape)
         b.apply(op, x, shape=(rng.choice((1, 2, 3)), *wanted))
+    elif op == "barrier":
+        b.apply(op, x, rng.choice(list(b.values())))
     elif op == "argmax" and rank:
         g.apply(op, x, axis=rng.randrange(rank), keepdims=rng.random() < 0.5)
 
