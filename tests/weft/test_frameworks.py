@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+from types import SimpleNamespace
+from typing import Any
 
+import numpy as np
 import pytest
 
 from tests.weft.conftest import Weft
 from weft.compiler.targets.cpu.blas_kernel import OVERRULING
-from weft.reports.frameworks import measure, with_weft
+from weft.reports.frameworks import child, measure, with_weft
 from weft.reports.frameworks.rows import ALL_ROWS, ROWS, BenchmarkRow
 
 
@@ -25,9 +28,25 @@ def test_weft_and_torch_train_the_same_model(row: str, few_steps: None) -> None:
     for told in result.values():
         assert told["reason"] is None
         assert 0 < told["best_ms"] <= told["wall_ms"]
+        assert told["wall_ratio"] > 0
+    assert result["weft"]["wall_ratio"] == result["weft"]["processor_ratio"] == 1
     # Nine steps from the same weights on the same data.
     assert result["weft"]["value"] == pytest.approx(result["torch"]["value"], rel=1e-4)
     assert result["weft"]["blas"]["kernel"]
+
+
+def test_a_ratio_is_taken_turn_by_turn() -> None:
+    """Whatever slows one turn slows both: the ratio is that of each turn, not of all steps."""
+    assert measure._ratio([[1, 1], [10, 10], [1, 1]], [[2, 2], [20, 20], [2, 2]]) == 0.5
+    assert measure._ratio([[1, 1], [10, 10]], [[2, 2], []]) == 0.5
+    assert measure._ratio([], [[2]]) is None
+
+
+def test_what_takes_too_long_is_ended_and_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(measure, "LIMIT", 0.01)
+    result = measure.step_times("toy", ["weft"], 1, 1)["weft"]
+    assert result["reason"] == measure.TOO_LATE
+    assert result["wall_ms"] is result["wall_ratio"] is None
 
 
 def test_what_is_not_installed_or_fails_is_left_out_with_a_reason() -> None:
@@ -59,6 +78,18 @@ def test_first_steps_starts_and_memory() -> None:
     grown = measure.memory(["weft"], 200, 100)["weft"]
     assert grown["reason"] is None
     assert (grown["steps"] is None) == (grown["kept"] is None)
+
+
+def test_the_peak_is_of_memory_that_is_gone_again_when_it_is_asked_for() -> None:
+    size = 1 << 26
+
+    def hungry(value: int) -> float:
+        return float(np.ones(size, np.uint8)[:: 1 << 12].sum())
+
+    modules: list[Any] = [SimpleNamespace(finish=float), SimpleNamespace(finish=hungry)]
+    low, high = (child._peak(module, lambda: 0, 2)["bytes"] for module in modules)
+    if low is not None:
+        assert high - low >= 0.9 * size
 
 
 def test_the_verb(weft: Weft) -> None:

@@ -115,23 +115,36 @@ def framework_text(result: dict[str, Any]) -> str:
     lines, notes = [], dict[str, None]()
     for row, by_name in result["steps"].items():
         lines.append(f"{row}: {ROWS[row].doc}; threads: {result['threads']}")
-        lines.append(f"  {'ms a step':24} {'median':>9} {'processor':>9} {'fastest':>9}")
+        lines.append(f"  {'ms a step':26} {'median':>9} {'processor':>9} {'fastest':>9}   weft took of it: by both")
         for name, told in by_name.items():
             if told["reason"] is None:
                 times = (told[key] for key in ("wall_ms", "processor_ms", "best_ms"))
-                lines.append(f"  {name:14} {told['version']:9}" + "".join(f" {value:9.3f}" for value in times))
+                lines.append(f"  {name:14} {told['version']:11}" + "".join(f" {value:9.3f}" for value in times)
+                             + _ratios(told))  # fmt: skip
             elif told["reason"] != "no such row":
                 lines.append(f"  {name:14} {told['reason']}")
             if name == "weft" and told.get("blas"):
                 notes[f"weft's matrix products: {told['blas']['library']} {told['blas']['version']}, kernel "
                       f"{told['blas']['kernel']}"] = None  # fmt: skip
     for name, told in result.get("first", {}).items():
-        figures = told["reason"] or f"{told['cold']:.2f} s with empty caches, {told['warm']:.2f} s with full ones"
+        figures = told["reason"] or (
+            f"{told['cold']:.2f} s with empty caches ({told['cold_processor']:.2f} s of the processor), "
+            f"{told['warm']:.2f} s with full ones ({told['warm_processor']:.2f} s)"
+        )
         lines.append(f"first step of mlp: {name:14} {figures}")
     lines += [f"process: {name:14} {seconds:.3f} s" for name, seconds in result.get("start", {}).items()]
+    for name, told in result.get("peak", {}).items():
+        held = "this system does not tell it" if told["bytes"] is None else f"{told['bytes'] / 2**20:.0f} MiB"
+        lines.append(f"peak of resnet20: {name:14} {told['reason'] or held}")
     for name, told in result.get("memory", {}).items():
         lines.append(f"memory: {name:14} {told['reason'] or _growth(told)}")
     return "\n".join([*lines, *notes])
+
+
+def _ratios(told: dict[str, Any]) -> str:
+    """What weft took of a framework's time by the clock, and of its processor's, turn by turn."""
+    ratios = (told["wall_ratio"], told["processor_ratio"])
+    return "".join(f" {'' if ratio is None else f'{ratio:.2f}':>9}" for ratio in ratios)
 
 
 def _growth(told: dict[str, Any]) -> str:

@@ -3,7 +3,7 @@
 ``python -m weft.reports.frameworks.child FRAMEWORK ROW THREADS`` prints a JSON object a line: first what it is and how
 long its first step took, from nothing made yet to its result, or the reason why there is nothing to run; then, for a
 line ``steps N``, the seconds of each step; for ``memory N`` and ``kept N``, how many bytes the process grew by in so
-many steps, without and with all their results kept.
+many steps, without and with all their results kept; for ``peak N``, how many it held at most while it made them.
 """
 
 from __future__ import annotations
@@ -45,18 +45,22 @@ def main(name: str, row: str, threads: int) -> None:
         print(json.dumps({"reason": "no such row"}, allow_nan=False), flush=True)
         return
     module.prepare(threads)
+    resident = _resident()
     began = time.perf_counter()
     try:
         step = steps[row]()
-        made = time.perf_counter()
+        made, used = time.perf_counter(), time.process_time()
         value = module.finish(step())
     except Exception as error:  # of whatever kind the framework has: the other frameworks are measured all the same
         print(json.dumps({"reason": f"{type(error).__name__}: {error}"}, allow_nan=False), flush=True)
         return
-    first = time.perf_counter() - made
+    first, processor = time.perf_counter() - made, time.process_time() - used
     blas = blas_kernel()
-    told: dict[str, Any] = {"reason": None, "version": _version(contender), "made": made - began, "first": first}
-    print(json.dumps(told | {"value": value, "blas": blas and dataclasses.asdict(blas)}, allow_nan=False), flush=True)
+    told = {
+        "reason": None, "version": _version(contender), "made": made - began, "first": first,
+        "first_processor": processor, "value": value, "resident": resident, "blas": blas and dataclasses.asdict(blas),
+    }  # fmt: skip
+    print(json.dumps(told, allow_nan=False), flush=True)
     for line in sys.stdin:
         what, number = line.split()
         print(json.dumps(ANSWERS[what](module, step, int(number)), allow_nan=False), flush=True)
@@ -95,6 +99,20 @@ def _growth(module: ModuleType, step: Any, number: int, keep: bool = False) -> d
     return {"bytes": None if before is None or after is None else after - before}
 
 
+def _peak(module: ModuleType, step: Any, number: int) -> dict[str, Any]:
+    """The most bytes of memory that the process holds at a time during so many steps, where the system tells them."""
+    module.finish(step())
+    gc.collect()
+    try:
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # forget the largest so far
+    except OSError:  # not Linux, or not allowed
+        return {"bytes": None}
+    for _ in range(number):
+        module.finish(step())
+    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+    return {"bytes": next(1024 * int(line.split()[1]) for line in lines if line.startswith("VmHWM"))}
+
+
 def _resident() -> int | None:
     try:
         pages = Path("/proc/self/statm").read_text(encoding="ascii").split()[1]
@@ -107,6 +125,7 @@ ANSWERS: Mapping[str, Callable[[ModuleType, Any, int], dict[str, Any]]] = {
     "steps": _timed,
     "memory": _growth,
     "kept": functools.partial(_growth, keep=True),
+    "peak": _peak,
 }
 """What a line asks for → what answers."""
 

@@ -27,6 +27,7 @@ ROWS: Mapping[str, BenchmarkRow] = {
         BenchmarkRow("lenet", "LeNet-5, 28², batch 64, training step", 10),
         BenchmarkRow("transformer", "transformer block d 128, 4 heads, 64 tokens, batch 8, ff 512, training step", 10),
         BenchmarkRow("resnet18", "ResNet-18, 224², batch 1, inference", 3),
+        BenchmarkRow("resnet20", "ResNet-20, 32², batch 32, training step with momentum", 3),
         BenchmarkRow("toy", "4-4-2, batch 8, training step, not jitted", 100),
         BenchmarkRow("toy-jit", "4-4-2, batch 8, training step, jitted", 200),
     )
@@ -37,6 +38,7 @@ ALL_ROWS: Mapping[str, str] = {
     **{row.name: row.doc for row in ROWS.values()},
     "first": "the perceptron's first step: traced, compiled and run, with empty caches and with full ones",
     "start": "a process that imports, or prints the help page",
+    "peak": "the most memory that a training step of ResNet-20 holds",
     "memory": "growth over 10,000 un-jitted toy steps, and over 1,000 whose losses are kept",
 }
 """Every row and what it is."""

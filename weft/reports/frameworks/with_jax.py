@@ -104,10 +104,34 @@ def _transformer() -> Step:
     return _step(loss, workloads.block(), workloads.sequences(), 0.0)
 
 
+def _resnet18() -> Step:
+    def convolution(weights: Any, x: Any, name: str, norm: str, stride: int, padding: int) -> Any:
+        x = jax.lax.conv(x, weights[f"{name}.weight"], (stride, stride), [(padding, padding)] * 2)
+        mean, variance, scale, bias = (
+            weights[f"{norm}.{part}"][:, None, None] for part in ("running_mean", "running_var", "weight", "bias")
+        )
+        return (x - mean) * (scale * jax.lax.rsqrt(variance + 1e-5)) + bias
+
+    def forward(weights: Any, x: Any) -> Any:
+        layer = functools.partial(convolution, weights)
+        x = jax.nn.relu(layer(x, "conv1", "bn1", 2, 3))
+        x = jax.lax.reduce_window(
+            x, -jnp.inf, jax.lax.max, (1, 1, 3, 3), (1, 1, 2, 2), ((0, 0), (0, 0), (1, 1), (1, 1))
+        )
+        x = workloads.residual_stages(x, weights, 4, 2, layer, jax.nn.relu, jnp.add)
+        return _linear(weights, "fc", x.mean((2, 3)))
+
+    weights = {name: jnp.asarray(array) for name, array in workloads.resnet18().items()}
+    image = jnp.asarray(workloads.image())
+    run = jax.jit(forward)
+    return lambda: run(weights, image)
+
+
 STEPS: Mapping[str, Callable[[], Step]] = {
     "mlp": functools.partial(_perceptron, workloads.MLP, workloads.BATCH),
     "lenet": _lenet,
     "transformer": _transformer,
+    "resnet18": _resnet18,
     "toy-jit": functools.partial(_perceptron, workloads.TOY, workloads.TOY_BATCH),
 }
 """Row → what makes its step."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -42,13 +43,9 @@ def _resnet18() -> Step:
 
     x = add("Relu", convolution("x", "conv1", "bn1", 2, 3))
     x = add("MaxPool", x, kernel_shape=[3, 3], strides=[2, 2], pads=[1] * 4)
-    for stage, n in itertools.product((1, 2, 3, 4), (0, 1)):
-        at, stride = f"layer{stage}.{n}", 2 if stage > 1 and n == 0 else 1
-        y = add("Relu", convolution(x, f"{at}.conv1", f"{at}.bn1", stride, 1))
-        y = convolution(y, f"{at}.conv2", f"{at}.bn2", 1, 1)
-        if f"{at}.downsample.0.weight" in weights:
-            x = convolution(x, f"{at}.downsample.0", f"{at}.downsample.1", stride, 0)
-        x = add("Relu", add("Add", x, y))
+    x = workloads.residual_stages(
+        x, weights, 4, 2, convolution, functools.partial(add, "Relu"), functools.partial(add, "Add")
+    )
     x = add("Flatten", add("GlobalAveragePool", x))
     nodes.append(helper.make_node("Gemm", [x, "fc.weight", "fc.bias"], ["y"], transB=1))
     graph = helper.make_graph(

@@ -66,11 +66,19 @@ class _Named(torch.nn.Module):
     def __init__(self, weights: Weights) -> None:
         super().__init__()
         for name, array in weights.items():
-            self.register_parameter(name.replace(".", "_"), torch.nn.Parameter(torch.from_numpy(array)))
+            value = torch.from_numpy(array)
+            if "running" in name:
+                self.register_buffer(name.replace(".", "_"), value)
+            else:
+                self.register_parameter(name.replace(".", "_"), torch.nn.Parameter(value))
+
+    def named(self, name: str) -> Any:
+        """One of them."""
+        return getattr(self, name.replace(".", "_"))
 
     def pair(self, name: str) -> tuple[Any, Any]:
         """The weight and the bias of a layer."""
-        return getattr(self, f"{name}_weight"), getattr(self, f"{name}_bias")
+        return self.named(f"{name}.weight"), self.named(f"{name}.bias")
 
 
 class _LeNet(_Named):
@@ -112,13 +120,7 @@ def _resnet18(compiled: bool) -> Step:
 
     def forward(x: Any) -> Any:
         x = F.max_pool2d(F.relu(convolution(x, "conv1", "bn1", 2, 3)), 3, 2, 1)
-        for stage, n in itertools.product((1, 2, 3, 4), (0, 1)):
-            at, stride = f"layer{stage}.{n}", 2 if stage > 1 and n == 0 else 1
-            y = F.relu(convolution(x, f"{at}.conv1", f"{at}.bn1", stride, 1))
-            y = convolution(y, f"{at}.conv2", f"{at}.bn2", 1, 1)
-            if f"{at}.downsample.0.weight" in weights:
-                x = convolution(x, f"{at}.downsample.0", f"{at}.downsample.1", stride, 0)
-            x = F.relu(x + y)
+        x = workloads.residual_stages(x, weights, 4, 2, convolution, F.relu, torch.add)
         return F.linear(x.mean((2, 3)), weights["fc.weight"], weights["fc.bias"])
 
     run: Any = torch.compile(forward) if compiled else forward
@@ -131,11 +133,29 @@ def _resnet18(compiled: bool) -> Step:
     return step
 
 
+class _ResNet20(_Named):
+    def forward(self, x: Any) -> Any:
+        x = F.relu(self._convolution(x, "conv1", "bn1", 1, 1))
+        x = workloads.residual_stages(x, workloads.resnet20(), 3, 3, self._convolution, F.relu, torch.add)
+        return F.linear(x.mean((2, 3)), *self.pair("fc"))
+
+    def _convolution(self, x: Any, name: str, norm: str, stride: int, padding: int) -> Any:
+        x = F.conv2d(x, self.named(f"{name}.weight"), stride=stride, padding=padding)
+        parts = (self.named(f"{norm}.{part}") for part in ("running_mean", "running_var", "weight", "bias"))
+        return F.batch_norm(x, *parts, True)
+
+
+def _resnet20(compiled: bool) -> Step:
+    data = workloads.labelled(workloads.SMALL_BATCH, 3, 32, 32, classes=10)
+    return _step(_ResNet20(workloads.resnet20()), F.cross_entropy, data, workloads.MOMENTUM, compiled)
+
+
 EAGER: Mapping[str, Callable[[], Step]] = {
     "mlp": functools.partial(_perceptron, workloads.MLP, workloads.BATCH, False),
     "lenet": functools.partial(_lenet, False),
     "transformer": functools.partial(_transformer, False),
     "resnet18": functools.partial(_resnet18, False),
+    "resnet20": functools.partial(_resnet20, False),
     "toy": functools.partial(_perceptron, workloads.TOY, workloads.TOY_BATCH, False),
     "toy-jit": functools.partial(_perceptron, workloads.TOY, workloads.TOY_BATCH, False),
 }
@@ -146,6 +166,7 @@ COMPILED: Mapping[str, Callable[[], Step]] = {
     "lenet": functools.partial(_lenet, True),
     "transformer": functools.partial(_transformer, True),
     "resnet18": functools.partial(_resnet18, True),
+    "resnet20": functools.partial(_resnet20, True),
     "toy-jit": functools.partial(_perceptron, workloads.TOY, workloads.TOY_BATCH, True),
 }
 """The same through torch.compile."""

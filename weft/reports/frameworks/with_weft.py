@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
+import operator
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -135,13 +135,7 @@ def _resnet18() -> Step:
 
     def forward(x: Tensor) -> Tensor:
         x = F.max_pool2d(F.relu(convolution(x, "conv1", "bn1", 2, 3)), 3, 2, 1)
-        for stage, n in itertools.product((1, 2, 3, 4), (0, 1)):
-            at, stride = f"layer{stage}.{n}", 2 if stage > 1 and n == 0 else 1
-            y = F.relu(convolution(x, f"{at}.conv1", f"{at}.bn1", stride, 1))
-            y = convolution(y, f"{at}.conv2", f"{at}.bn2", 1, 1)
-            if f"{at}.downsample.0.weight" in weights:
-                x = convolution(x, f"{at}.downsample.0", f"{at}.downsample.1", stride, 0)
-            x = F.relu(x + y)
+        x = workloads.residual_stages(x, weights, 4, 2, convolution, F.relu, operator.add)
         out: Tensor = x.mean((2, 3)) @ weights["fc.weight"].T + weights["fc.bias"]
         return out
 
@@ -150,11 +144,44 @@ def _resnet18() -> Step:
     return lambda: run(image)
 
 
+class _ResNet20(Module):
+    """Parameters and running statistics have the names of the workload's weights, with _ for the dot."""
+
+    def __init__(self, weights: Weights) -> None:
+        super().__init__()
+        for name, array in weights.items():
+            if "running" in name:
+                self.register_buffer(name.replace(".", "_"), tensor(array))
+            else:
+                self.register_parameter(name.replace(".", "_"), Parameter(array))
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = F.relu(self._convolution(x, "conv1", "bn1", 1, 1))
+        x = workloads.residual_stages(x, workloads.resnet20(), 3, 3, self._convolution, F.relu, operator.add)
+        return F.linear(x.mean((2, 3)), self._weight("fc.weight"), self._weight("fc.bias"))
+
+    def _weight(self, name: str) -> Any:
+        return getattr(self, name.replace(".", "_"))
+
+    def _convolution(self, x: Tensor, name: str, norm: str, stride: int, padding: int) -> Tensor:
+        x = F.conv2d(x, self._weight(f"{name}.weight"), stride=stride, padding=padding)
+        mean, variance, weight, bias = (
+            self._weight(f"{norm}.{part}") for part in ("running_mean", "running_var", "weight", "bias")
+        )
+        return F.batch_norm(x, mean, variance, weight, bias, training=True)
+
+
+def _resnet20() -> Step:
+    data = workloads.labelled(workloads.SMALL_BATCH, 3, 32, 32, classes=10)
+    return _step(_ResNet20(workloads.resnet20()), F.cross_entropy, data, workloads.MOMENTUM, True)
+
+
 STEPS: Mapping[str, Callable[[], Step]] = {
     "mlp": lambda: _perceptron(workloads.MLP, workloads.BATCH, True),
     "lenet": _lenet,
     "transformer": _transformer,
     "resnet18": _resnet18,
+    "resnet20": _resnet20,
     "toy": lambda: _perceptron(workloads.TOY, workloads.TOY_BATCH, False),
     "toy-jit": lambda: _perceptron(workloads.TOY, workloads.TOY_BATCH, True),
 }

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable, Iterable, Sequence
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[np.generic]
 Weights = dict[str, npt.NDArray[np.float32]]
+X = TypeVar("X")
 
 RATE, MOMENTUM = 0.01, 0.9
 
@@ -18,6 +21,8 @@ BATCH, TOY_BATCH = 64, 8
 WIDTH, HEADS, TOKENS, SEQUENCES, HIDDEN = 128, 4, 64, 8, 512
 STAGES = (64, 128, 256, 512)
 """Channels of ResNet-18's stages, of two blocks each."""
+SMALL_STAGES, SMALL_BATCH = (16, 32, 64), 32
+"""Channels of ResNet-20's stages, of three blocks each."""
 
 
 def _uniform(rng: np.random.Generator, fan_in: int, *shape: int) -> npt.NDArray[np.float32]:
@@ -78,8 +83,7 @@ def sequences() -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
     return rng.standard_normal(shape).astype(np.float32), rng.standard_normal(shape).astype(np.float32)
 
 
-def resnet18() -> Weights:
-    """Weights of ResNet-18 by torchvision's names; its batch norms have seen data."""
+def _residual(stem: int, channels: Sequence[int], blocks: int, classes: int) -> Weights:
     rng = np.random.default_rng(1)
     weights: Weights = {}
 
@@ -90,18 +94,45 @@ def resnet18() -> Weights:
                                 ("running_var", 0.5, 1.5)):  # fmt: skip
             weights[f"{norm}.{part}"] = rng.uniform(low, high, outputs).astype(np.float32)
 
-    convolution("conv1", "bn1", 64, 3, 7)
-    inputs = 64
-    for stage, channels in enumerate(STAGES, start=1):
-        for n in range(2):
+    inputs = channels[0]
+    convolution("conv1", "bn1", inputs, 3, stem)
+    for stage, outputs in enumerate(channels, start=1):
+        for n in range(blocks):
             at = f"layer{stage}.{n}"
-            convolution(f"{at}.conv1", f"{at}.bn1", channels, inputs, 3)
-            convolution(f"{at}.conv2", f"{at}.bn2", channels, channels, 3)
-            if inputs != channels:
-                convolution(f"{at}.downsample.0", f"{at}.downsample.1", channels, inputs, 1)
-            inputs = channels
-    weights["fc.weight"], weights["fc.bias"] = _uniform(rng, 512, 1000, 512), _uniform(rng, 512, 1000)
+            convolution(f"{at}.conv1", f"{at}.bn1", outputs, inputs, 3)
+            convolution(f"{at}.conv2", f"{at}.bn2", outputs, outputs, 3)
+            if inputs != outputs:
+                convolution(f"{at}.downsample.0", f"{at}.downsample.1", outputs, inputs, 1)
+            inputs = outputs
+    weights["fc.weight"], weights["fc.bias"] = _uniform(rng, inputs, classes, inputs), _uniform(rng, inputs, classes)
     return weights
+
+
+def resnet18() -> Weights:
+    """Weights of ResNet-18 by torchvision's names; its batch norms have seen data."""
+    return _residual(7, STAGES, 2, 1000)
+
+
+def resnet20() -> Weights:
+    """Weights of ResNet-20 for 32² images, named alike, with a convolution in each shortcut that changes shape."""
+    return _residual(3, SMALL_STAGES, 3, 10)
+
+
+def residual_stages(
+    x: X, weights: Iterable[str], stages: int, blocks: int, convolution: Callable[[X, str, str, int, int], X],
+    relu: Callable[[X], X], add: Callable[[X, X], X],
+) -> X:  # fmt: skip
+    """The stages of a residual network in any framework. ``convolution`` takes x, its own name, that of the batch norm
+    after it, stride and padding."""
+    names = set(weights)
+    for stage, n in itertools.product(range(1, stages + 1), range(blocks)):
+        at, stride = f"layer{stage}.{n}", 2 if stage > 1 and n == 0 else 1
+        y = relu(convolution(x, f"{at}.conv1", f"{at}.bn1", stride, 1))
+        y = convolution(y, f"{at}.conv2", f"{at}.bn2", 1, 1)
+        if f"{at}.downsample.0.weight" in names:
+            x = convolution(x, f"{at}.downsample.0", f"{at}.downsample.1", stride, 0)
+        x = relu(add(x, y))
+    return x
 
 
 def image() -> npt.NDArray[np.float32]:
