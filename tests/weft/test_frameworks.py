@@ -92,6 +92,22 @@ def test_the_peak_is_of_memory_that_is_gone_again_when_it_is_asked_for() -> None
         assert high - low >= 0.9 * size
 
 
+def test_where_the_time_of_a_step_goes(weft: Weft) -> None:
+    """Every operation of the step is on some line, and the dearest kernel comes first."""
+    result = json.loads(weft("bench", "kernels", "--row", "lenet", "--rounds", "1", "--json").out)
+    lines = result["kernels"]
+    assert [line["seconds"] for line in lines] == sorted((line["seconds"] for line in lines), reverse=True)
+    products = [line["kernel"] for line in lines if line["kernel"].startswith("product ")]
+    extents = {frozenset(name.partition(";")[0].removeprefix("product ").split(", ")) for name in products}
+    ways = ({"m 6", "n 28x28"}, {"m 28x28", "n 6"})
+    assert extents & {frozenset(("batch 64x1", "k 1x5x5", *way)) for way in ways}, "the first convolution"
+    forward = 64 * (784 * 6 * 25 + 100 * 16 * 150 + 400 * 120 + 120 * 84 + 84 * 10)
+    assert 2 * 2 * forward < sum(line["flops"] for line in lines) < 2 * 3.6 * forward
+    shown = weft("bench", "kernels", "--row", "toy", "--rounds", "1").out
+    assert "4-4-2, batch 8, training step, not jitted; one thread, " in shown
+    assert "share" in shown
+
+
 def test_the_verb(weft: Weft) -> None:
     outcome = weft("bench", "framework", "--row", "toy-jit", "--with", "weft", "--rounds", "1", "--json")
     result = json.loads(outcome.out)

@@ -110,6 +110,43 @@ def framework(rows: tuple[str, ...], names: tuple[str, ...], threads: int, round
         say(framework_text(result))
 
 
+@command.command("kernels")
+@click.option("--row", type=ChoiceOption(tuple(ROWS)), default="mlp", show_default=True, help="Whose step.")
+@click.option("--rounds", type=COUNT, default=20, show_default=True, help="Times that each kernel runs.")
+@json_option
+def kernels(row: str, rounds: int, as_json: bool) -> None:
+    """Tell where a step's time goes on the CPU, kernel by kernel, on one thread.
+
+    Beside each kernel stand its operations a second, as a share of what products reach from the first cache on this
+    machine, and the bytes that it reads and writes a second.
+    """
+    from weft.reports.frameworks.kernels import kernel_times
+
+    result = {"schema": 1, "host": _host()} | kernel_times(row, rounds)
+    if as_json:
+        print_json(result)
+    else:
+        say(kernels_text(result))
+
+
+def kernels_text(result: dict[str, Any]) -> str:
+    """The kernels as lines for people."""
+    total, flops = (sum(line[key] for line in result["kernels"]) for key in ("seconds", "flops"))
+    row, rate = result["row"], result["rate"]
+    lines = [
+        f"{row}: {ROWS[row].doc}; one thread, {rate / 1e9:.0f} G operations a second at most",
+        f"  {1e6 * total:.0f} us together, {1e6 * flops / rate:.0f} at that rate for {flops / 1e6:.1f} M operations",
+        f"  {'us':>8} {'share':>6} {'of rate':>8} {'GB/s':>6} {'times':>5}",
+    ]
+    for line in result["kernels"]:
+        seconds = max(line["seconds"], 1e-9)
+        lines.append(
+            f"  {1e6 * seconds:8.1f} {seconds / total:6.1%} {line['flops'] / seconds / rate:8.1%}"
+            f" {line['bytes'] / seconds / 1e9:6.1f} {line['count']:5}  {line['kernel']}"
+        )
+    return "\n".join(lines)
+
+
 def framework_text(result: dict[str, Any]) -> str:
     """The table of frameworks as lines for people."""
     lines, notes = [], dict[str, None]()
