@@ -70,7 +70,7 @@ def _pool(x: Any) -> Any:
 
 def _lenet() -> Step:
     def convolution(weights: Any, name: str, x: Any, padding: int) -> Any:
-        y = jax.lax.conv(x, weights[f"{name}.weight"], (1, 1), [(padding, padding)] * 2)
+        y = jax.lax.conv_general_dilated(x, weights[f"{name}.weight"], (1, 1), [(padding, padding)] * 2)
         return jax.nn.relu(y + weights[f"{name}.bias"][:, None, None])
 
     def loss(weights: Any, x: Any, y: Any) -> Any:
@@ -106,7 +106,7 @@ def _transformer() -> Step:
 
 def _resnet18() -> Step:
     def convolution(weights: Any, x: Any, name: str, norm: str, stride: int, padding: int) -> Any:
-        x = jax.lax.conv(x, weights[f"{name}.weight"], (stride, stride), [(padding, padding)] * 2)
+        x = jax.lax.conv_general_dilated(x, weights[f"{name}.weight"], (stride, stride), [(padding, padding)] * 2)
         mean, variance, scale, bias = (
             weights[f"{norm}.{part}"][:, None, None] for part in ("running_mean", "running_var", "weight", "bias")
         )

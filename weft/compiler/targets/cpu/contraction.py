@@ -33,8 +33,11 @@ _ADDRESSES = 15
 """Registers for addresses and counters, of the processors that have fewest."""
 _ROWS = (1, 2, 4, 6, 8, 10, 12)
 """Rows of a tile: few numbers, since each is a function to compile."""
-_TURN = 0.5
-"""Cycles of one k of a tile besides its multiplications."""
+_TURN, _LOOKED_UP, _FAR = 0.25, 2.0, 0.25
+"""Cycles of one k of a tile besides its multiplications, where its place is looked up, and for each 64 bytes of a panel
+that does not stay in the first cache."""
+_FIRST_CACHE = 1 << 13
+"""Floats of a panel that stay there."""
 _VISIT = 6
 """Cycles for which an epilogue waits when it comes to a row of a tile in each stream of memory."""
 
@@ -145,12 +148,13 @@ def tile_shape(m: int, n: int, k: int, by_table: bool, streams: int = 1) -> tupl
     as long the largest is taken, and of these the one that reads least.
     """
     lanes, registers = vector_lanes()
-    most = _ADDRESSES - (5 if by_table else 3)
+    most, beside = (_ADDRESSES - 5, _LOOKED_UP) if by_table else (_ADDRESSES - 3, _TURN)
 
     def cost(shape: tuple[int, int]) -> tuple[float, int, int]:
         rows, vectors = shape
         turns = -(-m // rows) * -(-n // (lanes * vectors))
-        turn = k * (tile_cycles(rows, vectors) + _TURN) + rows * streams * _VISIT
+        far = _FAR * lanes * vectors / 16 if k * lanes * vectors > _FIRST_CACHE else 0
+        turn = k * (tile_cycles(rows, vectors) + beside + far) + rows * streams * _VISIT
         return turns * turn, -rows * vectors, rows + vectors
 
     fitting = [
