@@ -196,7 +196,7 @@ def plan(
     split = "batch" if count >= 8 else "n" if all_panels >= all_tiles or all_panels >= 8 else "m"
     waiting = panels * all_tiles * rows * columns if blocks > 1 else 0
     tables = depth_in_all * 2 + rows_in_all + columns_in_all
-    packed, packed_rows = panels * depth * columns, tiles * depth * rows
+    packed, packed_rows = panels * depth * columns, tiles * depth * rows + lanes
     scratch = -(-(packed + packed_rows + waiting + tables) // 16) * 16
     return ContractionPlan(
         lanes, rows, vectors, depth, run, blocks, panels, tiles, packs_a, transposes, split, packed, packed_rows,

@@ -196,16 +196,20 @@ class _Emission:
         ]
 
     def _pack_rows(self, a: ir.Value, top: ir.Value, bottom: ir.Value, k0: ir.Value, length: ir.Value) -> None:
-        """Tiles `top` to before `bottom`: [tile][k][rows]."""
+        """Tiles `top` to before `bottom`: [tile][k][rows]. A vector may reach beyond the rows, into what is written
+        after it: the last vector of rows comes first, and behind the last tile there is room."""
         b, tiling = self.b, self.plan
+        pack = declared(self.module, "gather", tiling)
+        last = i64(self.rows - 1)
         with between(b, top, bottom) as tile:
             into = b.gep(self.packed_rows, [b.mul(b.sub(tile, top), i64(tiling.depth * tiling.rows))])
-            places = self._rows(a, b.mul(tile, i64(tiling.rows)))
-            with between(b, i64(0), length) as k:
-                offset = self.a_k.offset(b.add(k0, k))
-                row = b.gep(into, [b.mul(k, i64(tiling.rows))])
-                for n, place in enumerate(places):
-                    b.store(b.load(b.gep(place, [offset])), b.gep(row, [i64(n)]))
+            m0 = b.mul(tile, i64(tiling.rows))
+            for start in reversed(range(0, tiling.rows, tiling.lanes)):
+                for n in range(tiling.lanes):
+                    row = least(b, b.add(m0, i64(start + n)), last)
+                    b.store(b.gep(a, [self.a_m.offset(row)]), b.gep(self.places, [i64(n)]))
+                target = b.gep(into, [i64(start)])
+                b.call(pack, [self.places, target, k0, length, *self.a_k.walk(), i64(tiling.rows)])
 
     def _tile(
         self, a: ir.Value, starts: list[ir.Value], block: ir.Value, k0: ir.Value, length: ir.Value, tile: ir.Value,
