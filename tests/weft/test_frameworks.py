@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from types import SimpleNamespace
 from typing import Any
 
@@ -97,10 +98,10 @@ def test_where_the_time_of_a_step_goes(weft: Weft) -> None:
     result = json.loads(weft("bench", "kernels", "--row", "lenet", "--rounds", "1", "--json").out)
     lines = result["kernels"]
     assert [line["seconds"] for line in lines] == sorted((line["seconds"] for line in lines), reverse=True)
-    products = [line["kernel"] for line in lines if line["kernel"].startswith("product ")]
-    extents = {frozenset(name.partition(";")[0].removeprefix("product ").split(", ")) for name in products}
+    told = " ".join(line["kernel"] for line in lines)
+    extents = [frozenset(name.split(", ")) for name in re.findall("product ([^;]*);", told)]
     ways = ({"m 6", "n 28x28"}, {"m 28x28", "n 6"})
-    assert extents & {frozenset(("batch 64x1", "k 1x5x5", *way)) for way in ways}, "the first convolution"
+    assert any({"batch 64x1", "k 1x5x5", *way} in extents for way in ways), "the first convolution"
     forward = 64 * (784 * 6 * 25 + 100 * 16 * 150 + 400 * 120 + 120 * 84 + 84 * 10)
     assert 2 * 2 * forward < sum(line["flops"] for line in lines) < 2 * 3.6 * forward
     shown = weft("bench", "kernels", "--row", "toy", "--rounds", "1").out

@@ -154,14 +154,20 @@ def spilled(kind: str, cpu: str, lanes: int, tile: tuple[int, int]) -> int:
     return sum("rsp" in line and "mm" in line for line in machine.emit_assembly(module).splitlines())
 
 
-def test_k_is_cut_where_columns_have_gaps() -> None:
-    """Of the gradient of a kernel: within an image the columns lie along k, from image to image they do not."""
-    a, b = (AccessWindow(n, "float32", (), strides) for n, strides in enumerate(((1024, 32, 1, 1024, 32, 1),
-                                                                                 (4704, 28, 1, 784))))  # fmt: skip
-    tiling = plan((), (1, 5, 5), (6,), (64, 28, 28), a, b)
-    assert tiling.transposes
-    assert (tiling.run, tiling.blocks) == (784, 64)
-    image, gradient = numbers(3, 2, 12, 12), numbers(3, 5, 8, 8)
-    found = computed((), (2, 5, 5), (5,), (3, 8, 8), (image, (144, 12, 1, 288, 12, 1)), (gradient, (320, 8, 1, 64)), 1)
-    seen = np.lib.stride_tricks.sliding_window_view(image, (8, 8), (2, 3)).astype(np.float64)
-    assert close(found, np.einsum("ncabxy,noxy->cabo", seen, gradient).reshape(50, 5), 192)
+@pytest.mark.parametrize(("images", "size", "run", "depth", "blocks"), [
+    (64, 28, 784, 784, 64), (64, 10, 100, 1000, 7), (2, 40, 1600, 800, 4), (1, 8, 64, 64, 1),
+])  # fmt: skip
+def test_k_is_cut_where_columns_have_gaps(images: int, size: int, run: int, depth: int, blocks: int) -> None:
+    """Of the gradient of a kernel: within an image the columns lie along k, from image to image they do not. Several
+    images are summed at a time, or pieces of one."""
+    plane, wide = size * size, size + 4
+    strides = (4 * wide * wide, wide, 1), (5 * plane, size, 1)
+    a, b = (AccessWindow(0, "float32", (), (wide * wide, wide, 1, *strides[0])),
+            AccessWindow(1, "float32", (), (*strides[1], plane)))  # fmt: skip
+    k = (images, size, size)
+    tiling = plan((), (4, 5, 5), (5,), k, a, b)
+    assert (tiling.transposes, tiling.run, tiling.depth, tiling.blocks) == (True, run, depth, blocks)
+    image, gradient = numbers(images, 4, wide, wide), numbers(images, 5, size, size)
+    found = computed((), (4, 5, 5), (5,), k, (image, a.strides), (gradient, b.strides), 1)
+    seen = np.lib.stride_tricks.sliding_window_view(image, (size, size), (2, 3)).astype(np.float64)
+    assert close(found, np.einsum("ncabxy,noxy->cabo", seen, gradient).reshape(100, 5), images * plane)

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from weft.compiler.targets.cpu.chain import Chain
 from weft.compiler.targets.cpu.contraction import Contraction, plan, vector_lanes
 from weft.compiler.targets.cpu.counts import counts
 from weft.compiler.targets.cpu.device import CpuDevice
@@ -89,7 +90,10 @@ def kernel_times(row: str, rounds: int) -> dict[str, Any]:
 
 
 def described(step: Step) -> str:
-    """A step in a few words: a product with its extents and tile, a loop with its shape and operations."""
+    """A step in a few words: a product with its extents and tile, a loop with its shape and operations, a chain as its
+    links."""
+    if isinstance(step, Chain):
+        return f"chain in {step.blocks}: " + " > ".join(described(link) for link in step.steps)
     if isinstance(step, Contraction):
         tile, axes = step.plan, ("batch", "m", "n", "k")
         extents = ", ".join(f"{name} {_extents(getattr(step, name))}" for name in axes if getattr(step, name))

@@ -86,7 +86,8 @@ class ContractionPlan(NamedTuple):
 
     Attributes:
         lanes: floats of a vector. rows: of a tile. vectors: of a row of a tile.
-        depth: of k, summed in registers at a time. run: of k, which such pieces divide anew each time.
+        depth: of k, summed in registers at a time. run: of k, which is packed at a time: a whole number of runs makes a
+            depth, or of depths a run.
         panels: packed at a time, of lanes · vectors columns. tiles: of rows, walked for each panel.
         packs_a: `a` is packed too. Its numbers along k lie far apart, in places that drive each other out of the cache.
         transposes: panels are packed from columns that lie along k without gaps.
@@ -172,6 +173,15 @@ def _run(k: Shape, strides: tuple[int, ...]) -> int:
     return max(runs, default=1)
 
 
+def _blocks(run: int, runs: int) -> tuple[int, int]:
+    """How much of so many runs is summed at a time, and how often: pieces of one, or several of them."""
+    if run > _DEPTH:
+        pieces = -(-run // _DEPTH)
+        return -(-run // pieces), pieces * runs
+    blocks = -(-runs // (_DEPTH // run))
+    return run * -(-runs // blocks), blocks
+
+
 @functools.cache
 def plan(
     batch: Shape, m: Shape, n: Shape, k: Shape, a: AccessWindow, b: AccessWindow, streams: int = 1
@@ -187,8 +197,7 @@ def plan(
     packs_a = a_step is not None and abs(a_step) > 16
     rows, vectors = tile_shape(rows_in_all, columns_in_all, depth_in_all, a_step is None, streams)
     run = run if transposes else max(depth_in_all, 1)
-    pieces = max(1, -(-run // _DEPTH))
-    depth, blocks = -(-run // pieces), pieces * (max(depth_in_all, 1) // run)
+    depth, blocks = _blocks(run, max(depth_in_all, 1) // run)
     columns = lanes * vectors
     all_panels, all_tiles = -(-columns_in_all // columns), -(-rows_in_all // rows)
     panels = max(1, min(all_panels, _PANELS // (depth * columns)))

@@ -165,18 +165,18 @@ class _Emission:
     def _piece(self, block: ir.Value) -> tuple[ir.Value, ir.Value]:
         """Where a block of k starts, and how long it is."""
         b, tiling = self.b, self.plan
+        if tiling.run <= tiling.depth:
+            k0 = b.mul(block, i64(tiling.depth))
+            return k0, least(b, i64(tiling.depth), b.sub(i64(self.depth), k0))
         pieces = i64(tiling.pieces)
         within = b.mul(b.srem(block, pieces), i64(tiling.depth))
-        length = least(b, i64(tiling.depth), b.sub(i64(min(tiling.run, self.depth)), within))
+        length = least(b, i64(tiling.depth), b.sub(i64(tiling.run), within))
         return b.add(b.mul(b.sdiv(block, pieces), i64(tiling.run)), within), length
 
     def _pack(self, source: ir.Value, first: ir.Value, last: ir.Value, k0: ir.Value, length: ir.Value) -> None:
         """Panels `first` to before `last` of k from `k0` on: [panel][k][columns]. Columns beyond the last repeat it."""
         b, tiling = self.b, self.plan
         pack = declared(self.module, "transpose" if tiling.transposes else "gather", tiling)
-        walk = [k0, length, *self.b_k.walk()]
-        if tiling.transposes:
-            source, walk = b.gep(source, [self.b_k.offset(k0)]), [i64(0), length, i64(1), no_table()]
         with between(b, first, last) as panel:
             target = b.gep(self.packed, [b.mul(b.sub(panel, first), i64(tiling.depth * tiling.columns))])
             n0 = b.mul(panel, i64(tiling.columns))
@@ -186,7 +186,13 @@ class _Emission:
                 for n, column in enumerate(columns):
                     b.store(b.gep(source, [self.b_n.offset(column)]), b.gep(self.places, [i64(n)]))
                 into = b.gep(target, [i64(vector * tiling.lanes)])
-                b.call(pack, [self.places, into, *walk, i64(tiling.columns)])
+                if not tiling.transposes:
+                    b.call(pack, [self.places, into, k0, length, *self.b_k.walk(), i64(tiling.columns)])
+                    continue
+                with between(b, i64(0), length, tiling.run) as within:
+                    at, whole = self.b_k.offset(b.add(k0, within)), least(b, i64(tiling.run), b.sub(length, within))
+                    here = b.gep(into, [b.mul(within, i64(tiling.columns))])
+                    b.call(pack, [self.places, here, at, whole, i64(1), no_table(), i64(tiling.columns)])
 
     def _rows(self, a: ir.Value, m0: ir.Value) -> list[ir.Value]:
         """Where each row of a tile starts; rows beyond the last repeat it."""
