@@ -127,7 +127,7 @@ class CpuExecutable:
         return results
 
     def step_seconds(self, values: Sequence[Value], rounds: int) -> list[float]:
-        """What each step of the plan takes of the processor on one thread: the least of so many rounds after a whole run."""
+        """What each step of the plan takes of the processor on one thread: the least of so many rounds."""
         kept = self.run(values)  # noqa: F841 (the steps write into its results)
         schedule, table = self._schedule, self._table
         called: list[tuple[Any, Any]] = []
