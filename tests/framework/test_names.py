@@ -18,11 +18,11 @@ from weft.framework.builder import GraphBuilder
 from weft.framework.errors import FrameworkError
 from weft.framework.graph import Graph
 from weft.framework.jit import jit
-from weft.framework.lazy import collect
 from weft.framework.module import Module
 from weft.framework.names import node_label, node_name, node_text
 from weft.framework.nn import functional as F
 from weft.framework.origin import Origin
+from weft.framework.realising import collect
 from weft.framework.tensor import Tensor
 from weft.isa.machine import load
 from weft.sim.operators import operator_names, read_operators

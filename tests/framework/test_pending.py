@@ -47,7 +47,7 @@ class CountingDevice:
 
 @pytest.fixture
 def counting(numpy_device: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[CountingDevice]:
-    monkeypatch.setattr(pending, "_WAITING", OrderedDict())  # what other tests left waiting is not counted here
+    monkeypatch.setattr(pending.WAITING, "tensors", OrderedDict())  # what other tests left waiting is not counted here
     device = CountingDevice()
     with use_device(device):
         yield device

@@ -48,9 +48,9 @@ class set_detect_anomaly:
         _ON.set(bool(mode) and bool(check_nan))
 
     def __enter__(self) -> Self:
-        from weft.framework.lazy import CLOCK
+        from weft.framework.lazy import COUNT
 
-        self._start = CLOCK.now
+        self._start = COUNT()
         return self
 
     def __exit__(self, kind: object, *error: object) -> None:

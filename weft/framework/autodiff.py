@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from functools import lru_cache
 
 from weft.framework.builder import GraphBuilder
@@ -34,15 +34,17 @@ def gradients(builder: GraphBuilder, loss: int, wrt: Sequence[int], seed: int | 
 
 
 def cotangents(
-    builder: GraphBuilder, seeds: Mapping[int, int], wrt: Sequence[int], visit: Visit | None = None
-) -> dict[int, int]:
+    builder: GraphBuilder, seeds: Mapping[int, int], wrt: Sequence[int], visit: Visit | None = None,
+    cut: Container[int] = (),
+) -> dict[int, int]:  # fmt: skip
     """Append what hands the cotangents ``seeds`` (of nodes, by node) back to ``wrt``; return all cotangents, by node.
 
     visit: is asked about each node that leads to ``wrt``, last one first, once its cotangent is complete (a node that
     has none is asked about too); it may replace cotangents, and returns whether the inputs have got theirs from it.
+    cut: nodes that no gradient goes through.
     """
     last, found = max(seeds), dict(seeds)
-    reached, targets = _depends_on(builder, last, wrt), _targets(builder, last, wrt)
+    reached, targets = _depends_on(builder, last, wrt, cut), _targets(builder, last, wrt)
     of_results: dict[int, dict[int, int]] = {}  # of nodes with several results: number of the result → cotangent
     for i in range(last, -1, -1):
         if not reached[i] or (visit is not None and visit(i, found)) or (i not in found and i not in of_results):
@@ -116,14 +118,14 @@ def _targets(builder: GraphBuilder, last: int, wrt: Sequence[int]) -> dict[int, 
 _SHOWS = frozenset({"reshape", "broadcast_to", "permute", "cast"})
 
 
-def _depends_on(builder: GraphBuilder, last: int, roots: Sequence[int]) -> bytearray:
-    """For each node up to ``last``: does it depend on one of ``roots``?"""
+def _depends_on(builder: GraphBuilder, last: int, roots: Sequence[int], cut: Container[int]) -> bytearray:
+    """For each node up to ``last``: does it depend on one of ``roots``, and not through a node of ``cut`` alone?"""
     reached = bytearray(last + 1)
     for i in roots:
         if i <= last:
             reached[i] = 1
     for i in range(last + 1):
-        if any(reached[source] for source in builder[i].inputs):
+        if any(reached[source] for source in builder[i].inputs) and i not in cut:
             reached[i] = 1
     return reached
 

@@ -9,8 +9,9 @@ from weft.framework import backward as expressions
 from weft.framework.anomaly import is_anomaly_enabled
 from weft.framework.errors import DTypeError, FrameworkError, GradientError
 from weft.framework.hooks import Registrations
-from weft.framework.lazy import Expr, realize
+from weft.framework.lazy import Expr
 from weft.framework.origin import user_line
+from weft.framework.realising import realize
 from weft.framework.tracing import current_trace
 
 if TYPE_CHECKING:

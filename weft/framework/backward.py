@@ -1,37 +1,47 @@
 """Backward through pending work: the history of expressions is differentiated as a graph, and gives expressions.
 
 Hooks, and operations with a gradient of their own, are Python in the middle of it: what was appended so far becomes
-expressions, the function takes and gives some of them, and those are inputs of the rest.
+expressions, the function takes and gives some of them, and those are inputs of the rest. A history without any such
+is differentiated once for all of the same structure, and its gradients are the results of one compound expression;
+in a trace, or if the gradients are to have history themselves, they are expressions one by one.
 """
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from weft.framework.anomaly import is_anomaly_enabled, note_gradient
 from weft.framework.autodiff import Visit, cotangents
 from weft.framework.builder import GraphBuilder, constant_value
+from weft.framework.compound import Compound, opened
 from weft.framework.errors import GradientError
 from weft.framework.grad_mode import GradMode
 from weft.framework.graph import Attributes, Node
 from weft.framework.lazy import (
+    ACTIVE,
     CLOCK,
+    COMPOUND,
     COPY,
     CUSTOM,
+    LOCK,
     Expr,
     Hook,
     alias,
     apply,
     common_device,
     common_trace,
-    folded,
     scalar,
-    topological,
 )
-from weft.framework.origin import origin, user_line
+from weft.framework.operations import of_type, value_type
+from weft.framework.origin import here, user_line
+from weft.framework.realising import folded
+from weft.framework.recent import Recent
 from weft.framework.versions import Readers, changed_among
 
 
@@ -50,10 +60,12 @@ class GradientRule:
 
 def custom(value: Expr, inputs: Sequence[Expr], rule: GradientRule, index: int = 0) -> Expr:
     """``value`` as result ``index`` of an operation with a gradient of its own by ``inputs``."""
-    return Expr(
-        CUSTOM, (value, *inputs), (("index", index), ("rule", rule)), value.shape, value.dtype, value=value.value,
-        device=value.device, requires_grad=value.dtype.is_float, trace=value.trace, origin=origin(),
+    made = Expr(
+        of_type(CUSTOM, value.type), (value, *inputs), value.value, value.device, value.dtype.is_float, None,
+        value.trace, here(),
     )  # fmt: skip
+    made.attrs = (("index", index), ("rule", rule))
+    return made
 
 
 def unrecorded(new: Expr, old: Expr) -> Expr:
@@ -96,7 +108,9 @@ def backward(
     stop: none of ``wanted`` lies behind another, so nothing behind them is walked. Raises GradientError.
     """
     ends = frozenset(id(e) for e in wanted or () if stop or len(wanted or ()) == 1)
-    return _Pass(roots, wanted, ends, create_graph).run(retain_graph)
+    with LOCK:
+        walk = _Pass(roots, wanted, ends, create_graph)
+    return walk.run(retain_graph)
 
 
 def hooks_of(e: Expr) -> list[Hook]:
@@ -106,8 +120,60 @@ def hooks_of(e: Expr) -> list[Hook]:
     return [hooks[key] for key in sorted(hooks, key=lambda key: key < 0)] if hooks else []
 
 
+class _Use(NamedTuple):
+    """What a gradient of an expression goes through: as in a ``Node``, the inputs what it goes on to."""
+
+    op: str
+    inputs: tuple[Expr, ...]
+    attrs: Attributes
+
+
+def _use(e: Expr, kept: frozenset[int]) -> _Use:
+    if e.op == "matmul":
+        return _Use(e.op, *folded(e, kept.union([id(x) for x in e.inputs if x.hooks])))
+    return _Use(e.op, e.inputs[1:] if e.op == CUSTOM else e.inputs, e.attrs)
+
+
+def _uses(roots: Sequence[Expr], ends: frozenset[int], kept: frozenset[int]) -> dict[Expr, _Use]:
+    """The history of ``roots``.
+
+    ends: ids of expressions that gradients do not go through. kept: ids of those whose gradient is wanted: if it is a
+    transpose it is not folded into the product that reads it.
+    """
+    found: dict[Expr, _Use] = {}
+    stack = list(roots)
+    while stack:
+        e = stack.pop()
+        if e not in found and e.requires_grad and e.owner is None and id(e) not in ends:
+            found[e] = use = _use(e, kept)
+            stack.extend(use.inputs)
+    return found
+
+
+def _given(e: Expr) -> Node:
+    """``e`` as an input of what is appended to a history."""
+    return Node("input", (), (("name", "gradient"),), e.shape, e.dtype)
+
+
+class _Plan(NamedTuple):
+    """The gradients of a structure. wanted: the places that they belong to. reached: all that have a gradient."""
+
+    gradients: Compound
+    wanted: list[int]
+    reached: frozenset[int]
+
+
+_PLANS: Recent[tuple[Any, ...], _Plan] = Recent(512, 2**26, lambda plan: 400 * plan.gradients.size)
+"""The gradients of the structures that were differentiated last, by these."""
+_made = attrgetter("made")
+
+
 class _Pass:
-    """One walk back."""
+    """One walk back.
+
+    order: the history, as it was made, and before it where it is first read what a gradient ends at. uses: of the
+    history. cut: places in ``order`` that no gradient goes through.
+    """
 
     def __init__(
         self,
@@ -117,47 +183,46 @@ class _Pass:
         create_graph: bool,
     ) -> None:
         self.roots, self.create_graph, self.all = roots, create_graph, wanted is None
-        self.ends, self.kept = ends, frozenset(map(id, wanted or ()))
-        self.order = topological([e for e, _ in roots], lambda e: self._folded(e)[0] if self._goes_on(e) else ())
-        self.index = {id(e): i for i, e in enumerate(self.order)}
+        self.kept, self.cut = frozenset(map(id, wanted or ())), set[int]()
+        self.uses = _uses([e for e, _ in roots], ends, self.kept)
+        self.history = sorted(self.uses, key=_made)
+        self.index: dict[Expr, int] = {}
+        for e in self.history:
+            for source in self.uses[e].inputs:
+                self.index.setdefault(source, len(self.index))
+            self.index.setdefault(e, len(self.index))
+        for e, _ in roots:
+            self.index.setdefault(e, len(self.index))
+        self.order = list(self.index)
         self.wanted = [e for e in self.order if e.requires_grad and e.owner is not None] if wanted is None else wanted
-        self.history = list(filter(self._goes_on, self.order))
         self.walked = self.history if wanted is None else self._leading()
         if any(e.freed for e in self.walked):
             raise GradientError(
                 f"{user_line()}: trying to backward through the graph a second time: the first backward() has freed "
                 "its history; give the first one retain_graph=True, or compute the tensor anew"
             )
-        self.home = None if any(e.op == COPY for e in self.history) else roots[0][0].device
-        self.results = self._results_of_rules()
-        self.hooks = {i: hooks for i, e in enumerate(self.order) if (hooks := hooks_of(e))}
-        self.builder = GraphBuilder(list(map(self._node, self.order)))
+        ops = {e.op for e in self.history}
+        self.home = None if COPY in ops else roots[0][0].device
+        self.with_python = CUSTOM in ops or any((e.hooks or e.owner) and hooks_of(e) for e in self.order)
+        singly = self.with_python or create_graph or COPY in ops or ACTIVE.get() is not None
+        self.one_by_one = singly or is_anomaly_enabled() or bool(changed_among(self.order))
 
     def run(self, retain_graph: bool) -> list[tuple[Expr, Expr | None]]:
         """The walk, and what it found."""
-        seeds: dict[int, int] = {}
-        for e, given in self.roots:
-            i = self.index[id(e)]
-            seed = self.builder.full(1, like=i) if given is None else self._given(given)
-            seeds[i] = self.builder.apply("add", seeds[i], seed) if i in seeds else seed
-        targets = [self.index[id(e)] for e in self.wanted if id(e) in self.index]
-        visit: Visit | None = self._visit if self.hooks or self.results else None
-        changed = changed_among(self.order)
-        looking = is_anomaly_enabled()
-        readers = Readers(self.builder.nodes, visit) if changed or looking else None
-        found = cotangents(self.builder, seeds, targets, readers or visit)
-        if readers is not None:
-            readers.check(self.order, changed)
-        self._emit()
-        if looking and readers is not None:
-            for appended, i in readers.appended():
-                note_gradient(self.order[appended], self.order[i])
+        if self.one_by_one:
+            self._start()
+            found = self._differentiated()
+            reached, gradients = frozenset(found), {i: self.order[at] for i, at in found.items()}
+        else:
+            plan = _PLANS.get(self._structure(), copy.copy(self)._plan)
+            made = plan.gradients.apply([*self.order, *(g for _, g in self.roots if g is not None)], self.home)
+            reached, gradients = plan.reached, dict(zip(plan.wanted, made, strict=True))
         if not retain_graph:
-            for e in self.walked:
-                if self.all or self.index[id(e)] in found:
-                    e.free()
-        places = [self.index.get(id(e), -1) for e in self.wanted]
-        return self._apart([self.order[found[i]] if i in found else None for i in places])
+            with LOCK:
+                for e in self.walked:
+                    if self.all or self.index[e] in reached:
+                        e.free()
+        return self._apart([gradients.get(self.index.get(e, -1)) for e in self.wanted])
 
     def _apart(self, found: Sequence[Expr | None]) -> list[tuple[Expr, Expr | None]]:
         """Each gradient by itself: several that are one, or were given, are not one if they are changed in place."""
@@ -173,28 +238,89 @@ class _Pass:
 
     def _leading(self) -> list[Expr]:
         """The part of the history that has something wanted behind it: through no other does a gradient go."""
-        leads: set[int] = set()
+        leads: set[Expr] = set()
         for e in self.history:  # each after its sources
-            if any(id(source) in self.kept or id(source) in leads for source in self._folded(e)[0]):
-                leads.add(id(e))
-        return [e for e in self.history if id(e) in leads]
+            if any(id(source) in self.kept or source in leads for source in self.uses[e].inputs):
+                leads.add(e)
+        return [e for e in self.history if e in leads]
 
-    def _goes_on(self, e: Expr) -> bool:
-        return is_inner(e) and id(e) not in self.ends
+    def _structure(self) -> tuple[Any, ...]:
+        """All that the gradients depend on."""
+        index = self.index
+        key: list[Any] = [(index[e], None if g is None else g.type) for e, g in self.roots]
+        for e in self.order:
+            use = self.uses.get(e)
+            if use is None:
+                key += e.type, e.requires_grad
+            else:
+                key += e.operation, use.attrs if e.op == "matmul" else None
+                key += [index[source] for source in use.inputs]
+        key.append(None)
+        key += [index.get(e, -1) for e in self.wanted]
+        return tuple(key)
 
-    def _folded(self, e: Expr) -> tuple[tuple[Expr, ...], Attributes]:
-        """What a gradient goes on to, and the attributes; a transpose whose own gradient somebody sees is kept."""
-        if e.op == "matmul":
-            return folded(e, self.kept.union(id(x) for x in e.inputs if x.hooks))
-        return sources(e), e.attrs
+    def _plan(self) -> _Plan:
+        """The gradients of all histories of this structure."""
+        before, count = self.index, sum(g is not None for _, g in self.roots)
+        self._start()
+        first = len(self.order) - count
+        found = self._differentiated(emitted=False)
+        wanted = [e for e in dict.fromkeys(self.wanted) if self.index.get(e, -1) in found]
+        outside = [*(self.index[e] for e in before), *range(first, first + count)]
+        gradients = Compound(self.builder.nodes, outside, [found[self.index[e]] for e in wanted])
+        reached = frozenset(i for e, i in before.items() if self.index[e] in found)
+        return _Plan(gradients, [before[e] for e in wanted], reached)
+
+    def _start(self) -> None:
+        """Write the history as nodes, compounds opened, and behind it the cotangents that are given."""
+        given, index = [g for _, g in self.roots if g is not None], dict[Expr, int]()
+        for e in self.order:
+            if e.op == COMPOUND and e in self.uses:
+                *inner, value = opened(e)
+                for x in inner:
+                    self.uses[x] = _use(x, self.kept)
+                    index[x] = len(index)
+                    if not x.requires_grad:
+                        self.cut.add(index[x])
+                self.uses[e] = _use(value, self.kept)
+            index[e] = len(index)
+        self.index = index
+        self.builder = GraphBuilder([*map(self._node, index), *map(_given, given)])
+        self.order = [*index, *given]
+        self.results = self._results_of_rules()
+        self.hooks = {i: hooks for e, i in index.items() if (e.hooks or e.owner) and (hooks := hooks_of(e))}
+
+    def _differentiated(self, emitted: bool = True) -> dict[int, int]:
+        """Where the cotangents of the history lie; emitted: as expressions in ``order``, else as nodes alone."""
+        seeds: dict[int, int] = {}
+        at = len(self.index)
+        for e, given in self.roots:
+            i = self.index[e]
+            seed = self.builder.full(1, like=i) if given is None else at
+            at += given is not None
+            seeds[i] = self.builder.apply("add", seeds[i], seed) if i in seeds else seed
+        targets = [self.index[e] for e in self.wanted if e in self.index]
+        visit: Visit | None = self._visit if self.with_python else None
+        changed = changed_among(self.order)
+        looking = is_anomaly_enabled()
+        readers = Readers(self.builder.nodes, visit) if changed or looking else None
+        found = cotangents(self.builder, seeds, targets, readers or visit, self.cut)
+        if readers is not None:
+            readers.check(self.order, changed)
+        if emitted:
+            self._emit()
+        if looking and readers is not None:
+            for appended, i in readers.appended():
+                note_gradient(self.order[appended], self.order[i])
+        return found
 
     def _node(self, e: Expr) -> Node:
         """``e`` as a node; what a gradient ends at is an input by the name that it has, and others call parameter."""
-        if not self._goes_on(e):
+        use = self.uses.get(e)
+        if use is None:
             return Node("input", (), (("name", dict(e.attrs).get("name", "parameter")),), e.shape, e.dtype, e.origin)
-        operands, attrs = self._folded(e)
-        inputs = tuple(self.index[id(source)] for source in operands)
-        return Node(e.op, inputs, attrs, e.shape, e.dtype, e.origin, e.further)
+        inputs = tuple([self.index[source] for source in use.inputs])
+        return Node(use.op, inputs, use.attrs, e.shape, e.dtype, e.origin, e.further)
 
     def _results_of_rules(self) -> dict[int, dict[int, int]]:
         """For each custom rule of the history, by id, where its results lie, by number."""
@@ -202,13 +328,13 @@ class _Pass:
         for e in self.history:
             if e.op == CUSTOM:
                 attrs = dict(e.attrs)
-                found.setdefault(id(attrs["rule"]), {})[attrs["index"]] = self.index[id(e)]
+                found.setdefault(id(attrs["rule"]), {})[attrs["index"]] = self.index[e]
         return found
 
     def _given(self, e: Expr) -> int:
         """A node that is ``e``, an input of what follows."""
         self._emit()
-        self.builder.nodes.append(Node("input", (), (("name", "gradient"),), e.shape, e.dtype))
+        self.builder.nodes.append(_given(e))
         self.order.append(e)
         return len(self.order) - 1
 
@@ -221,8 +347,9 @@ class _Pass:
                 continue
             operands = tuple(self.order[i] for i in node.inputs)
             self.order.append(Expr(
-                node.op, operands, node.attrs, node.shape, node.dtype, trace=common_trace(operands), origin=node.origin,
-                device=common_device(node.op, operands, node.attrs) or self.home, further=node.further,
+                of_type(node.op, value_type(node.shape, node.dtype, node.further), node.attrs), operands,
+                trace=common_trace(operands), where=node.origin,
+                device=common_device(node.op, operands, node.attrs) or self.home,
                 requires_grad=self.create_graph and node.dtype.is_float and any(e.requires_grad for e in operands),
             ))  # fmt: skip
 

@@ -12,8 +12,9 @@ from typing import Any
 from weft.framework.builder import GraphBuilder, inline
 from weft.framework.errors import ShapeError, TraceError
 from weft.framework.graph import Graph
-from weft.framework.lazy import Expr, collect, results
+from weft.framework.lazy import Expr, results
 from weft.framework.origin import user_line
+from weft.framework.realising import collect
 from weft.framework.tensor import Tensor
 from weft.framework.tracing import current_trace, name_input, tracing
 from weft.framework.tree import leaves, map_leaves

@@ -214,7 +214,12 @@ def chosen_device() -> Device | None:
 
 def default_device() -> Device:
     """The device of tensors that were put on none: the one set, else "cpu" if it is installed, else "numpy"."""
-    return _DEFAULT.get() or get_device("cpu" if "cpu" in _entry_points() else "numpy")
+    return _DEFAULT.get() or _built_in()
+
+
+@cache
+def _built_in() -> Device:
+    return get_device("cpu" if "cpu" in _entry_points() else "numpy")
 
 
 def set_default_device(device: str | Device | None) -> None:

@@ -51,10 +51,13 @@ class Differentiable:
     @grad.setter
     def grad(self, value: Tensor | None) -> None:
         given: Any = value
-        if given is not None and not isinstance(given, Differentiable):
+        if given is None:
+            self._grad = None
+            return
+        if not isinstance(given, Differentiable):
             kind = type(given).__name__
             raise DTypeError(f"{user_line()}: a gradient is a tensor or None, not a {kind}; give weft.tensor(...)")
-        if given is not None and (given.shape, given.dtype) != (self.shape, self.dtype):
+        if (given.shape, given.dtype) != (self.shape, self.dtype):
             raise (ShapeError if given.shape != self.shape else DTypeError)(
                 f"{user_line()}: the gradient of {self.dtype}{list(self.shape)} is of that shape and type, not "
                 f"{given.dtype}{list(given.shape)}"
@@ -83,8 +86,9 @@ class Differentiable:
             self._seen_as.collect_gradients(owner)
         else:
             e = self._read()
-            self._storage.expr = made = alias(e, requires_grad, owner)
+            made = alias(e, requires_grad, owner)
             made.version = version_of(e)
+            self._storage.put(made)
         return self
 
     @property
@@ -114,8 +118,8 @@ class Differentiable:
 
     def _accumulate(self: Any, value: Expr, create_graph: bool = False) -> None:
         trace = current_trace()
-        if self.grad is None or is_left_over(self.grad._expr):
-            self.grad = self._holding(value)
+        if self._grad is None or is_left_over(self._grad._expr):
+            self._grad = self._holding(value)
             if trace is not None:
                 trace.gradients.append(self)
         elif create_graph:
@@ -123,7 +127,7 @@ class Differentiable:
         else:
             with no_grad():
                 self.grad._storage.expr = apply("add", self.grad._read(), value)
-                wait(self.grad)
+                wait(weakref.ref(self.grad), self.grad._storage.expr)
         for hook in [*self._after.values()] if self._after else ():
             note_function(hook)
             hook(self)

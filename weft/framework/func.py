@@ -17,8 +17,9 @@ from weft.framework.backward import is_inner, sources
 from weft.framework.errors import GradientError
 from weft.framework.grad_mode import enable_grad
 from weft.framework.joining import stack
-from weft.framework.lazy import Expr, alias, apply, topological
+from weft.framework.lazy import Expr, alias, apply
 from weft.framework.origin import user_line
+from weft.framework.realising import in_order
 from weft.framework.tensor import Tensor
 from weft.framework.tracing import note_function
 from weft.framework.tree import leaves, map_leaves
@@ -271,7 +272,7 @@ class _Run:
         def cut(path: str, part: Any) -> Any:
             if not isinstance(part, Tensor) or not part.requires_grad:
                 return part
-            behind = topological([part._read()], sources)
+            behind = in_order([part._read()], sources)
             outside = any(e.requires_grad and not is_inner(e) and id(e) not in own for e in behind)
             return part if outside else Tensor._of(alias(part._read()))
 

@@ -1,9 +1,10 @@
 """``@jit``: a Python function of tensors becomes one compiled graph, (state, inputs) → (new state, outputs).
 
 State is every tensor from outside that the function reads or writes: parameters, momenta, the learning rate. Python
-floats are traced as scalar inputs; ints, bools, strings and other objects specialise the graph, and so does what the
-trace reads of the Python around it: attributes of modules, optimisers and other objects (``training``, ``momentum``),
-globals and closure variables, and what lists and dictionaries among them hold. Shapes are static.
+floats are traced as scalar inputs, of float32, or of float64 where an argument or state is of that type. Ints, bools,
+strings and other objects specialise the graph, and so does what the trace reads of the Python around it: attributes of
+modules, optimisers and other objects (``training``, ``momentum``), globals and closure variables, and what lists and
+dictionaries among them hold. Shapes are static.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import copy
 import functools
 import inspect
+import threading
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -20,7 +22,7 @@ import numpy as np
 
 from weft.framework.anomaly import is_anomaly_enabled
 from weft.framework.device import Value, host, launch
-from weft.framework.dtypes import float32
+from weft.framework.dtypes import DType, float32, float64
 from weft.framework.errors import TraceError
 from weft.framework.graph import Graph
 from weft.framework.labels import check_labels, have_ignored
@@ -86,6 +88,7 @@ class JitFunction(FrameworkObject, Generic[P, R]):
         self._signature = self.__signature__ = inspect.signature(function)
         self._recordings: dict[tuple[Any, ...], list[Recording]] = {}
         self._last: dict[str, Any] = {}
+        self._doubles, self._lock = False, threading.RLock()
         self._replays: list[Replay] = []
         self._latest: Recording | None = None
         self._assuming = True
@@ -128,11 +131,16 @@ class JitFunction(FrameworkObject, Generic[P, R]):
             note(self, args, kwargs)
         if current_trace() is not None or is_anomaly_enabled():
             return self._function(*args, **kwargs)
-        for replay in self._replays:
-            outcome = replay.attempt(args, kwargs)
-            if outcome is not MISS:
-                repeated: R = outcome
-                return repeated
+        with self._lock:  # two threads that take a step take one after the other
+            for replay in self._replays:
+                outcome = replay.attempt(args, kwargs)
+                if outcome is not MISS:
+                    repeated: R = outcome
+                    return repeated
+            return self._call(args, kwargs)
+
+    def _call(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> R:
+        """The long way, which knows every case."""
         recording, arguments, values = self._ready(args, kwargs)
         self._prepare(recording, args, kwargs, arguments)
         results = launch(recording.device, recording.graph, [values[name] for name in recording.graph.input_names])
@@ -158,12 +166,13 @@ class JitFunction(FrameworkObject, Generic[P, R]):
 
     def trace(self, *args: Any, **kwargs: Any) -> Recording:
         """The recording for such arguments: graph, device, and the tensors that are its state."""
-        recording, arguments = self._find(args, kwargs)
-        known = {path: e.value for path, e in _expressions(recording, arguments) if e.value is not None}
-        if have_ignored(recording.labels, known):
-            self._ignore()
-            return self.trace(*args, **kwargs)
-        return recording
+        with self._lock:
+            recording, arguments = self._find(args, kwargs)
+            known = {path: e.value for path, e in _expressions(recording, arguments) if e.value is not None}
+            if have_ignored(recording.labels, known):
+                self._ignore()
+                return self.trace(*args, **kwargs)
+            return recording
 
     def lower(self, *args: Any, **kwargs: Any) -> Graph:
         """The graph that a call with such arguments runs."""
@@ -171,7 +180,8 @@ class JitFunction(FrameworkObject, Generic[P, R]):
 
     def bind(self, *args: Any, **kwargs: Any) -> dict[str, Array]:
         """The value of every input and state of ``lower(*args, **kwargs)`` as a call would pass them now, by name."""
-        return {name: host(value) for name, value in self._ready(args, kwargs)[2].items()}
+        with self._lock:
+            return {name: host(value) for name, value in self._ready(args, kwargs)[2].items()}
 
     def _ready(
         self, args: tuple[Any, ...], kwargs: Mapping[str, Any]
@@ -196,7 +206,10 @@ class JitFunction(FrameworkObject, Generic[P, R]):
         except TypeError as error:
             raise TypeError(f"{user_line()}: {self._name}{self._signature}: {error}") from None
         bound.apply_defaults()
-        arguments = map_leaves(dict(bound.arguments), lambda path, leaf: _as_input(leaf))
+        given = dict(bound.arguments)
+        self._doubles = self._doubles or any(isinstance(x, Tensor) and x.dtype is float64 for _, x in leaves(given))
+        number = float64 if self._doubles else float32
+        arguments = map_leaves(given, lambda path, leaf: _as_input(leaf, number))
         seen = {path: _kind(leaf) for path, leaf in leaves(arguments)}
         key = (tuple(seen.items()), grad_enabled())
         known = self._recordings.get(key, [])
@@ -205,6 +218,10 @@ class JitFunction(FrameworkObject, Generic[P, R]):
             self._warn(seen, known)
             recording = record(self._function, self._name, bound, arguments, self._assuming)
             self.traces += 1
+            if not self._doubles and any(tensor.dtype is float64 for _, tensor in recording.states):
+                self._doubles = True
+                if any(isinstance(x, float) for _, x in leaves(given)):
+                    return self._find(args, kwargs)
         self._recordings.pop(key, None)  # it becomes the one used last
         self._recordings[key] = [recording, *(r for r in known if r is not recording)][:KEPT_OF_A_KIND]
         self._last = seen
@@ -217,8 +234,7 @@ class JitFunction(FrameworkObject, Generic[P, R]):
         inputs = {name: tensors[name] for name in recording.arguments}
         recording.refuse_aliases(inputs)
         given = inputs | dict(recording.states)
-        realize_pending(*given.values())
-        return {name: t._expr.value for name, t in given.items() if t._expr.value is not None}
+        return dict(zip(given, realize_pending(*given.values()), strict=True))
 
     def _warn(self, seen: dict[str, Any], known: list[Recording]) -> None:
         """After the third retrace say what changed: an argument, or what the recordings of its kind had read."""
@@ -264,10 +280,10 @@ def trace(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Graph:
     return jitted.lower(*args, **kwargs)
 
 
-def _as_input(leaf: Any) -> Any:
-    """Floats and arrays as tensors; everything else as it is."""
+def _as_input(leaf: Any, number: DType) -> Any:
+    """Floats, as ``number``, and arrays as tensors; everything else as it is."""
     if isinstance(leaf, float):
-        return Tensor(leaf, dtype=float32)
+        return Tensor(leaf, dtype=number)
     return Tensor(stored(leaf, None)) if isinstance(leaf, np.ndarray | np.generic) else leaf
 
 

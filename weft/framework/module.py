@@ -114,7 +114,7 @@ class Module(ModuleHooks):
                 if kind is not None and not kind.is_float:
                     raise DTypeError(f"{user_line()}: a module is converted to a type of floats, not to {kind}")
                 moved = moved.to(step) if kind is None or value.dtype.is_float else moved
-            value._storage.expr = moved._read()
+            value._storage.put(moved._read())
             if isinstance(value, Parameter):
                 value.grad = None
                 value.requires_grad_(trained)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -18,9 +18,10 @@ from weft.framework.dtypes import (
     result_type,
 )
 from weft.framework.errors import DTypeError, ShapeError
-from weft.framework.lazy import Expr, apply, constant
+from weft.framework.lazy import Expr, applied, apply, constant
 from weft.framework.movement import Movement
-from weft.framework.origin import user_line
+from weft.framework.operations import MOST
+from weft.framework.origin import here, user_line
 from weft.framework.primitives.base import Shape
 from weft.framework.primitives.contraction import ACCUMULATION
 from weft.framework.versions import keeps_result, version_of
@@ -65,23 +66,59 @@ def elementwise(
 
     floats: integers become float32. leading: operands put in front that are broadcast but not promoted.
     """
-    given = [first._like(x) for x in operands]
+    given: list[Any] = [
+        x._read() if isinstance(x, TensorOperators) else x if type(x) in _NUMBERS else first._operand_read(x)
+        for x in operands
+    ]
+    ahead = [t._read() for t in leading]
+    key = op, floats, *[e.type for e in ahead], *[e.type if isinstance(e, Expr) else type(e) for e in given]
+    way = _WAYS.get(key)
+    if way is None:
+        way = _way(op, floats, ahead, given)
+        if len(_WAYS) >= MOST:
+            _WAYS.clear()
+        _WAYS[key] = way
+    where, taken, shape = here(), way.taken, way.shape
+    expressions = ahead
+    for e in given:
+        if not isinstance(e, Expr):
+            e = constant(e, taken)
+        elif e.dtype is not taken:
+            e = applied("cast", (e,), {"dtype": taken.name}, where)
+        expressions.append(e)
+    for k, e in enumerate(expressions):
+        if e.shape != shape:
+            expressions[k] = applied("broadcast_to", (e,), {"shape": shape}, where)
+    result = applied(way.op, tuple(expressions), {}, where)
+    return first._of(result if way.rounded is None else cast(result, way.rounded))
+
+
+class _Way(NamedTuple):
+    """How an elementwise operation goes: on operands of one dtype and shape, the result rounded to another, if any."""
+
+    op: str
+    taken: DType
+    shape: Shape
+    rounded: DType | None
+
+
+_WAYS: dict[tuple[Any, ...], _Way] = {}
+"""By op, whether it makes floats, and the operands' types: at most as many as ``MOST``."""
+_NUMBERS = frozenset({bool, int, float})
+
+
+def _way(op: str, floats: bool, leading: Sequence[Expr], given: Sequence[Any]) -> _Way:
     ranked: list[tuple[DType, Rank]] = [
-        (python_dtype(x), "python") if isinstance(x, bool | int | float)
-        else (x.dtype, "dimensioned" if x.shape else "zero-dimensional")
+        (x.dtype, "dimensioned" if x.shape else "zero-dimensional") if isinstance(x, Expr)
+        else (python_dtype(x), "python")
         for x in given
     ]
     dtype = result_type(ranked)
     dtype = float32 if floats and not dtype.is_float else dtype
     wide = dtype is bfloat16 and op in _COMPUTES and any(r == "python" or d is float32 for d, r in ranked)
-    op, taken = _on_bools(op) if dtype is bool_ else (op, float32 if wide else dtype)
-    expressions = [
-        constant(x, taken) if isinstance(x, bool | int | float) else cast(x._read(), taken) for x in given
-    ]
-    expressions = [*(t._read() for t in leading), *expressions]
-    shape = broadcast(op, [e.shape for e in expressions])
-    result = apply(op, *(expand(e, shape) for e in expressions))
-    return first._of(cast(result, dtype) if wide else result)
+    name, taken = _on_bools(op) if dtype is bool_ else (op, float32 if wide else dtype)
+    shape = broadcast(name, [e.shape if isinstance(e, Expr) else () for e in (*leading, *given)])
+    return _Way(name, taken, shape, dtype if wide else None)
 
 
 _COMPUTES = frozenset({"add", "sub", "mul", "div", "pow", "atan2", "rem"})
@@ -188,6 +225,11 @@ class TensorOperators(Movement, Writing):
         return elementwise("ne", self, self, other)
 
     eq, ne = __eq__, __ne__
+
+    def _operand_read(self, other: Any) -> Any:
+        """What ``_like`` gives, a tensor's expression for a tensor."""
+        found = self._like(other)
+        return found._read() if isinstance(found, TensorOperators) else found
 
     def _like(self, other: Any) -> Any:
         """An operand as a number or a tensor. Raises DTypeError for anything else."""

@@ -5,12 +5,10 @@ from __future__ import annotations
 import copy
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import lru_cache
-from types import FrameType
-from typing import NamedTuple
+from types import CodeType, FrameType
+from typing import NamedTuple, TypeAlias
 
 _INTERNAL = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 _WITHIN = (os.path.dirname(os.path.abspath(__file__)) + os.sep, copy.__file__)
@@ -58,6 +56,31 @@ def user_frame() -> FrameType:
     return frame
 
 
+CodePlace: TypeAlias = tuple[CodeType, int, tuple[str, str, str]]
+"""Where something is done, as cheaply as it can be told: code, instruction, and layer, kind and role."""
+
+
+def here() -> CodePlace:
+    """The place of the user's frame, for ``resolved``: every operation asks, and nearly nobody reads the answer."""
+    frame = sys._getframe(1)
+    while True:
+        code = frame.f_code
+        if not _IS_WITHIN[code.co_filename] and "__framework__" not in frame.f_globals:
+            break
+        back = frame.f_back
+        if back is None:
+            break
+        frame = back
+    return code, frame.f_lasti, _PLACE.get()
+
+
+def resolved(place: CodePlace) -> Origin:
+    """The origin that a place is."""
+    code, instruction, inside = place
+    at = (line for start, end, line in code.co_lines() if start <= instruction < end and line is not None)
+    return _origin(code.co_filename, next(at, code.co_firstlineno), inside)
+
+
 class _IsWithin(dict[str, bool]):
     """Source file → whether a user's line is never in it. Every operation asks, of each of its callers."""
 
@@ -77,8 +100,7 @@ def user_line() -> str:
 
 def origin() -> Origin:
     """Where what is done now comes from."""
-    frame = user_frame()
-    return _origin(frame.f_code.co_filename, frame.f_lineno, _PLACE.get())
+    return resolved(here())
 
 
 @lru_cache(maxsize=4096)
@@ -87,22 +109,22 @@ def _origin(filename: str, line: int, place: tuple[str, str, str]) -> Origin:
     return Origin(f"{shown_path(filename)}:{line}", *place)
 
 
-@contextmanager
-def inside(path: str, kind: str) -> Iterator[None]:
+class part_of:
+    """Operations inside have this layer, kind and role (see ``Origin``), whatever is around them."""
+
+    __slots__ = ("_place", "_token")
+
+    def __init__(self, layer: str, kind: str, role: str = "") -> None:
+        self._place = layer, kind, role
+
+    def __enter__(self) -> None:
+        self._token = _PLACE.set(self._place)
+
+    def __exit__(self, *error: object) -> None:
+        _PLACE.reset(self._token)
+
+
+def inside(path: str, kind: str) -> part_of:
     """Operations inside belong to the module ``path`` (within the module around it) of class ``kind``."""
     around = _PLACE.get()[0]
-    token = _PLACE.set((f"{around}.{path}" if around and path else around or path, kind, ""))
-    try:
-        yield
-    finally:
-        _PLACE.reset(token)
-
-
-@contextmanager
-def part_of(layer: str, kind: str, role: str = "") -> Iterator[None]:
-    """Operations inside have this layer, kind and role (see ``Origin``), whatever is around them."""
-    token = _PLACE.set((layer, kind, role))
-    try:
-        yield
-    finally:
-        _PLACE.reset(token)
+    return part_of(f"{around}.{path}" if around and path else around or path, kind)

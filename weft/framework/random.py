@@ -20,7 +20,7 @@ from weft.framework.axes import count as _count
 from weft.framework.device import get_device
 from weft.framework.dtypes import as_dtype, uint32
 from weft.framework.errors import CheckpointError, FrameworkError, TraceError
-from weft.framework.lazy import Expr, apply, constant, leaf, no_grad
+from weft.framework.lazy import TRACES, Expr, apply, constant, leaf, no_grad
 from weft.framework.like import Place, Type
 from weft.framework.origin import user_line
 from weft.framework.primitives.base import Shape
@@ -51,7 +51,7 @@ class Generator:
         if current_trace() is not None:
             raise TraceError(f"{user_line()}: a generator is seeded outside of a jitted function, not at each trace")
         words = np.array([seed, draws], np.uint64).view(np.uint32)
-        self._words._storage.expr = leaf(words, uint32)
+        self._words._storage.put(leaf(words, uint32))
 
     @property
     def seed(self) -> int:
@@ -100,9 +100,10 @@ class Generator:
                 f"{user_line()}: these random numbers are drawn on the host, so a jitted function would get the same "
                 "at every call; draw them outside and pass them in, or use rand, randn, randint, bernoulli or dropout"
             )
-        words = self._words.numpy()
+        with TRACES:  # each draw is one thread's
+            words = self._words.numpy()
+            self._place(*(int(word) + k for k, word in enumerate(words.view(np.uint64))))
         key = threefry2x32((int(words[0]), int(words[1])), words[2:3], words[3:4])
-        self._place(*(int(word) + k for k, word in enumerate(words.view(np.uint64))))
         index = np.arange(_count(count, "the number of words"), dtype=np.uint64)
         low, high = (index & np.uint64(0xFFFFFFFF)).astype(np.uint32), (index >> np.uint64(32)).astype(np.uint32)
         return threefry2x32((int(key[0][0]), int(key[1][0])), low, high)[0]
@@ -179,26 +180,23 @@ def _unit(words: Tensor) -> Tensor:
     return Tensor._of(apply("mul", upper, _everywhere(2.0**-24, upper)))
 
 
-_DEFAULT: ContextVar[Generator | None] = ContextVar("generator", default=None)
+_CHOSEN: ContextVar[Generator | None] = ContextVar("generator", default=None)
+_DEFAULT = Generator(0)
 
 
 def default_generator() -> Generator:
-    """The generator that is used where none is given; its seed is 0 until ``manual_seed``."""
-    generator = _DEFAULT.get()
-    if generator is None:
-        generator = Generator(0)
-        _DEFAULT.set(generator)
-    return generator
+    """The generator that is used where none is given, in all threads; its seed is 0 until ``manual_seed``."""
+    return _CHOSEN.get() or _DEFAULT
 
 
 @contextmanager
 def seeded(generator: Generator) -> Iterator[None]:
     """Inside, ``generator`` is used where none is given."""
-    token = _DEFAULT.set(generator)
+    token = _CHOSEN.set(generator)
     try:
         yield
     finally:
-        _DEFAULT.reset(token)
+        _CHOSEN.reset(token)
 
 
 def manual_seed(seed: int) -> Generator:

@@ -15,8 +15,9 @@ from typing import Any, TypeVar
 from weft.framework.backward import GradientRule, backward, custom
 from weft.framework.errors import FrameworkError
 from weft.framework.grad_mode import GradMode, grad_enabled
-from weft.framework.lazy import CLOCK, CUSTOM, Expr, apply, topological
+from weft.framework.lazy import COUNT, CUSTOM, Expr, apply
 from weft.framework.origin import user_line
+from weft.framework.realising import in_order
 from weft.framework.tensor import Tensor
 from weft.framework.tree import map_leaves
 
@@ -33,7 +34,7 @@ def checkpoint(
     """
     if use_reentrant:
         raise FrameworkError(f"{user_line()}: use_reentrant=True is not supported; give use_reentrant=False")
-    start = CLOCK.now
+    start = COUNT()
     output = function(*args, **kwargs)
     found: list[Tensor] = []
 
@@ -61,7 +62,7 @@ class _Region:
     def __init__(self, outputs: Sequence[Expr], start: int) -> None:
         self.outputs = outputs
         self._start = start
-        self._order = topological(outputs, lambda e: e.inputs if self._is_inside(e) else ())
+        self._order = in_order(outputs, lambda e: e.inputs if self._is_inside(e) else ())
         self.inputs = [e for e in self._order if not self._is_inside(e) and e.requires_grad]
 
     def outputs_of(self, tensors: Sequence[Tensor]) -> list[tuple[Tensor, Expr]]:
@@ -84,16 +85,15 @@ class _Region:
         return [g for _, g in backward(roots, wanted, create_graph=again, retain_graph=again, stop=True)]
 
     def _copy(self, e: Expr, copies: dict[int, Expr], rules: dict[int, GradientRule]) -> Expr:
-        attrs = e.attrs
-        if e.op == CUSTOM:  # its results belong together, and not to the original's
-            own = dict(attrs)
-            rule = rules.setdefault(id(own["rule"]), replace(own["rule"]))
-            attrs = (("index", own["index"]), ("rule", rule))
         copy = Expr(
-            e.op, tuple(copies[id(source)] for source in e.inputs), attrs, e.shape, e.dtype, value=e.value,
-            device=e.device, requires_grad=e.requires_grad, owner=e.owner, trace=e.trace, origin=e.origin,
-            further=e.further,
+            e.operation, tuple(copies[id(source)] for source in e.inputs), e.value, e.device, e.requires_grad, e.owner,
+            e.trace, e.where,
         )  # fmt: skip
+        copy.attrs = e.attrs
+        if e.op == CUSTOM:  # its results belong together, and not to the original's
+            own = dict(e.attrs)
+            rule = rules.setdefault(id(own["rule"]), replace(own["rule"]))
+            copy.attrs = (("index", own["index"]), ("rule", rule))
         copy.hooks = e.hooks
         return copy
 

@@ -14,9 +14,10 @@ from weft.framework.errors import DeviceError, TraceError
 from weft.framework.graph import Graph
 from weft.framework.guards import Guard
 from weft.framework.labels import LabelRange
-from weft.framework.lazy import Expr, collect, leaf
+from weft.framework.lazy import Expr, leaf
 from weft.framework.origin import user_line
 from weft.framework.primitives.base import Shape
+from weft.framework.realising import collect
 from weft.framework.state_names import Names, reachable, state_names
 from weft.framework.tensor import Tensor
 from weft.framework.tracing import GraphTrace, name_input, tracing

@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 
 from weft.framework.device import Value, chosen_device, launch
+from weft.framework.dtypes import DType, float32
 from weft.framework.guard_code import GuardCheck
 from weft.framework.labels import check_labels, have_ignored
-from weft.framework.lazy import CLOCK, LEAF, Expr, grad_enabled
+from weft.framework.lazy import CLOCK, LEAF, TRACES, Expr, grad_enabled
 from weft.framework.pending import realize_pending
 from weft.framework.recording import Recording
 from weft.framework.tensor import Tensor, stored
@@ -39,7 +40,8 @@ class Replay:
         number = {name: n for n, (name, _) in enumerate(recording.states)}
         self.recording, self.guards = recording, GuardCheck(recording.guards)
         self._count, self._keywords = len(arguments) - len(keywords), keywords
-        self._arguments = [(_Expected(value), place.get(name, -1)) for name, value in arguments]
+        types = {name: graph.nodes[i].dtype for name, i in graph.input_names.items()}
+        self._arguments = [(_Expected(value, types.get(name)), place.get(name, -1)) for name, value in arguments]
         self._values: list[Any] = [None] * len(place)
         self._states = [(tensor, place[name], tensor._storage) for name, tensor in recording.states]
         self._known: list[Expr | None] = [None] * len(self._states)
@@ -90,16 +92,17 @@ class Replay:
                 return MISS
             values[place] = e.value
         if pending:
-            realize_pending(*(tensor for tensor, _ in pending))
-            for tensor, place in pending:
-                values[place] = tensor._expr.value
+            for (_, place), value in zip(pending, realize_pending(*(tensor for tensor, _ in pending)), strict=True):
+                values[place] = value
         for label, place in self._labels:
             if self._checked.get(label.name) is not values[place]:
                 if have_ignored((label,), {label.name: values[place]}):
                     return MISS
                 check_labels((label,), {label.name: values[place]})
                 self._checked[label.name] = values[place]
-        return self._deliver(launch(self.recording.device, self.recording.graph, values))
+        results = launch(self.recording.device, self.recording.graph, values)
+        with TRACES:
+            return self._deliver(results)
 
     def _deliver(self, results: Any) -> Any:
         """Put the new state into its tensors: into the expressions that they have, where nobody else uses those."""
@@ -122,9 +125,11 @@ class Replay:
 class _Expected:
     """An argument that a recording is for: a tensor or array of a type, any float, or an equal value."""
 
-    __slots__ = ("_kind", "_plain", "_value")
+    __slots__ = ("_kind", "_number", "_plain", "_value")
 
-    def __init__(self, value: Any) -> None:
+    def __init__(self, value: Any, dtype: DType | None) -> None:
+        """dtype: of the input that it is; None if it is none."""
+        self._number = (dtype or float32).numpy
         self._plain = isinstance(value, bool | int | str | bytes)
         self._kind: Any = type(value)
         self._value: Any = value
@@ -133,7 +138,7 @@ class _Expected:
             self._kind, self._value = Tensor, (e.shape, e.dtype, e.device, e.requires_grad)
         elif isinstance(value, np.ndarray | np.generic | float):
             self._kind = float if isinstance(value, float) else np.ndarray
-            array = _array(value)
+            array = self._array(value)
             self._value = array.shape, array.dtype
 
     def value(self, given: Any, changing: frozenset[Any]) -> Any:
@@ -153,14 +158,13 @@ class _Expected:
                 return MISS
             if kind is np.ndarray and isinstance(given, float):
                 return MISS
-            array = _array(given)
+            array = self._array(given)
             return array if (array.shape, array.dtype) == self._value else MISS
         same = given is self._value or (self._plain and type(given) is kind and given == self._value)
         return None if same else MISS
 
-
-def _array(value: Any) -> Any:
-    return np.array(value, np.float32) if isinstance(value, float) else stored(value, None)
+    def _array(self, value: Any) -> Any:
+        return np.array(value, self._number) if isinstance(value, float) else stored(value, None)
 
 
 def replay_of(

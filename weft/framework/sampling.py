@@ -7,12 +7,16 @@ from typing import Any, SupportsIndex
 import numpy as np
 
 from weft.framework.axes import count, sizes, whole
+from weft.framework.creation import arange
 from weft.framework.dtypes import float64, int32, int64
 from weft.framework.errors import FrameworkError, ShapeError
+from weft.framework.functions import minimum
 from weft.framework.like import Place, Type
 from weft.framework.operators import operand
+from weft.framework.ordering import argsort
 from weft.framework.origin import user_line
 from weft.framework.random import Generator, default_generator, placed
+from weft.framework.running import cumsum
 from weft.framework.tensor import Tensor
 from weft.framework.tracing import current_trace
 from weft.framework.writing import Operand
@@ -52,8 +56,13 @@ def randperm(
     n: SupportsIndex, *, generator: Generator | None = None, dtype: Type = None, device: Place = None,
 ) -> Tensor:
     """The numbers 0 to n - 1 in random order, int32 unless ``dtype`` is given."""
-    drawn = (generator or default_generator()).permutation(count(n, "n"))
-    return placed(Tensor(drawn, int64), int32 if dtype is None else dtype, device, False)
+    source, number = generator or default_generator(), count(n, "n")
+    if current_trace() is None:
+        order = Tensor(source.permutation(number), int64)
+    else:
+        low, high = (source.words((number,)).long() for _ in range(2))
+        order = argsort(((high - 2**31) << 32) + low, stable=True)  # by the second draw, and then the first
+    return placed(order, int32 if dtype is None else dtype, device, False)
 
 
 def normal(
@@ -89,11 +98,15 @@ def multinomial(
     """int64 [..., num_samples]: indices drawn with the weights of each row, which need not sum to 1.
 
     Realises the weights. Raises FrameworkError for weights below 0 or none above it, and for more draws without
-    replacement than there are weights above 0.
+    replacement than there are weights above 0, where that is known: not in a jitted function.
     """
     x, number = operand("multinomial", input), count(num_samples, "num_samples", 1)
     if x.ndim not in (1, 2):
         raise ShapeError(f"{user_line()}: multinomial takes weights [n] or [rows, n], not {list(x.shape)}")
+    if current_trace() is not None:
+        rows = x.detach().to(float64) if x.ndim == 2 else x.detach().to(float64).unsqueeze(0)
+        traced = _drawn(rows, number, replacement, generator or default_generator())
+        return traced if x.ndim == 2 else traced.squeeze(0)
     weights = np.atleast_2d(x.numpy().astype(np.float64))
     most = int((weights > 0).sum(1).min(initial=weights.shape[1]))
     bad = (weights < 0).any() or not np.isfinite(weights).all() or not (weights.sum(1) > 0).all()
@@ -111,3 +124,15 @@ def multinomial(
         with np.errstate(divide="ignore"):
             drawn = np.argsort(-np.log(unit) / weights, 1, kind="stable")[:, :number]
     return Tensor(drawn if x.ndim == 2 else drawn[0], int64)
+
+
+def _drawn(weights: Tensor, number: int, replacement: bool, source: Generator) -> Tensor:
+    """What ``multinomial`` computes on the host, with the same numbers, as operations of a jitted function."""
+    if not replacement:
+        unit = source.rand(weights.shape).to(float64) + 2.0**-25
+        return argsort(-unit.log() / weights, 1, stable=True)[:, :number].long()
+    edges = cumsum(weights, 1) / weights.sum(1, keepdim=True)
+    unit = source.rand((weights.shape[0], number)).to(float64)
+    passed = (edges.unsqueeze(1) <= unit.unsqueeze(2)).sum(2)
+    last = ((weights > 0) * arange(weights.shape[1])).amax(1, keepdim=True)
+    return minimum(passed, last.long())

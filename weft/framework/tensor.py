@@ -63,9 +63,10 @@ class Tensor(TensorMethods, Differentiable, FrameworkObject):
             self.requires_grad_()
 
     def _start(self, expression: Expr) -> None:
-        self._grad, self._storage, self._seen_as = None, Storage(expression), None
-        self._storage.root = weakref.ref(self)
-        wait(self)
+        root = weakref.ref(self)
+        self._grad, self._storage, self._seen_as = None, Storage(expression, root), None
+        if expression.value is None:
+            wait(root, expression)
 
     @property
     def _expr(self) -> Expr:
@@ -75,8 +76,9 @@ class Tensor(TensorMethods, Differentiable, FrameworkObject):
 
     @classmethod
     def _of(cls, expression: Expr) -> Tensor:
-        tensor = cls._holding(expression)
-        relieve(tensor)
+        tensor = Tensor.__new__(Tensor)
+        tensor._start(expression)
+        relieve(expression)
         return tensor
 
     @staticmethod
@@ -102,12 +104,21 @@ class Tensor(TensorMethods, Differentiable, FrameworkObject):
 
     def _read(self) -> Expr:
         """The expression to compute with; inside a trace, a tensor from outside becomes state of the graph."""
-        check_alive(self._storage.expr)
-        trace = current_trace()
-        if trace is not None and self._storage.expr.trace is not trace:
+        e, trace = self._storage.expr, current_trace()
+        if trace is None and e.trace is None:
+            return e if self._seen_as is None else self._seen_as.of(e)
+        e = self._storage.settled()
+        check_alive(e)
+        if trace is not None and e.trace is not trace:
             root = self._storage.root() if self._storage.root is not None else None
             trace.capture(self._rooted() if root is None else root)
-        return self._expr
+            return self._expr
+        return e if self._seen_as is None else self._seen_as.of(e)
+
+    def _settled(self) -> Expr:
+        """What it is when no trace of another thread has it captured."""
+        value, view = self._storage.settled(), self._seen_as
+        return value if view is None else view.of(value)
 
     def _rooted(self) -> Tensor:
         """A tensor that is no view, for a storage that only views are left of."""
@@ -121,7 +132,7 @@ class Tensor(TensorMethods, Differentiable, FrameworkObject):
     @property
     def shape(self) -> Size:
         """Extents."""
-        return Size(self._expr.shape)
+        return self._expr.type.size
 
     @property
     def dtype(self) -> DType:
@@ -136,7 +147,7 @@ class Tensor(TensorMethods, Differentiable, FrameworkObject):
     @property
     def ndim(self) -> int:
         """Number of axes."""
-        return len(self.shape)
+        return len(self._expr.shape)
 
     def numel(self) -> int:
         """Number of elements."""
@@ -181,9 +192,8 @@ class Tensor(TensorMethods, Differentiable, FrameworkObject):
     def numpy(self) -> Array:
         """A NumPy copy. Raises TraceError inside a jitted function."""
         refuse_value(".numpy()")
-        realize_pending(self)
-        assert self._expr.value is not None
-        return host(self._expr.value).copy()
+        (value,) = realize_pending(self)
+        return host(value).copy()
 
     def item(self) -> Number:
         """The Python number of a one-element tensor. Raises ShapeError, or TraceError inside a jitted function."""
@@ -222,8 +232,9 @@ class Tensor(TensorMethods, Differentiable, FrameworkObject):
 
     def _await(self) -> None:
         """Its expression is another from here on."""
-        wait(self)
-        relieve(self)
+        e = self._expr
+        wait(weakref.ref(self), e)
+        relieve(e)
 
     def __copy__(self) -> Self:
         """Another tensor of the same storage."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,8 +12,9 @@ from weft.framework.builder import plain_attributes
 from weft.framework.device import Device, default_device
 from weft.framework.errors import TraceError
 from weft.framework.guards import TracedReads
-from weft.framework.lazy import ACTIVE, Expr
-from weft.framework.origin import origin, user_line
+from weft.framework.lazy import ACTIVE, TRACES, Expr
+from weft.framework.operations import of_type
+from weft.framework.origin import here, user_line
 from weft.framework.state_names import NAMELESS, Names
 
 if TYPE_CHECKING:
@@ -32,7 +34,7 @@ class GraphTrace:
 
     def __init__(self, function: str, names: Names = NAMELESS, assuming: bool = False) -> None:
         self.function, self.names, self.assuming = function, names, assuming
-        self.active = True
+        self.active, self.thread = True, threading.get_ident()
         self.arguments: list[tuple[str, Expr]] = []
         self.states: list[tuple[Tensor, Expr]] = []
         self.gradients: list[Tensor] = []
@@ -77,8 +79,9 @@ class GraphTrace:
         return own.expr.trace is self and not any(state._storage is own for state, _ in self.states)
 
     def _placeholder(self, like: Expr, name: str) -> Expr:
-        named = (("name", name),)  # what gradients of it are called, until ``name_input``
-        return Expr("input", (), named, like.shape, like.dtype, device=like.device, trace=self, origin=origin())
+        made = Expr(of_type("input", like.type), (), None, like.device, trace=self, where=here())
+        made.attrs = (("name", name),)  # what gradients of it are called, until ``name_input``
+        return made
 
     def finish(self) -> list[tuple[int, Expr]]:
         """End the trace and put every state's own value back. Returns (state, its new expression) for those written."""
@@ -105,15 +108,19 @@ def current_trace() -> GraphTrace | None:
 
 @contextmanager
 def tracing(function: str, names: Names = NAMELESS, assuming: bool = False) -> Iterator[GraphTrace]:
-    """Inside, operations on tensors are recorded in the trace that is yielded; it must be finished inside."""
-    trace = GraphTrace(function, names, assuming)
-    token = ACTIVE.set(trace)
-    try:
-        yield trace
-    finally:
-        if trace.active:
-            trace.finish()
-        ACTIVE.reset(token)
+    """Inside, operations on tensors are recorded in the trace that is yielded; it must be finished inside.
+
+    One thread traces at a time: the others wait, as they do where they need what the trace has captured.
+    """
+    with TRACES:
+        trace = GraphTrace(function, names, assuming)
+        token = ACTIVE.set(trace)
+        try:
+            yield trace
+        finally:
+            if trace.active:
+                trace.finish()
+            ACTIVE.reset(token)
 
 
 def note_function(function: Callable[..., object]) -> None:

@@ -24,8 +24,8 @@ P = ParamSpec("P")
 class Version:
     """What a storage held for a time, shared by all expressions that show it.
 
-    changed: where it was written to, so that the storage holds another value since; or None. since: the clock when that
-    operation in place began: what it computes itself needs the old value, and may have it.
+    changed: where it was written to, so that the storage holds another value since; or None. since: a number of an
+    expression, when that operation in place began: what it computes itself needs the old value, and may have it.
     """
 
     __slots__ = ("changed", "since")
@@ -78,7 +78,7 @@ class Readers:
             for read in self._nodes[appended].inputs:
                 k = self._kept(i, read, reader)
                 if k in changed and reader.made <= changed[k].since:
-                    raise GradientError(_refusal(reader, order[k], changed[k]))
+                    raise GradientError(_refusal(self._nodes[i].op, reader, order[k], changed[k]))
 
     def appended(self) -> Iterator[tuple[int, int]]:
         """Each node that was appended, and the one whose gradient it belongs to."""
@@ -88,16 +88,16 @@ class Readers:
 
     def _kept(self, i: int, read: int, reader: Expr) -> int:
         """What torch keeps where the gradient of node ``i`` reads ``read``."""
-        operands = self._nodes[i].inputs
-        if read == i and reader.op in KEEPS_OPERANDS:
+        op, operands = self._nodes[i].op, self._nodes[i].inputs  # of a compound's value what it ends with
+        if read == i and op in KEEPS_OPERANDS:
             return operands[0]
-        return i if read in operands and (reader.keeps_result or reader.op in KEEPS_RESULT) else read
+        return i if read in operands and (reader.keeps_result or op in KEEPS_RESULT) else read
 
 
-def _refusal(reader: Expr, needed: Expr, version: Version) -> str:
+def _refusal(op: str, reader: Expr, needed: Expr, version: Version) -> str:
     at = f" (at {reader.origin.line})" if reader.origin is not None else ""
     return (
-        f"{user_line()}: the gradient of {reader.op}{at} needs a value, {needed.dtype}{list(needed.shape)}, that was "
+        f"{user_line()}: the gradient of {op}{at} needs a value, {needed.dtype}{list(needed.shape)}, that was "
         f"changed in place since, at {version.changed}; change a .clone() of it, or write x = ... anew"
     )
 

@@ -16,7 +16,7 @@ from weft.framework.backward import unrecorded
 from weft.framework.dtypes import bool_
 from weft.framework.errors import FrameworkError, GradientError
 from weft.framework.grad_mode import GradMode
-from weft.framework.lazy import ALIAS, Expr, alias, apply, constant, grad_enabled
+from weft.framework.lazy import ALIAS, TRACES, Expr, alias, apply, constant, grad_enabled, is_elsewhere
 from weft.framework.origin import user_line
 from weft.framework.versions import version_of
 
@@ -29,9 +29,20 @@ class Storage:
 
     __slots__ = ("expr", "root")
 
-    def __init__(self, expr: Expr) -> None:
-        self.expr = expr
-        self.root: weakref.ref[Tensor] | None = None
+    def __init__(self, expr: Expr, root: weakref.ref[Tensor] | None = None) -> None:
+        self.expr, self.root = expr, root
+
+    def put(self, expr: Expr) -> None:
+        """Hold another value. A trace of another thread, which may have captured this one, ends first."""
+        with TRACES:
+            self.expr = expr
+
+    def settled(self) -> Expr:
+        """``expr`` when no trace of another thread has it captured."""
+        if is_elsewhere(self.expr):
+            with TRACES:
+                return self.expr
+        return self.expr
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,24 +80,26 @@ class ViewStep:
 class View:
     """How a tensor sees its storage: as the movements up to ``last`` make it."""
 
-    __slots__ = ("_of", "_seen", "last")
+    __slots__ = ("_seen", "last")
 
     def __init__(self, last: ViewStep, of: Expr, seen: Expr) -> None:
-        self.last, self._of, self._seen = last, of, seen
+        self.last, self._seen = last, (of, seen)
 
     def of(self, value: Expr) -> Expr:
         """``value``, the storage's, through this view; computed again if it is not the one seen last."""
-        if value is not self._of:
+        of, seen = self._seen
+        if value is not of:
             seen = value
             for step in self.steps():
                 seen = step.applied(seen)
-            self._of, self._seen = value, seen
-        return self._seen
+            self._seen = value, seen
+        return seen
 
     def collect_gradients(self, owner: weakref.ref[Tensor] | None) -> None:
         """Become a leaf that requires a gradient (or none, for None)."""
         self.last = ViewStep(self.last, ALIAS, {}, False, owner)
-        self._seen = self.last.applied(self._seen)
+        of, seen = self._seen
+        self._seen = of, self.last.applied(seen)
 
     def steps(self) -> list[ViewStep]:
         """The movements, first one first."""

@@ -21,7 +21,7 @@ from weft.framework.device import Value
 from weft.framework.dtypes import DType
 from weft.framework.errors import DTypeError, GradientError, ShapeError, TraceError
 from weft.framework.indexing import Index
-from weft.framework.lazy import ALIAS, CLOCK, Expr, alias, apply, grad_enabled, leaf
+from weft.framework.lazy import ALIAS, COUNT, Expr, alias, apply, grad_enabled, leaf
 from weft.framework.origin import user_line
 from weft.framework.primitives.base import Array, Shape
 from weft.framework.tracing import current_trace
@@ -46,7 +46,7 @@ def in_place(function: Callable[Concatenate[Any, P], Tensor]) -> Callable[Concat
 
     def method(self: T, /, *args: P.args, **kwargs: P.kwargs) -> T:
         own: Any = self
-        since = CLOCK.now
+        since = COUNT()
         changed: T = own._changed(function(own, *args, **kwargs), since)
         return changed
 
@@ -95,7 +95,7 @@ class Writing:
 
         Raises GradientError for a leaf that requires a gradient, unless under ``no_grad()``.
         """
-        since = CLOCK.now
+        since = COUNT()
         number = isinstance(source, bool | int | float)
         given: Any = self._as_operand(source, self.dtype if number else None).to(self.dtype)
         if given.shape != self.shape:
@@ -184,7 +184,7 @@ class Writing:
                 f"{user_line()}: assign() to a tensor with history would leave its gradient wrong; use copy_(), or "
                 "assign to a .detach() of your own"
             )
-        self._write(alias(new), CLOCK.now)
+        self._write(alias(new), COUNT())
         return self
 
     def take(self, value: Value) -> None:
@@ -198,8 +198,8 @@ class Writing:
             self.assign(self._of(new))
             return
         new.requires_grad, new.owner = old.owner is not None, old.owner
-        overwritten(old, "a jitted step", CLOCK.now)
-        self._storage.expr = new
+        overwritten(old, "a jitted step", COUNT())
+        self._storage.put(new)
 
     def _changed(self, result: Tensor, since: int) -> Self:
         """Take what an operation in place, which began at ``since``, gave, if this tensor may be changed and can hold
@@ -248,7 +248,7 @@ class Writing:
             overwritten(old, user_line(), since)
         if given is not new:
             given.version = version_of(new)
-        self._storage.expr = new
+        self._storage.put(new)
         self._await()
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from weft.framework.axes import real
+from weft.framework.dtypes import float64
 from weft.framework.errors import DTypeError, FrameworkError, ShapeError
 from weft.framework.functional import maximum, minimum, zeros
 from weft.framework.lazy import no_grad
@@ -31,14 +32,14 @@ def _tensors(name: str, given: Tensor | Iterable[Tensor]) -> list[Tensor]:
 
 
 def get_total_norm(tensors: Tensor | Iterable[Tensor], norm_type: float = 2.0) -> Tensor:
-    """The norm of all elements of all tensors as of one vector, a float32 scalar.
+    """The norm of all elements of all tensors as of one vector, a float32 scalar (float64 if one of them is).
 
     norm_type: 1, 2 or infinity. Raises FrameworkError for another.
     """
     given, kind = _tensors("get_total_norm", tensors), real(norm_type, "norm_type")
     if not given:
         return zeros(())
-    parts = [t.float() for t in given]
+    parts = [t if t.dtype is float64 else t.float() for t in given]
     if kind == 2:
         return _added([(t * t).sum() for t in parts]).sqrt()
     if kind == 1:
@@ -61,7 +62,7 @@ def _added(parts: list[Tensor]) -> Tensor:
 def clip_grad_norm_(
     parameters: Tensor | Iterable[Tensor], max_norm: float, norm_type: float = 2.0, error_if_nonfinite: bool = False
 ) -> Tensor:
-    """Scale all gradients by max_norm / (norm + 1e-6) if that is below 1; the norm before, a float32 scalar.
+    """Scale all gradients by max_norm / (norm + 1e-6) if that is below 1; the norm as it was.
 
     The norm is that of all gradients as one vector; norm_type: 1, 2 or infinity. error_if_nonfinite: read the norm, and
     raise FrameworkError if it is infinite or NaN. As ``torch.nn.utils.clip_grad_norm_``.

@@ -1,8 +1,9 @@
 """Parameter groups: the options of an optimiser for some of its parameters, and the numbers that its updates use.
 
-An option is a Python value of double precision, as in torch. An update multiplies with float32 scalars: the learning
-rate's is state of a jitted step; those of other options are fixed in it until the option is changed for the first
-time, and state from then on. So a schedule, of the momentum too, compiles at most one step more.
+An option is a Python value of double precision, as in torch. An update multiplies with scalars, float32 or, if the
+group has a float64 parameter, float64. The learning rate's is state of a jitted step; those of other options are fixed
+in it until the option is changed for the first time, and state from then on. So a schedule, of the momentum too,
+compiles at most one step more.
 """
 
 from __future__ import annotations
@@ -13,10 +14,12 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from weft.framework.dtypes import float32
+from weft.framework.device import host
+from weft.framework.dtypes import DType, float32, float64
 from weft.framework.errors import FrameworkError, TraceError
 from weft.framework.lazy import leaf
 from weft.framework.origin import user_line
+from weft.framework.pending import realize_pending
 from weft.framework.refusals import FrameworkObject
 from weft.framework.tensor import Tensor
 from weft.framework.tracing import current_trace
@@ -37,13 +40,14 @@ class Decay(NamedTuple):
 class OptimizerLayout(FrameworkObject):
     """Counts the changes of what a trace takes as it is: groups, fixed options, which tensors are state.
 
-    A trace reads ``version``, so that a jitted step is traced anew after such a change.
+    A trace reads ``version``, so that a jitted step is traced anew after such a change. updating: a step is being
+    worked out; an option that it reads as it is, is a fixed one from then on, however often it has been changed.
     """
 
     READ_BY_TRACES = True
 
     def __init__(self) -> None:
-        self.version = 0
+        self.version, self.updating = 0, False
 
     def changed(self) -> None:
         """Something did."""
@@ -72,9 +76,18 @@ def logarithm(value: float) -> float:
     return math.log(value) if value > 0 else -math.inf
 
 
-def scalar_state(value: float) -> Tensor:
-    """A float32 scalar that a jitted step takes as state, wherever it is made."""
-    return Tensor._holding(leaf(np.asarray(value, np.float32), float32))
+def scalar_state(value: float, dtype: DType = float32) -> Tensor:
+    """A scalar that a jitted step takes as state, wherever it is made."""
+    return Tensor._holding(leaf(np.asarray(value, dtype.numpy), dtype))
+
+
+def converted(state: Tensor, dtype: DType, exact: float) -> None:
+    """Make state of floats one of another element type, now. What is ``exact``, rounded, is that number still."""
+    if state.dtype is dtype or not (state.dtype.is_float and dtype.is_float):
+        return
+    old, e = host(realize_pending(state)[0]), state._expr
+    new = np.where(old == old.dtype.type(exact), np.asarray(exact, dtype.numpy), old.astype(dtype.numpy))
+    state._storage.put(leaf(new.astype(dtype.numpy).reshape(e.shape), dtype, e.device))
 
 
 class ParamGroup(FrameworkObject, MutableMapping[str, Any]):
@@ -89,12 +102,13 @@ class ParamGroup(FrameworkObject, MutableMapping[str, Any]):
         self._layout = layout
         self._values: dict[str, Any] = {}
         self._varying: set[str] = set()
+        self._fixed: set[str] = set()
         self._scalars: dict[tuple[str, int | None, Callable[[float], float]], Tensor] = {}
         for key, value in options.items():
             self._values[key] = _checked(key, value)
         if LR in options:
             self._varying.add(LR)
-            self._scalars[LR, None, itself] = scalar_state(self._values[LR])
+            self._scalars[LR, None, itself] = scalar_state(self._values[LR], self.dtype)
 
     # As a dictionary
 
@@ -105,14 +119,16 @@ class ParamGroup(FrameworkObject, MutableMapping[str, Any]):
             if current_trace() is not None:
                 return rate
             found = rate.numpy()  # a jitted step may have changed it
-            return value if np.float32(value) == found else float(found)
+            return value if found.dtype.type(value) == found else float(found)
         self._layout.note()
+        if self._layout.updating:
+            self._fixed.add(key)
         return value
 
     def __setitem__(self, key: str, value: Any) -> None:
         if key == LR and (isinstance(value, Tensor) or current_trace() is not None):
             rate = self._scalars[LR, None, itself]
-            rate.assign(value if isinstance(value, Tensor) else float(_checked(key, value)))
+            rate.assign(value.to(rate.dtype) if isinstance(value, Tensor) else float(_checked(key, value)))
             return
         value = _checked(key, value)
         if key in self._values and _equal(self._values[key], value):
@@ -124,13 +140,13 @@ class ParamGroup(FrameworkObject, MutableMapping[str, Any]):
             )
         before = self._values.get(key)
         self._values[key] = value
-        if key not in self._varying or _is_zero(before) != _is_zero(value):
+        if key not in self._varying or key in self._fixed or _is_zero(before) != _is_zero(value):
             self._layout.changed()
         if isinstance(before, int | float | tuple) and not isinstance(before, bool):
             self._varying.add(key)
         for (name, at, of), scalar in self._scalars.items():
             if name == key:
-                scalar.assign(scalar_state(of(value if at is None else value[at])))
+                scalar.assign(scalar_state(of(value if at is None else value[at]), scalar.dtype))
 
     def __delitem__(self, key: str) -> None:
         del self._values[key]
@@ -155,9 +171,24 @@ class ParamGroup(FrameworkObject, MutableMapping[str, Any]):
         return params
 
     @property
+    def dtype(self) -> DType:
+        """The type of the numbers that updates use: float64 if a parameter is, else float32."""
+        return float64 if any(p.dtype is float64 for p in self.params) else float32
+
+    def convert(self) -> None:
+        """Give the numbers this type, if parameters have been converted; what a jitted step has changed stays so."""
+        dtype = self.dtype
+        for (key, at, of), scalar in self._scalars.items():
+            converted(scalar, dtype, of(self._values[key] if at is None else self._values[key][at]))
+
+    @property
     def lr(self) -> Tensor:
-        """The learning rate, a float32 scalar."""
+        """The learning rate, a scalar of ``dtype``."""
         return self._scalars[LR, None, itself]
+
+    def scalars(self) -> tuple[Tensor, ...]:
+        """All numbers that updates use, the learning rate among them."""
+        return tuple(self._scalars.values())
 
     def uses(self, key: str) -> bool:
         """Whether an option is not zero, None or False."""
@@ -167,10 +198,11 @@ class ParamGroup(FrameworkObject, MutableMapping[str, Any]):
         """``of`` an option, or of its element ``at``, as a number to compute with: outside traces always a tensor."""
         if key not in self._varying and current_trace() is not None:
             value = self._values[key]
-            return of(value if at is None else value[at])
+            found = of(value if at is None else value[at])
+            return Tensor(found, dtype=float64) if self.dtype is float64 else found
         if (key, at, of) not in self._scalars:
             value = self._values[key]
-            self._scalars[key, at, of] = scalar_state(of(value if at is None else value[at]))
+            self._scalars[key, at, of] = scalar_state(of(value if at is None else value[at]), self.dtype)
         return self._scalars[key, at, of]
 
     def decay(self, key: str, at: int | None = None) -> Decay:

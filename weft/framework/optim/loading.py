@@ -71,7 +71,7 @@ def _arrays(
 ) -> dict[str, Array]:
     """The arrays of one parameter, checked; those of a new one if it has had no step."""
     shared, slots = optimizer.shared_slots(group), optimizer.slots(group)
-    like = {name: scalar_state(value) for name, value in shared.items()}
+    like = {name: scalar_state(value, group.dtype) for name, value in shared.items()}
     like |= {name: optimizer.filled(parameter, value) for name, value in slots.items()}
     if entry is None:
         return {name: tensor.numpy() for name, tensor in like.items()}
@@ -95,7 +95,7 @@ def _set(
         if key not in scalars:
             own = {name: state[name] for name in shared}
             if any(id(tensor) in taken for tensor in own.values()):
-                own = {name: scalar_state(0) for name in shared}
+                own = {name: scalar_state(0, state[name].dtype) for name in shared}
             taken.update(map(id, own.values()))
             scalars[key] = {name: tensor.assign(arrays[name]) for name, tensor in own.items()}
         if any(state[name] is not tensor for name, tensor in scalars[key].items()):

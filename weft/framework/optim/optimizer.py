@@ -6,21 +6,31 @@ it. What the parameters of a group share at a step, such as how many steps they 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, TypeAlias, TypedDict
 
 import numpy as np
 
-from weft.framework.dtypes import float32
+from weft.framework.anomaly import is_anomaly_enabled
+from weft.framework.dtypes import DType, float32
 from weft.framework.errors import AbstractError, FrameworkError, TraceError
 from weft.framework.functional import where
-from weft.framework.lazy import is_left_over, leaf, no_grad
-from weft.framework.optim.groups import LR, PARAMS, OptimizerLayout, ParamGroup, distinct, scalar_state
+from weft.framework.lazy import LEARNING, is_left_over, leaf, no_grad
+from weft.framework.optim.groups import (
+    LR,
+    PARAMS,
+    OptimizerLayout,
+    ParamGroup,
+    converted,
+    distinct,
+    scalar_state,
+)
 from weft.framework.optim.loading import load, saved
+from weft.framework.optim.remembered import Steps, StepStart
 from weft.framework.origin import part_of, user_line
-from weft.framework.pending import realize_all
+from weft.framework.pending import realize_all, realize_expressions
 from weft.framework.refusals import FrameworkObject
 from weft.framework.state_names import Called
 from weft.framework.tensor import Tensor
@@ -63,16 +73,18 @@ class _Held:
     state: dict[Tensor, State] = field(default_factory=dict)
     numbers: dict[Tensor, int] = field(default_factory=dict)
     layout: OptimizerLayout = field(default_factory=OptimizerLayout)
-    completed: int = -1
-    """The layout's version that the state is complete for."""
+    steps: Steps = field(default_factory=Steps)
+    completed: tuple[int, list[DType]] = (-1, [])
+    """The layout's version and the parameters' types that the state is complete for."""
 
 
 class Optimizer(FrameworkObject):
     """Holds groups of parameters with their options; ``step`` changes the parameters by their gradients.
 
     params: parameters, (name, parameter) pairs as ``model.named_parameters()`` gives them, or dictionaries with
-    ``params`` and options that differ from ``defaults``. Numbers among the options are float32 scalars to the update:
-    a changing learning rate compiles nothing anew, and other options do so once (see ``groups``).
+    ``params`` and options that differ from ``defaults``. Numbers among the options are float32 scalars to the update
+    (float64 in a group with a float64 parameter): a changing learning rate compiles nothing anew, and other options do
+    so once (see ``groups``).
     Raises FrameworkError.
     """
 
@@ -136,7 +148,7 @@ class Optimizer(FrameworkObject):
 
     @property
     def lr(self) -> Tensor:
-        """The learning rate of the only group, a float32 scalar; assign a number to change it."""
+        """The learning rate of the only group, a scalar of ``ParamGroup.dtype``; assign a number to change it."""
         return self._only_group().lr
 
     @lr.setter
@@ -185,6 +197,12 @@ class Optimizer(FrameworkObject):
         This is for what decides about a step from the gradients' values, in a jitted function too.
         """
         self.complete()
+        held, trace = self._held, current_trace()
+        ours = type(self).__module__.startswith("weft.")  # and depends on no more
+        repeats = ours and skip is None and trace is None and not is_anomaly_enabled()
+        if repeats and (step := held.steps.again(held.groups, held.state, held.layout.version)):
+            realize_expressions(step)
+            return
         parameters = list(self._parameters())
         if any(p.grad is not None and is_left_over(p.grad._expr) for p in parameters):
             raise TraceError(
@@ -193,17 +211,42 @@ class Optimizer(FrameworkObject):
                 "between jitted calls"
             )
         with no_grad():
-            changing = [*parameters, *(t for state in self._held.state.values() for t in state.values())]
-            changing = list({id(t): t for t in changing}.values())
-            before = None if skip is None else [Tensor(t) for t in changing]
-            for group in self._held.groups:
-                self._update_group(group)
-            if before is not None and skip is not None:
-                for tensor, old in zip(changing, before, strict=True):
-                    tensor.assign(where(skip, old, tensor))
-        if current_trace() is None:
+            if skip is not None:
+                self._update_unless(skip, parameters)
+            elif repeats:
+                self._learn_update()
+            else:
+                self._update_groups()
+        if trace is None:
             gradients = [p.grad for p in parameters if p.grad is not None]
             realize_all(*parameters, *gradients, *(t for _, t in self.named_state()))
+
+    def _update_unless(self, skip: Tensor, parameters: Sequence[Tensor]) -> None:
+        changing = [*parameters, *(t for state in self._held.state.values() for t in state.values())]
+        changing = list({id(t): t for t in changing}.values())
+        before = [Tensor(t) for t in changing]
+        self._update_groups()
+        for tensor, old in zip(changing, before, strict=True):
+            tensor.assign(where(skip, old, tensor))
+
+    def _learn_update(self) -> None:
+        """The update in the plain way, and again as one expression if it can be."""
+        held, learned = self._held, True
+        while learned:
+            start = StepStart(held.groups, held.state, held.layout.version)
+            with LEARNING:
+                self._update_groups()
+            learned = held.steps.learn(start, held.groups)
+            if learned and held.steps.again(held.groups, held.state, held.layout.version):
+                return
+
+    def _update_groups(self) -> None:
+        self._held.layout.updating = True
+        try:
+            for group in self._held.groups:
+                self._update_group(group)
+        finally:
+            self._held.layout.updating = False
 
     def _update_group(self, group: ParamGroup) -> None:
         trace, kind = current_trace(), type(self).__name__
@@ -237,16 +280,19 @@ class Optimizer(FrameworkObject):
         return {}
 
     def shared_slots(self, group: ParamGroup) -> Mapping[str, float]:
-        """The float32 scalars that parameters share which have had the same steps, and their first values."""
+        """The scalars that parameters share which have had the same steps, of ``group.dtype``; their first values."""
         return {}
 
     def complete(self) -> None:
-        """Make the state that the groups' options ask for and that is not there yet."""
+        """Make the state that the groups' options ask for and that is not there yet, of the parameters' types now."""
         held = self._held
-        if held.completed == held.layout.version:
+        types = [parameter.dtype for group in held.groups for parameter in group.params]
+        if held.completed == (held.layout.version, types):
             return
         for group in held.groups:
-            scalars = {name: scalar_state(value) for name, value in self.shared_slots(group).items()}
+            group.convert()
+            dtype, names = group.dtype, self.shared_slots(group)
+            scalars = {name: scalar_state(value, dtype) for name, value in names.items()}
             slots = self.slots(group)
             for parameter in group.params:
                 state = held.state.setdefault(parameter, {})
@@ -254,12 +300,14 @@ class Optimizer(FrameworkObject):
                     state.setdefault(name, scalar)
                 for name in slots.keys() - state.keys():
                     state[name] = self.filled(parameter, slots[name])
-        held.completed = held.layout.version
+                for name, value in (*names.items(), *slots.items()):
+                    converted(state[name], dtype if name in names else parameter.dtype, value)
+        held.completed = held.layout.version, types
 
     def rearranged(self) -> None:
         """Other parameters share state than before: a jitted step is traced anew."""
         self._held.layout.changed()
-        self._held.completed = self._held.layout.version
+        self._held.completed = self._held.layout.version, self._held.completed[1]
 
     @staticmethod
     def filled(like: Tensor, value: float) -> Tensor:
@@ -281,7 +329,7 @@ class Optimizer(FrameworkObject):
         for key, (shared, _) in found.items():
             left = [p for p in group.params if p.grad is None and tuple(id(state[p][n]) for n in names) == key]
             if names and left:
-                kept = {name: scalar_state(0).assign(tensor) for name, tensor in shared.items()}
+                kept = {name: scalar_state(0, tensor.dtype).assign(tensor) for name, tensor in shared.items()}
                 for parameter in left:
                     state[parameter].update(kept)
                 self.rearranged()

@@ -47,7 +47,7 @@ class Rprop(Optimizer):
         """One parameter's step."""
         turn = gradient * state[BEFORE]
         shrink, grow = group.scalar("etas", at=0), group.scalar("etas", at=1)
-        factor = where(turn > 0, grow, where(turn < 0, shrink, 1.0))
+        factor = where(turn > 0, grow, where(turn < 0, shrink, 1.0)).to(turn.dtype)
         least, most = group.scalar("step_sizes", at=0), group.scalar("step_sizes", at=1)
         size = minimum(maximum(where(prepared, group.lr, state[SIZE]) * factor, least), most)
         gradient = where(turn < 0, 0.0, gradient)

@@ -11,6 +11,7 @@ from weft.framework.errors import DTypeError, FrameworkError, ShapeError
 from weft.framework.functional import maximum, minimum, operand, where
 from weft.framework.nn.functional.operands import rounded_once, written
 from weft.framework.origin import user_line
+from weft.framework.remembering import called_again
 from weft.framework.tensor import Tensor
 from weft.framework.writing import Operand
 
@@ -32,7 +33,7 @@ def _floats(function: str, value: Operand) -> Tensor:
 def relu(input: Operand, inplace: bool = False) -> Tensor:
     """max(x, 0), with derivative 0 at 0."""
     x = operand("relu", input)
-    return written(x, lambda: x.relu(), inplace)
+    return written(x, lambda: called_again(Tensor.relu, x), inplace)
 
 
 def sigmoid(input: Operand) -> Tensor:

@@ -122,19 +122,20 @@ def _of_labels(
     ignored = whole(ignore_index, "ignore_index")
     w = _class_weights(function, weight, classes, at, logits.ndim)
     with part_of("", "cross-entropy loss"):
-        wanted = is_class(labels, classes, at)
+        _check_labels(labels)
         ignoring = expect_labels(labels._read(), classes, ignored)
-        counted = labels != ignored if ignoring else None
         return rounded_once(_label_losses)(
-            logits, wanted=wanted, counted=counted, weight=w, reduction=reduction, smoothing=smoothing, at=at,
-            logged=function == "nll_loss",
+            logits, labels=labels, ignored=ignored if ignoring else None, weight=w, reduction=reduction,
+            smoothing=smoothing, at=at, logged=function == "nll_loss",
         )  # fmt: skip
 
 
 def _label_losses(
-    logits: Tensor, wanted: Tensor, counted: Tensor | None, weight: Tensor | None, reduction: str, smoothing: float,
+    logits: Tensor, labels: Tensor, ignored: int | None, weight: Tensor | None, reduction: str, smoothing: float,
     at: int, logged: bool,
 ) -> Tensor:  # fmt: skip
+    wanted = is_class(labels, logits.shape[at], at)
+    counted = None if ignored is None else (labels != ignored)
     logs = logits if logged else log_softmax_along(logits, at)
     kept = wanted if counted is None else wanted & counted.unsqueeze(at)
     weighted = logs if weight is None else logs * weight

@@ -5,6 +5,7 @@ from __future__ import annotations
 from weft.framework.errors import ShapeError
 from weft.framework.functional import operand
 from weft.framework.origin import user_line
+from weft.framework.remembering import called_again
 from weft.framework.tensor import Tensor
 from weft.framework.writing import Operand
 
@@ -17,10 +18,15 @@ def linear(input: Operand, weight: Operand, bias: Operand | None = None) -> Tens
     if w.ndim != 2 or not x.shape or x.shape[-1] != w.shape[1]:
         raise ShapeError(f"{user_line()}: linear takes [..., in] and a weight [out, in], not {list(x.shape)} and "
                          f"{list(w.shape)}")  # fmt: skip
+    b = None if bias is None else operand("linear", bias)
+    return called_again(_linear, x, w, b)
+
+
+def _linear(x: Tensor, w: Tensor, b: Tensor | None) -> Tensor:
     rows = x if x.ndim == 2 else x.reshape(-1, w.shape[1]) if x.numel() else x.reshape(0, w.shape[1])
     product = rows @ w.T
-    if bias is not None:
-        product = product + operand("linear", bias)
+    if b is not None:
+        product = product + b
     return product if x.ndim == 2 else product.reshape(*x.shape[:-1], w.shape[0])
 
 

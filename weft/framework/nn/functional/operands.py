@@ -9,6 +9,7 @@ from weft.framework.dtypes import bfloat16
 from weft.framework.errors import ShapeError
 from weft.framework.functional import operand
 from weft.framework.origin import user_line
+from weft.framework.remembering import called_again
 from weft.framework.tensor import Tensor
 from weft.framework.writing import Operand, in_place
 
@@ -19,7 +20,7 @@ def rounded_once(compute: Callable[..., Tensor]) -> Callable[..., Tensor]:
     def computed(*tensors: Tensor, **options: Any) -> Tensor:
         narrow = all(t.dtype is bfloat16 for t in tensors)
         wide = (t.float() if t.dtype is bfloat16 else t for t in tensors)
-        result = compute(*wide, **options)
+        result = called_again(compute, *wide, **options)
         return result.to(bfloat16) if narrow else result
 
     return computed
