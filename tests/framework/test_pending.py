@@ -18,7 +18,8 @@ import pytest
 from weft.framework import device as devices
 from weft.framework import functional as F
 from weft.framework import nn, optim, pending, reference
-from weft.framework.device import Result, use_device
+from weft.framework.creation import zeros
+from weft.framework.device import Executable, NumpyDevice, Result, use_device
 from weft.framework.errors import GradientError
 from weft.framework.graph import Graph
 from weft.framework.lazy import Expr, no_grad
@@ -276,3 +277,24 @@ def test_every_new_shape_compiles_and_the_number_kept_is_bounded(
         assert F.ones(extent).sum().item() == extent
     assert counting.compiled == 39
     assert len(devices._EXECUTABLES) == 8
+
+
+def test_rows_that_are_written_one_after_the_other_are_one_graph(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A buffer that a loop fills: each index is another place, not another program."""
+    compiled: list[Graph] = []
+    device = NumpyDevice()
+    compile_graph = device.compile
+
+    def noted(graph: Graph) -> Executable:
+        compiled.append(graph)
+        return compile_graph(graph)
+
+    monkeypatch.setattr(device, "compile", noted)
+    with use_device(device):
+        filled, told = zeros(40, 2), zeros(40, 2)
+        for i in range(40):
+            filled[i] = tensor([1.0, 2.0]) * i
+            told[i, 1:] = filled[i, :1] + told[i - 1, 1:]
+        total = told.sum().item()
+    assert total == sum(sum(range(i + 1)) for i in range(40))
+    assert len(compiled) < 10

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import math
 import weakref
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from weft.framework.backward import unrecorded
 from weft.framework.dtypes import bool_
@@ -18,6 +20,7 @@ from weft.framework.errors import FrameworkError, GradientError
 from weft.framework.grad_mode import GradMode
 from weft.framework.lazy import ALIAS, TRACES, Expr, alias, apply, constant, grad_enabled, is_elsewhere
 from weft.framework.origin import user_line
+from weft.framework.primitives.base import Array
 from weft.framework.versions import version_of
 
 if TYPE_CHECKING:
@@ -132,10 +135,37 @@ class View:
             return unrecorded(part, value)
         return alias(part, value.requires_grad, value.owner) if cut or value.owner is not None else part
 
+    def put(self, whole: Array, part: Array) -> Array | None:
+        """A copy of the storage's array with ``part`` in place of what this view sees of it.
+
+        None if the view is no view of NumPy's, or repeats elements.
+        """
+        made = np.array(whole)
+        seen = made
+        for step in self.steps():
+            if step.op not in _IN_NUMPY:
+                return None
+            seen = _IN_NUMPY[step.op](seen, step.attrs)
+        if seen.size and not np.shares_memory(seen, made):
+            return None
+        seen[...] = part.reshape(seen.shape)
+        return made
+
     @property
     def is_apart(self) -> bool:
         """Whether it is one of ``.data``: what is written through it no gradient takes note of."""
         return any(step.op == ALIAS and step.attrs for step in self.steps())
+
+
+_IN_NUMPY: Mapping[str, Callable[[Array, Mapping[str, Any]], Array]] = {
+    ALIAS: lambda a, attrs: a,
+    "permute": lambda a, attrs: a.transpose(attrs["order"]),
+    "reshape": lambda a, attrs: a.reshape(attrs["shape"]),
+    "slice": lambda a, attrs: a[
+        tuple(map(slice, attrs["starts"], attrs["stops"], attrs["steps"])) if a.ndim else ...
+    ],
+}
+"""Movements that show the same memory of an array → how."""
 
 
 def stepped(view: View | None, storage: Storage, op: str, attrs: Mapping[str, Any]) -> View:

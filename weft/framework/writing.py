@@ -23,6 +23,7 @@ from weft.framework.errors import DTypeError, GradientError, ShapeError, TraceEr
 from weft.framework.indexing import Index
 from weft.framework.lazy import ALIAS, COUNT, Expr, alias, apply, grad_enabled, leaf
 from weft.framework.origin import user_line
+from weft.framework.pending import realize_pending
 from weft.framework.primitives.base import Array, Shape
 from weft.framework.tracing import current_trace
 from weft.framework.versions import overwritten, version_of
@@ -83,6 +84,7 @@ class Writing:
     _as_operand: Callable[..., Tensor]
     _await: Callable[[], None]
     _of: Callable[[Expr], Tensor]
+    _holding: Callable[[Expr], Tensor]
 
     __iadd__, __isub__, __imul__ = _operator("__add__"), _operator("__sub__"), _operator("__mul__")
     __itruediv__, __ipow__ = _operator("__truediv__"), _operator("__pow__")
@@ -239,7 +241,7 @@ class Writing:
         new.device = new.device or old.device
         given = new
         if self._seen_as is not None:
-            new = self._seen_as.written(old, new)
+            new = self._put_at_once(old, new) or self._seen_as.written(old, new)
         elif old.owner is not None:
             new = alias(new, True, old.owner)
         elif old.requires_grad and not grad_enabled():
@@ -250,6 +252,22 @@ class Writing:
             given.version = version_of(new)
         self._storage.put(new)
         self._await()
+
+    def _put_at_once(self, old: Expr, new: Expr) -> Expr | None:
+        """The storage with ``new`` in place of what this view sees, computed now, unless a history or a trace is
+        concerned: as parts of a known value are read at once, so that a loop over its rows compiles one graph."""
+        view = self._seen_as
+        history = new.requires_grad or (old.requires_grad and (old.owner is None or grad_enabled()))
+        if view is None or current_trace() is not None or old.trace is not None or history:
+            return None
+        realize_pending(self._holding(old), self._holding(new))
+        if not isinstance(old.value, np.ndarray) or not isinstance(new.value, np.ndarray):
+            return None
+        made = view.put(old.value, new.value)
+        if made is None:
+            return None
+        found = leaf(made, old.dtype, old.device)
+        return found if old.owner is None else alias(found, True, old.owner)
 
 
 def _cannot_hold(own: DType, result: DType) -> str:
