@@ -25,12 +25,13 @@ class _Body:
 
     def __init__(self, name: str, function: Callable[..., Any], arguments: Sequence[Any]) -> None:
         outer = current_trace()
+        read = {id(x): x._read() for x in _tensors(list(arguments))}  # here: the body uses what stands for them alone
         with tracing(name) as trace:
             if outer is not None:
                 trace.reads = outer.reads
 
             def placeholder(path: str, value: Any) -> Any:
-                return Tensor._holding(trace.argument(path, value._read())) if isinstance(value, Tensor) else value
+                return Tensor._holding(trace.argument(path, read[id(value)])) if isinstance(value, Tensor) else value
 
             taken = [map_leaves(value, placeholder, f"arg{k}") for k, value in enumerate(arguments)]
             self.returned = function(*taken)

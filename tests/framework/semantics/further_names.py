@@ -123,6 +123,22 @@ except RuntimeError:
 y.sum().backward()
 found, w.grad
 """,
+    **{
+        f"truncated backpropagation through {kind}": f"""
+rnn = torch.nn.{kind}(2, 3)
+for p in rnn.parameters():
+    torch.nn.init.constant_(p, 0.25)
+h = torch.zeros(1, 2, 3)
+h = (h, h.clone()) if {kind == "LSTM"} else h
+for i in range(3):
+    h = tuple(v.detach() for v in h) if {kind == "LSTM"} else h.detach()
+    out, h = rnn(torch.stack([x[:, i:][:, :1].expand(2, 2), x[:, :2]]), h)
+    out.square().sum().backward()
+grads = [p.grad for p in rnn.parameters()]
+h = [v.detach() for v in h]
+"""
+        for kind in ("RNN", "GRU", "LSTM")
+    },
     "reset_parameters": """
 layers = [torch.nn.Linear(3, 2), torch.nn.Conv2d(1, 2, 3), torch.nn.GRU(2, 3)]
 for layer in layers:

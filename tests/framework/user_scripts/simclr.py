@@ -36,7 +36,7 @@ def nt_xent(z1, z2, temperature=0.5):
 class Encoder(nn.Module):
     def __init__(self, dim=12):
         super().__init__()
-        self.backbone = nn.Sequential(nn.Linear(12, 24), nn.BatchNorm1d(24), nn.ReLU(), nn.Linear(24, dim))
+        self.backbone = nn.Sequential(nn.Linear(12, 24, bias=False), nn.BatchNorm1d(24), nn.ReLU(), nn.Linear(24, dim))
         self.head = nn.Sequential(nn.ReLU(), nn.Linear(dim, dim), nn.ReLU(), nn.Linear(dim, 6))
 
     def forward(self, x, project=True):
@@ -50,7 +50,8 @@ def main():
     for m in model.modules():
         if isinstance(m, nn.Linear):
             m.weight.data.copy_(torch.tensor(rng.normal(0, 0.3, tuple(m.weight.shape))))
-            m.bias.data.fill_(0.01)
+            if m.bias is not None:
+                m.bias.data.fill_(0.01)
     optimizer = torch.optim.Adam(model.parameters(), 3e-3, weight_decay=1e-4)
     warm = LinearLR(optimizer, start_factor=0.1, total_iters=2)
     scheduler = SequentialLR(optimizer, [warm, CosineAnnealingLR(optimizer, T_max=4)], milestones=[2])
