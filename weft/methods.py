@@ -100,8 +100,9 @@ def _initial(optimizer: optim.Optimizer) -> float:
 class TrainingMethod:
     """Nothing but the recipe, unless something is given.
 
-    optimizer, schedule: in words. ema: the decay of the mean of weights that is kept beside them. accumulate: batches
-    of an update. Raises WeftError for what there is not and for values out of range.
+    optimizer, schedule: in words. ema: the decay of the mean of weights that is kept beside them; before update n it is
+    at most (1 + n) / (10 + n). accumulate: batches of an update. Raises WeftError for what there is not and for values
+    out of range.
     """
 
     optimizer: str | None = None

@@ -19,12 +19,14 @@ from weft.figures import stalls, utilisation
 from weft.framework.data import DataLoader, TensorDataset
 from weft.framework.device import Device, compiled
 from weft.framework.errors import CheckpointError
+from weft.framework.functional import minimum
+from weft.framework.grad_mode import no_grad
 from weft.framework.jit import JitFunction, jit
 from weft.framework.like import zeros_like
 from weft.framework.nn import Module
 from weft.framework.optim import Optimizer
 from weft.framework.optim.lr_scheduler import LRScheduler
-from weft.framework.optim.swa_utils import get_ema_multi_avg_fn
+from weft.framework.origin import part_of
 from weft.framework.random import Generator
 from weft.framework.tensor import Tensor
 from weft.framework.tree import leaves
@@ -68,15 +70,20 @@ class Session:
         self.schedule = method.schedule_of(optimizer, updates, updates * self.epochs)
         average = None
         if method.ema is not None:
-            self.mean, average = copy.deepcopy(model), get_ema_multi_avg_fn(method.ema)
+            self.mean, average = copy.deepcopy(model), method.ema
         if method.accumulate > 1:
             self._clear_gradients()
-        self._count = Tensor(0.0)
+        self._updates = Tensor(0.0)
 
         def update() -> None:
             optimizer.step()
-            if average is not None and self.mean is not None:
-                average([*self.mean.parameters()], [p.detach() for p in model.parameters()], self._count)
+            if average is None or self.mean is None:
+                return
+            with no_grad(), part_of("", "mean of weights"):  # which soon forgets the weights that it began with
+                kept = minimum((self._updates + 1) / (self._updates + 10), average)
+                for mean, weights in zip(self.mean.parameters(), model.parameters(), strict=True):
+                    mean.copy_(mean * kept + weights * (1 - kept))
+                self._updates.add_(1)
 
         def step(images: Tensor, labels: Tensor) -> Tensor:
             optimizer.zero_grad()
@@ -157,6 +164,7 @@ class Session:
             found["schedule"] = self.schedule.state_dict()
         if self.mean is not None:
             found["mean"] = _values(self.mean)
+            found["updates"] = self._updates.numpy()
         if self.method.accumulate > 1:
             gradients = {name: parameter.grad for name, parameter in self.model.named_parameters()}
             found["gradients"] = {name: g.numpy() for name, g in gradients.items() if g is not None}
@@ -192,6 +200,7 @@ class Session:
             self.schedule.load_state_dict(state["schedule"])
         if self.mean is not None:
             self.mean.load_state_dict(state["mean"])
+            self._updates = Tensor(state["updates"])
         for name, parameter in self.model.named_parameters() if "gradients" in state else ():
             parameter.grad = Tensor(state["gradients"][name]).to(self.device)
         self.losses = [float(loss) for loss in state["losses"]]

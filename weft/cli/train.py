@@ -147,7 +147,7 @@ def text(result: dict[str, Any]) -> str:
     lines = [
         f"{result['model']} on {result['device']}: {epochs}, {result['steps']} steps, "
         f"{result['seconds']:.1f} s",
-        f"test accuracy      {result['test_accuracy']:.2%}",
+        f"test accuracy      {result['test_accuracy']:.2%}{', of the mean of weights' * ('ema' in result)}",
         f"final loss         {result['final_loss']:.4f}",
     ]
     if "engine" in result and result["cycles_per_step"] is None:
