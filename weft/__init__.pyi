@@ -4,6 +4,7 @@ from weft import amp as amp
 from weft import autograd as autograd
 from weft import distributions as distributions
 from weft import func as func
+from weft import linalg as linalg
 from weft import nn as nn
 from weft import optim as optim
 from weft import utils as utils
@@ -174,9 +175,10 @@ from weft.framework.ordering import argsort, kthvalue, median, sort, topk
 from weft.framework.parts import chunk, narrow, select, split, tensor_split, unbind
 from weft.framework.powers import pow, rsqrt, square
 from weft.framework.quantisation import CalibrationError, quantise
-from weft.framework.random import Generator, manual_seed, rand, randn
+from weft.framework.printing import set_printoptions
+from weft.framework.random import Generator, initial_seed, manual_seed, rand, randn, seed
 from weft.framework.realised import masked_select, nonzero, unique
-from weft.framework.rearranging import broadcast_to, meshgrid, movedim, repeat_interleave, swapaxes, t, tile, unflatten
+from weft.framework.rearranging import broadcast_shapes, broadcast_tensors, broadcast_to, meshgrid, movedim, repeat_interleave, swapaxes, t, tile, unflatten
 from weft.framework.reductions import all, amax, amin, any, argmax, argmin, logsumexp, max, mean, min, prod, sum
 from weft.framework.reference import evaluate, reference_node
 from weft.framework.rounding import (
@@ -197,7 +199,7 @@ from weft.framework.rounding import (
     divide as div,
 )
 from weft.framework.running import cummax, cummin, cumprod, cumsum
-from weft.framework.sampling import bernoulli, multinomial, normal, rand_like, randint, randn_like, randperm
+from weft.framework.sampling import bernoulli, multinomial, normal, rand_like, randint, randint_like, randn_like, randperm
 from weft.framework.scattering import scatter_reduce
 from weft.framework.selection import masked_fill, where
 from weft.framework.size import Size
@@ -330,6 +332,8 @@ __all__ = [
     "bmm",
     "bool",
     "bool_",
+    "broadcast_shapes",
+    "broadcast_tensors",
     "broadcast_to",
     "bucketize",
     "cat",
@@ -409,10 +413,11 @@ __all__ = [
     "index_fill",
     "index_select",
     "inference_mode",
+    "initial_seed",
     "int",
-    "int8",
     "int32",
     "int64",
+    "int8",
     "is_floating_point",
     "is_grad_enabled",
     "is_tensor",
@@ -426,14 +431,15 @@ __all__ = [
     "kthvalue",
     "le",
     "lerp",
+    "linalg",
     "linspace",
     "load",
     "load_machine",
     "load_program",
     "log",
+    "log10",
     "log1p",
     "log2",
-    "log10",
     "log_softmax",
     "logaddexp",
     "logical_and",
@@ -487,6 +493,7 @@ __all__ = [
     "rand",
     "rand_like",
     "randint",
+    "randint_like",
     "randn",
     "randn_like",
     "random",
@@ -511,11 +518,13 @@ __all__ = [
     "scatter_add",
     "scatter_reduce",
     "searchsorted",
+    "seed",
     "select",
     "set_default_device",
     "set_default_dtype",
     "set_float32_matmul_precision",
     "set_grad_enabled",
+    "set_printoptions",
     "show",
     "sigmoid",
     "sign",
@@ -547,8 +556,8 @@ __all__ = [
     "tril",
     "triu",
     "trunc",
-    "uint8",
     "uint32",
+    "uint8",
     "unbind",
     "unflatten",
     "unique",

@@ -24,7 +24,7 @@ def test_values_shapes_and_text() -> None:
     assert x.tolist() == [[1, 2], [3, 4]]
     assert repr(x) == "tensor([[1., 2.],\n        [3., 4.]])"
     half = tensor([1.0], dtype="bfloat16", requires_grad=True)
-    assert repr(half) == "tensor([1], dtype=bfloat16, requires_grad=True)"
+    assert repr(half) == "tensor([1.], dtype=bfloat16, requires_grad=True)"
     assert tensor(3).dtype.name == "int32"
     assert tensor(np.arange(3)).dtype.name == "int32"
     assert (float(tensor(2.5)), int(tensor(7)), bool(tensor(0.0))) == (2.5, 7, False)

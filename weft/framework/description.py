@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from weft.framework.dtypes import DType, as_dtype, bfloat16, bool_, float64
+from weft.framework.errors import DeviceError
 from weft.framework.lazy import alias, apply
 from weft.framework.operators import operand
+from weft.framework.origin import user_line
 from weft.framework.writing import Operand
 
 if TYPE_CHECKING:
@@ -32,6 +34,11 @@ def dim(input: Operand) -> int:
 def element_size(input: Operand) -> int:
     """Bytes that an element takes."""
     return operand("element_size", input).dtype.itemsize
+
+
+def to_cuda(input: Operand, *device: Any, **options: Any) -> NoReturn:
+    """Refused: there is no CUDA device. Raises DeviceError."""
+    raise DeviceError(f"{user_line()}: there is no CUDA device; .to(device) moves to one that there is")
 
 
 def byte_count(input: Operand) -> int:

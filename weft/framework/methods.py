@@ -119,6 +119,7 @@ class TensorMethods(TensorOperators, InPlace):
     is_floating_point, element_size, dim = description.is_floating_point, description.element_size, description.dim
     ndimension, nelement = description.dim, description.numel
     type, type_as, cpu, clone = description.type, description.type_as, description.cpu, description.clone
+    cuda = description.to_cuda
     bfloat16, bool, double = description.to_bfloat16, description.to_bool, description.to_double
     __contains__ = description.contains
     real, nbytes = property(description.real_part), property(description.byte_count)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, NoReturn, ParamSpec, Protocol, Self, TypeVar
 
+from weft.framework.description import to_cuda
 from weft.framework.device import Device
 from weft.framework.dtypes import DTYPES, DType, as_dtype
 from weft.framework.errors import AbstractError, DTypeError, FrameworkError, PartError, TraceError
@@ -140,6 +141,10 @@ class Module(ModuleHooks):
             f"{user_line()}: there is no float16; bfloat16() halves the memory and keeps float32's range, so that no "
             "loss has to be scaled"
         )
+
+    def cuda(self, device: Any = None) -> NoReturn:
+        """Refused: there is no CUDA device. Raises DeviceError."""
+        to_cuda(Tensor(0.0), device)
 
     def cpu(self) -> Self:
         """Every parameter and buffer on the device ``cpu``."""

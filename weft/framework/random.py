@@ -7,6 +7,7 @@ made from the seed and the number of the draw; element i of the draw is word 0 o
 from __future__ import annotations
 
 import math
+import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -19,7 +20,7 @@ from weft.framework.axes import Extent, real, sizes, whole
 from weft.framework.axes import count as _count
 from weft.framework.device import get_device
 from weft.framework.dtypes import as_dtype, uint32
-from weft.framework.errors import CheckpointError, FrameworkError, TraceError
+from weft.framework.errors import CheckpointError, DTypeError, FrameworkError, TraceError
 from weft.framework.lazy import TRACES, Expr, apply, constant, leaf, no_grad
 from weft.framework.like import Place, Type
 from weft.framework.origin import user_line
@@ -204,6 +205,18 @@ def manual_seed(seed: int) -> Generator:
     return default_generator().manual_seed(seed)
 
 
+def seed() -> int:
+    """Seed the default generator with a number that nobody chose, and return it."""
+    number = secrets.randbits(63)
+    manual_seed(number)
+    return number
+
+
+def initial_seed() -> int:
+    """What the default generator was seeded with."""
+    return default_generator().seed
+
+
 def placed(made: Tensor, dtype: Type, device: Place, requires_grad: bool) -> Tensor:
     """What was drawn, as a leaf of another type or on a device."""
     made = (made if dtype is None else made.to(as_dtype(dtype))).detach()
@@ -214,20 +227,29 @@ def placed(made: Tensor, dtype: Type, device: Place, requires_grad: bool) -> Ten
     return made.requires_grad_() if requires_grad else made
 
 
+def _floats(function: str, dtype: Type) -> Type:
+    if dtype is not None and not as_dtype(dtype).is_float:
+        raise DTypeError(f"{user_line()}: {function} draws floats, not {as_dtype(dtype)}; use randint")
+    return dtype
+
+
 def rand(
     *size: Extent, generator: Generator | None = None, dtype: Type = None, device: Place = None,
     requires_grad: bool = False,
 ) -> Tensor:
-    """A tensor of numbers in [0, 1), float32 by default: rand(2, 3) or rand((2, 3))."""
-    return placed((generator or default_generator()).rand(sizes(size)), dtype, device, requires_grad)
+    """A tensor of numbers in [0, 1), float32 by default: rand(2, 3) or rand((2, 3)).
+
+    Raises DTypeError for a type that is not of floats.
+    """
+    return placed((generator or default_generator()).rand(sizes(size)), _floats("rand", dtype), device, requires_grad)
 
 
 def randn(
     *size: Extent, generator: Generator | None = None, dtype: Type = None, device: Place = None,
     requires_grad: bool = False,
 ) -> Tensor:
-    """A tensor of normal numbers, mean 0 and variance 1, float32 by default."""
-    return placed((generator or default_generator()).randn(sizes(size)), dtype, device, requires_grad)
+    """A tensor of normal numbers, mean 0 and variance 1, float32 by default. Raises as ``rand`` does."""
+    return placed((generator or default_generator()).randn(sizes(size)), _floats("randn", dtype), device, requires_grad)
 
 
 if not TYPE_CHECKING:  # a type checker is to go on reporting unknown names itself

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, SupportsIndex
 from weft.framework.axes import Extent, axis, count, extents, sizes
 from weft.framework.errors import ShapeError
 from weft.framework.keywords import numpy_named
-from weft.framework.operators import operand
+from weft.framework.operators import broadcast, operand
 from weft.framework.origin import user_line
+from weft.framework.size import Size
 from weft.framework.writing import Operand
 
 if TYPE_CHECKING:
@@ -79,6 +80,19 @@ def expand_as(input: Operand, other: Operand) -> Tensor:
 def broadcast_to(input: Operand, size: Extent) -> Tensor:
     """Repeated to a shape, by broadcasting: ``expand``."""
     return operand("broadcast_to", input).expand(size)
+
+
+def broadcast_shapes(*shapes: Any) -> Size:
+    """The shape that all ``shapes`` broadcast to, a number being a shape of one axis. Raises ShapeError."""
+    return Size(broadcast("broadcast_shapes", [sizes((shape,)) for shape in shapes]))
+
+
+def broadcast_tensors(*tensors: Operand) -> tuple[Tensor, ...]:
+    """The tensors, each repeated to the shape that all broadcast to: views. Raises ShapeError."""
+    listed: Any = tensors[0] if len(tensors) == 1 and isinstance(tensors[0], list | tuple) else tensors
+    given = [operand("broadcast_tensors", x) for x in listed]
+    shape = broadcast("broadcast_tensors", [x.shape for x in given])
+    return tuple(x.expand(shape) for x in given)
 
 
 def repeat(input: Operand, *repeats: Extent) -> Tensor:

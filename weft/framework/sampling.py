@@ -22,16 +22,26 @@ from weft.framework.tracing import current_trace
 from weft.framework.writing import Operand
 
 
-def rand_like(input: Operand, *, dtype: Type = None, device: Place = None, requires_grad: bool = False) -> Tensor:
+def rand_like(
+    input: Operand, *, dtype: Type = None, device: Place = None, requires_grad: bool = False,
+    generator: Generator | None = None,
+) -> Tensor:  # fmt: skip
     """Numbers in [0, 1) with the shape, dtype and device of ``input``, unless others are given."""
     x = operand("rand_like", input)
-    return placed(default_generator().rand(x.shape), x.dtype if dtype is None else dtype, device, requires_grad)
+    drawn = (generator or default_generator()).rand(x.shape)
+    place = x._expr.device if device is None else device
+    return placed(drawn, x.dtype if dtype is None else dtype, place, requires_grad)
 
 
-def randn_like(input: Operand, *, dtype: Type = None, device: Place = None, requires_grad: bool = False) -> Tensor:
+def randn_like(
+    input: Operand, *, dtype: Type = None, device: Place = None, requires_grad: bool = False,
+    generator: Generator | None = None,
+) -> Tensor:  # fmt: skip
     """Normal numbers, mean 0 and variance 1, with the shape, dtype and device of ``input``, unless others are given."""
     x = operand("randn_like", input)
-    return placed(default_generator().randn(x.shape), x.dtype if dtype is None else dtype, device, requires_grad)
+    drawn = (generator or default_generator()).randn(x.shape)
+    place = x._expr.device if device is None else device
+    return placed(drawn, x.dtype if dtype is None else dtype, place, requires_grad)
 
 
 def randint(
@@ -52,9 +62,22 @@ def randint(
     return placed(drawn, int32 if dtype is None else dtype, device, requires_grad)
 
 
+def randint_like(
+    input: Operand, low: SupportsIndex, high: Any = None, *, generator: Generator | None = None, dtype: Type = None,
+    device: Place = None, requires_grad: bool = False,
+) -> Tensor:  # fmt: skip
+    """As ``randint``, with the shape, dtype and device of ``input``, unless others are given."""
+    x = operand("randint_like", input)
+    bounds: tuple[Any, Any] = (0, low) if high is None else (low, high)
+    place = x._expr.device if device is None else device
+    kind = x.dtype if dtype is None else dtype
+    return randint(*bounds, x.shape, generator=generator, dtype=kind, device=place, requires_grad=requires_grad)
+
+
 def randperm(
     n: SupportsIndex, *, generator: Generator | None = None, dtype: Type = None, device: Place = None,
-) -> Tensor:
+    requires_grad: bool = False,
+) -> Tensor:  # fmt: skip
     """The numbers 0 to n - 1 in random order, int32 unless ``dtype`` is given."""
     source, number = generator or default_generator(), count(n, "n")
     if current_trace() is None:
@@ -62,19 +85,20 @@ def randperm(
     else:
         low, high = (source.words((number,)).long() for _ in range(2))
         order = argsort(((high - 2**31) << 32) + low, stable=True)  # by the second draw, and then the first
-    return placed(order, int32 if dtype is None else dtype, device, False)
+    return placed(order, int32 if dtype is None else dtype, device, requires_grad)
 
 
 def normal(
     mean: Operand = 0.0, std: Operand = 1.0, size: Any = None, *, generator: Generator | None = None,
-) -> Tensor:
+    dtype: Type = None, device: Place = None, requires_grad: bool = False,
+) -> Tensor:  # fmt: skip
     """Normal numbers of a mean and a standard deviation, numbers (then of a ``size``) or tensors."""
     numbers = isinstance(mean, int | float) and isinstance(std, int | float)
     if numbers and size is None:
         raise ShapeError(f"{user_line()}: normal() of two numbers needs a size")
     shape = sizes((size,)) if numbers else (_of(mean) + _of(std)).shape
     drawn = (generator or default_generator()).randn(shape)
-    return drawn * std + mean
+    return placed(drawn * std + mean, dtype, device, requires_grad)
 
 
 def _of(value: Operand) -> Tensor:

@@ -15,13 +15,14 @@ import numpy as np
 
 from weft.framework.device import Device, default_device, get_device, host
 from weft.framework.differentiable import Differentiable
-from weft.framework.dtypes import DTYPES, DType, as_dtype, data_dtype, float32, int32, int64, python_dtype
+from weft.framework.dtypes import DTYPES, DType, as_dtype, bool_, data_dtype, float32, int32, int64, python_dtype
 from weft.framework.errors import DTypeError, GradientError, ShapeError, TraceError
 from weft.framework.lazy import Expr, alias, apply, check_alive, constant, copied, is_left_over, leaf
 from weft.framework.methods import TensorMethods
 from weft.framework.origin import user_line
 from weft.framework.pending import realize_all, realize_pending, relieve, wait
 from weft.framework.primitives.base import Array
+from weft.framework.printing import printed
 from weft.framework.refusals import FrameworkObject
 from weft.framework.size import Size
 from weft.framework.tracing import current_trace, refuse_value
@@ -164,9 +165,9 @@ class Tensor(TensorMethods, Differentiable, FrameworkObject):
     def __repr__(self) -> str:
         if self._expr.trace is not None or current_trace() is not None:
             return f"tensor(traced, {self.dtype}{list(self.shape)})"
-        shown = np.array2string(self.numpy(), separator=", ", prefix="tensor(", precision=4)
-        extra = f", dtype={self.dtype}" if self.dtype not in (float32, int32) else ""
-        return f"tensor({shown}{extra}{', requires_grad=True' if self.requires_grad else ''})"
+        usual = self.dtype in (float32, int32, bool_) and (self.numel() or self.dtype is float32)
+        further = [*([] if usual else [f"dtype={self.dtype}"]), *["requires_grad=True"] * self.requires_grad]
+        return printed("tensor", self.numpy(), further)
 
     def __format__(self, spec: str) -> str:
         """As the number that it is, if it has no axes: ``f"{loss:.3f}"``."""

@@ -25,8 +25,6 @@ DIFFERENT: Mapping[str, str] = {
 """Script → why weft does otherwise; such a script has to leave something else."""
 
 OPEN: Mapping[str, str] = {
-    "broadcasting: broadcast shapes and tensors": "broadcast_shapes and broadcast_tensors are missing",
-    "shapes: printing": "a scalar of 2.5 is shown as 2.5, not as 2.5000",
     "mistakes: a ragged list": "it is a DTypeError, which is no ValueError",
     "mistakes: numpy of what needs a gradient": "numpy() does not ask for detach()",
     "mistakes: a probability above one": "it is no ValueError",

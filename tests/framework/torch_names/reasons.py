@@ -7,11 +7,8 @@ from collections.abc import Mapping
 MISSING: Mapping[str, str] = {
     "Tensor.__complex__": "there are no complex numbers: no accelerator here computes with them",
     "torch.complex64": "there are no complex numbers: no accelerator here computes with them",
-    "Tensor.cuda": "there is no CUDA device; `.to(device)` moves a tensor to any that there is",
-    "torch.nn.Module.cuda": "there is no CUDA device; `.to(device)` moves a model to any that there is",
     "torch.hub": "models are not downloaded: nothing is fetched when a program runs",
     "torch.vmap": "functions of one example are not made ones of a batch; write the batch axis",
-    "torch.func": "`weft.gradients` takes gradients of functions; torch's transformations build on vmap",
     "torch.nn.parallel": "one graph is split over devices by the scheduler; models are not copied to several",
     "Tensor.cat": "torch 2.13 has no such method; `torch.cat` is here",
     "Tensor.gelu": "torch 2.13 has no such method; `torch.nn.functional.gelu` is here",
@@ -20,8 +17,9 @@ MISSING: Mapping[str, str] = {
     "torch.float16": "there is no float16: the narrow float of every device here is bfloat16",
     "torch.nn.Module.half": "there is no float16: the narrow float of every device here is bfloat16",
     "torch.compile": "`weft.jit` is what compiles a function; `weft.compile` gives the program of an accelerator",
+    "torch.set_num_threads": "`weft.get_device('cpu', threads=2)` is the CPU with so many threads; for a whole "
+    "process `OMP_NUM_THREADS` says it",
     "torch.jit": "`weft.jit` traces and compiles a function; TorchScript is a language of its own",
-    "torch.optim.LBFGS": "it calls the loss as often as it likes, which no compiled step can do",
 }
 """Name → why it is not there."""
 

@@ -18,7 +18,9 @@ from tests.framework.torch_names import (
     making,
     modules,
     products,
+    recurrent,
     reducing,
+    settings,
     shaping,
     sliding,
     training,
@@ -27,7 +29,7 @@ from tests.framework.torch_names import (
 LIST = Path(__file__).parent / "names.txt"
 TABLES = (
     making, shaping, elementwise, logic, reducing, products, choosing, drawing, layer_functions, layers, modules,
-    training, gradients, sliding,
+    training, gradients, sliding, recurrent, settings,
 )  # fmt: skip
 """Each has CASES, names → script, and a PRELUDE that runs before each of them."""
 

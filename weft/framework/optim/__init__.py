@@ -13,6 +13,7 @@ from weft.framework.optim.adagrad import Adagrad
 from weft.framework.optim.adam import Adam, AdamW
 from weft.framework.optim.adamax import Adamax
 from weft.framework.optim.asgd import ASGD
+from weft.framework.optim.lbfgs import LBFGS
 from weft.framework.optim.lion import Lion
 from weft.framework.optim.muon import Muon
 from weft.framework.optim.nadam import NAdam
@@ -25,6 +26,7 @@ from weft.framework.refusals import unknown_name
 
 __all__ = [
     "ASGD",
+    "LBFGS",
     "SGD",
     "Adadelta",
     "Adagrad",
