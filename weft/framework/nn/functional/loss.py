@@ -123,7 +123,8 @@ def huber_loss(
 def _bent(difference: Tensor, at: float, scale: float) -> Tensor:
     """scale·d²/2 where abs(d) is below ``at``, and further on the line that continues it."""
     size = abs(difference)
-    return where(size < at, difference * difference * (0.5 * scale), (size - 0.5 * at) * (at * scale))
+    near = where(size > at, 0.0, difference)  # an infinite one is far, and its square has no gradient
+    return where(size < at, near * near * (0.5 * scale), (size - 0.5 * at) * (at * scale))
 
 
 def kl_div(
