@@ -174,11 +174,22 @@ from weft.framework.nn.functional import log_softmax, relu, sigmoid, softmax
 from weft.framework.ordering import argsort, kthvalue, median, sort, topk
 from weft.framework.parts import chunk, narrow, select, split, tensor_split, unbind
 from weft.framework.powers import pow, rsqrt, square
-from weft.framework.quantisation import CalibrationError, quantise
 from weft.framework.printing import set_printoptions
+from weft.framework.quantisation import CalibrationError, quantise
 from weft.framework.random import Generator, initial_seed, manual_seed, rand, randn, seed
 from weft.framework.realised import masked_select, nonzero, unique
-from weft.framework.rearranging import broadcast_shapes, broadcast_tensors, broadcast_to, meshgrid, movedim, repeat_interleave, swapaxes, t, tile, unflatten
+from weft.framework.rearranging import (
+    broadcast_shapes,
+    broadcast_tensors,
+    broadcast_to,
+    meshgrid,
+    movedim,
+    repeat_interleave,
+    swapaxes,
+    t,
+    tile,
+    unflatten,
+)
 from weft.framework.reductions import all, amax, amin, any, argmax, argmin, logsumexp, max, mean, min, prod, sum
 from weft.framework.reference import evaluate, reference_node
 from weft.framework.rounding import (
@@ -199,7 +210,16 @@ from weft.framework.rounding import (
     divide as div,
 )
 from weft.framework.running import cummax, cummin, cumprod, cumsum
-from weft.framework.sampling import bernoulli, multinomial, normal, rand_like, randint, randint_like, randn_like, randperm
+from weft.framework.sampling import (
+    bernoulli,
+    multinomial,
+    normal,
+    rand_like,
+    randint,
+    randint_like,
+    randn_like,
+    randperm,
+)
 from weft.framework.scattering import scatter_reduce
 from weft.framework.selection import masked_fill, where
 from weft.framework.size import Size
@@ -415,9 +435,9 @@ __all__ = [
     "inference_mode",
     "initial_seed",
     "int",
+    "int8",
     "int32",
     "int64",
-    "int8",
     "is_floating_point",
     "is_grad_enabled",
     "is_tensor",
@@ -437,9 +457,9 @@ __all__ = [
     "load_machine",
     "load_program",
     "log",
-    "log10",
     "log1p",
     "log2",
+    "log10",
     "log_softmax",
     "logaddexp",
     "logical_and",
@@ -556,8 +576,8 @@ __all__ = [
     "tril",
     "triu",
     "trunc",
-    "uint32",
     "uint8",
+    "uint32",
     "unbind",
     "unflatten",
     "unique",

@@ -125,8 +125,7 @@ def test_no_module_takes_a_public_name() -> None:
     assert {name: homes[name] for name in files & homes.keys()} == {name: (f"weft.{name}", "") for name in PARTS}
 
 
-    "func", "linalg", "autograd.functional", "nn.utils.rnn", "nn.utils.parametrize",
-    "nn.utils.parametrizations",
+PARTS = ("amp", "autograd", "distributions", "func", "linalg", "nn", "optim", "utils")
 """Public modules that are imported by their own names."""
 IMPORTED = {
     "import weft.nn as x": "nn",
@@ -169,8 +168,7 @@ def test_such_an_import_is_what_the_attribute_is_in_either_order(fresh_python: C
 
 LISTING = (
     "nn", "nn.functional", "nn.init", "nn.utils", "optim", "optim.lr_scheduler", "utils.data", "autograd", "amp",
-    "func", "linalg", "autograd.functional", "nn.utils.rnn", "nn.utils.parametrize",
-    "nn.utils.parametrizations",
+    "func", "linalg", "autograd.functional", "nn.utils.rnn", "nn.utils.parametrize", "nn.utils.parametrizations",
 )  # fmt: skip
 
 
