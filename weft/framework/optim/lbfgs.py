@@ -13,7 +13,7 @@ from weft.framework.errors import CheckpointError, FrameworkError, TraceError
 from weft.framework.grad_mode import enable_grad
 from weft.framework.lazy import no_grad
 from weft.framework.optim.groups import PARAMS, ParamGroup
-from weft.framework.optim.line_search import Trial, strong_wolfe
+from weft.framework.optim.line_search import SearchPoint, strong_wolfe
 from weft.framework.optim.optimizer import Given, Optimizer
 from weft.framework.origin import user_line
 from weft.framework.primitives.base import Array
@@ -208,7 +208,7 @@ class _Steps:
             start = np.concatenate([np.asarray(p.detach().numpy().ravel(), self.kind) for p in self.params])
             before, last = loss, iteration == group["max_iter"]
             if group["line_search_fn"] is not None:
-                at = Trial(0.0, loss, gradient, slope)
+                at = SearchPoint(0.0, loss, gradient, slope)
                 taken, trials = strong_wolfe(
                     lambda length: self.trial(start, direction, length), at, memory.t,  # noqa: B023  # called at once
                     float(abs(direction).max()), 1e-9, most - evaluations,
@@ -225,8 +225,8 @@ class _Steps:
                 break
         return first
 
-    def trial(self, start: Array, direction: Array, length: float) -> Trial:
+    def trial(self, start: Array, direction: Array, length: float) -> SearchPoint:
         """Loss, gradient and slope at a length."""
         self.place(start + self.kind.type(length) * direction)
         loss, gradient = self.loss()[1], self.gradient()
-        return Trial(length, loss, gradient, float(gradient @ direction))
+        return SearchPoint(length, loss, gradient, float(gradient @ direction))

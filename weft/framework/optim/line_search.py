@@ -16,7 +16,7 @@ ENOUGH, FLATTER = 1e-4, 0.9
 """Shares of the first slope: what the loss falls by at least, and what is left of the slope at most."""
 
 
-class Trial(NamedTuple):
+class SearchPoint(NamedTuple):
     """A step length, the loss and gradient there, and the slope along the direction."""
 
     length: float
@@ -25,10 +25,10 @@ class Trial(NamedTuple):
     slope: float
 
 
-Evaluate = Callable[[float], Trial]
+Evaluate = Callable[[float], SearchPoint]
 
 
-def cubic_minimum(a: Trial, b: Trial, low: float, high: float) -> float:
+def cubic_minimum(a: SearchPoint, b: SearchPoint, low: float, high: float) -> float:
     """Where the cubic through both losses and slopes is least within the bounds; their middle if it falls for ever."""
     left, right = (a, b) if a.length <= b.length else (b, a)
     mean = a.slope + b.slope - 3 * (a.loss - b.loss) / (a.length - b.length)
@@ -41,22 +41,22 @@ def cubic_minimum(a: Trial, b: Trial, low: float, high: float) -> float:
 
 
 def strong_wolfe(
-    evaluate: Evaluate, start: Trial, length: float, largest: float, tolerance: float, most: int
-) -> tuple[Trial, int]:
+    evaluate: Evaluate, start: SearchPoint, length: float, largest: float, tolerance: float, most: int
+) -> tuple[SearchPoint, int]:
     """The trial that is taken, and how many were made.
 
     start: at length 0. length: the first to try. largest: magnitude of the direction's elements; a bracket in which no
     element moves by ``tolerance`` is narrow enough. most: trials after the first.
     """
 
-    def too_high(trial: Trial) -> bool:
+    def too_high(trial: SearchPoint) -> bool:
         return trial.loss > start.loss + ENOUGH * trial.length * start.slope
 
-    def flat(trial: Trial) -> bool:
+    def flat(trial: SearchPoint) -> bool:
         return abs(trial.slope) <= -FLATTER * start.slope
 
     before, now, made = start, evaluate(length), 0
-    ends: list[Trial] | None = None
+    ends: list[SearchPoint] | None = None
     while made < most:
         if too_high(now) or (made > 1 and now.loss >= before.loss):
             ends = [before, now]
@@ -75,9 +75,9 @@ def strong_wolfe(
 
 
 def _zoomed(
-    evaluate: Evaluate, ends: list[Trial], too_high: Callable[[Trial], bool], flat: Callable[[Trial], bool],
+    evaluate: Evaluate, ends: list[SearchPoint], too_high: Callable[[SearchPoint], bool], flat: Callable[[SearchPoint], bool],
     largest: float, tolerance: float, made: int, most: int,
-) -> tuple[Trial, int]:  # fmt: skip
+) -> tuple[SearchPoint, int]:  # fmt: skip
     """Narrow the bracket, whose lower end is the best trial so far, until it holds one that is taken."""
     low = 0 if ends[0].loss <= ends[1].loss else 1
     stuck = False
