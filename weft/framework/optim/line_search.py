@@ -75,8 +75,8 @@ def strong_wolfe(
 
 
 def _zoomed(
-    evaluate: Evaluate, ends: list[SearchPoint], too_high: Callable[[SearchPoint], bool], flat: Callable[[SearchPoint], bool],
-    largest: float, tolerance: float, made: int, most: int,
+    evaluate: Evaluate, ends: list[SearchPoint], too_high: Callable[[SearchPoint], bool],
+    flat: Callable[[SearchPoint], bool], largest: float, tolerance: float, made: int, most: int,
 ) -> tuple[SearchPoint, int]:  # fmt: skip
     """Narrow the bracket, whose lower end is the best trial so far, until it holds one that is taken."""
     low = 0 if ends[0].loss <= ends[1].loss else 1
