@@ -65,11 +65,14 @@ ONE_WALK: dict[str, tuple[Function, list[Shape]]] = {
     "attention with more keys": (
         lambda q, k, v: F.scaled_dot_product_attention(q, k, v), [(3, 4, 9, 16), (3, 4, 70, 16), (3, 4, 70, 8)],
     ),
+    "attention with a mask": (
+        lambda q, k, v, mask: F.scaled_dot_product_attention(q, k, v, attn_mask=mask), [*HEADS, (33, 33)],
+    ),
 }  # fmt: skip
 """What is one kernel that touches its inputs and results alone."""
 WITH_GRADIENTS = ("softmax", "log_softmax", "softmax of work on rows", "attention", "attention with more keys")
 """Those whose gradients are too; the weights of a norm need a sum over all rows besides."""
-SUMS_OVER_ROWS = {"layer_norm": 2, "rms_norm": 1, "group_norm": 2}
+SUMS_OVER_ROWS = {"layer_norm": 2, "rms_norm": 1, "group_norm": 2, "attention with a mask": 1}
 
 
 @pytest.mark.parametrize("name", ONE_WALK)
@@ -104,6 +107,18 @@ def test_the_loss_of_a_classifier() -> None:
     graph = graph_of(loss, ROWS)
     found = CpuDevice(threads=1).compile(graph).counts
     assert found.kernels <= 4
+    assert judge(Subject(CpuDevice()), graph, random_values(graph, 1), 1).problem is None
+
+
+@pytest.mark.parametrize("gradients", [False, True])
+def test_a_causal_mask_is_made_before_the_walk_that_reads_it(gradients: bool) -> None:
+    def attention(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        return F.scaled_dot_product_attention(q, k, v, is_causal=True)
+
+    graph = graph_of(with_gradients(attention) if gradients else attention, HEADS)
+    found = CpuDevice(threads=1).compile(graph).counts
+    assert found.kernels == 2
+    assert found.bytes <= io_bytes(prepared(graph)) + 2 * 4 * 33 * 33
     assert judge(Subject(CpuDevice()), graph, random_values(graph, 1), 1).problem is None
 
 

@@ -38,37 +38,44 @@ BLOCK_BYTES = 64 << 10
 """Of what a block of rows touches: more than a first cache holds, for fewer turns; measured, and flat about here."""
 LONGEST = 32
 """The most steps of a chain."""
-_OPEN = 8
-"""How many chains a step may choose from, the latest ones."""
+_OPEN, _FAR = 8, 64
+"""How many chains a step may choose from, the latest ones; how far behind a chain may be that others go before."""
 
 
 def chained(lowered: Lowered, threads: int) -> Lowered:
     """The same work, with steps that pass rows on joined into chains; memory for so many threads."""
     items: list[_Growing | Step] = []
-    nodes: list[list[int]] = []  # of each item
+    nodes: dict[int, list[int]] = {}  # of each item, by its identity
     growing: list[_Growing] = []  # in the order in which they will run
     for step, made in zip(lowered.steps, lowered.nodes, strict=True):
         ways = dict(_ways(step))
-        place = next((n for n in reversed(range(len(growing))) if ways and growing[n].takes(step, ways)), None)
+        place = next((n for n in reversed(range(len(growing))) if ways and growing[n].takes(step, ways, items)), None)
         for chain in growing[:place]:
             chain.passed_by(step)
         if place is None and ways:
             growing.append(_Growing.begun(step, ways))
         if place is None:
             items.append(growing[-1] if ways else step)
-            nodes.append([*made])
-        else:
-            nodes[next(n for n in reversed(range(len(items))) if items[n] is growing[place])].extend(made)
-        del growing[:-_OPEN]
+            nodes[id(items[-1])] = []
+        nodes[id(items[-1] if place is None else growing[place])] += made
+        growing = [chain for chain in growing[-_OPEN:] if not chain.moved]
     users = Counter(buffer for item in items for buffer in (item.touched if isinstance(item, _Growing) else _of(item)))
     buffers = list(lowered.buffers)
     private = {n for n, slot in enumerate(buffers) if slot.kind == "temporary" and users[n] == 1}
     steps = [item.finished(buffers, private, threads) if isinstance(item, _Growing) else item for item in items]
-    return replace(lowered, steps=tuple(steps), buffers=tuple(buffers), nodes=tuple(map(tuple, nodes)))
+    found = tuple(tuple(nodes[id(item)]) for item in items)
+    return replace(lowered, steps=tuple(steps), buffers=tuple(buffers), nodes=found)
 
 
 def _of(step: Step) -> set[int]:
     return {w.buffer for w in (*reads(step), *writes(step))}
+
+
+def _sets(item: _Growing | Step) -> tuple[set[int], set[int]]:
+    """The buffers that it reads, and those that it writes."""
+    if isinstance(item, _Growing):
+        return item.read, item.written
+    return {w.buffer for w in reads(item)}, {w.buffer for w in writes(item)}
 
 
 def _ways(step: Step) -> Iterator[tuple[int, Link]]:
@@ -133,6 +140,7 @@ class _Growing:
         ways: by number of rows, its steps over these. slabs: by the same, of each buffer that it writes how far rows
             are apart, None where they do not lie one after the other. first: the first step, as it was.
         read, written: buffers. read_between, written_between: those of other steps that will come after it.
+        moved: whether it has gone before a chain that needs it, and so takes no further step.
     """
 
     first: Link
@@ -142,6 +150,7 @@ class _Growing:
     written: set[int] = field(default_factory=set)
     read_between: set[int] = field(default_factory=set)
     written_between: set[int] = field(default_factory=set)
+    moved: bool = False
 
     @classmethod
     def begun(cls, step: Step, ways: Mapping[int, Link]) -> _Growing:
@@ -159,21 +168,51 @@ class _Growing:
         self.read_between |= {w.buffer for w in reads(step)}
         self.written_between |= {w.buffer for w in writes(step)}
 
-    def takes(self, step: Step, ways: Mapping[int, Link]) -> bool:
-        """Add the step, if it belongs here."""
+    def takes(self, step: Step, ways: Mapping[int, Link], items: list[_Growing | Step]) -> bool:
+        """Add the step, if it belongs here. What it reads besides may have to come earlier among the `items`."""
         assert isinstance(step, LoopNest | Contraction)
         read, written = ({w.buffer for w in windows} for windows in (reads(step), writes(step)))
         products = isinstance(step, Contraction) and isinstance(self.first, Contraction)
-        early = not (read & self.written_between or written & (self.read_between | self.written_between))
         linked = read & self.written or (products and read & self.read)
-        if not early or not linked or written & self.touched or len(next(iter(self.ways.values()))) >= LONGEST:
+        late = written & (self.read_between | self.written_between | self.touched)
+        if not linked or late or self.moved or len(next(iter(self.ways.values()))) >= LONGEST:
             return False
         fitting = {
             rows: (way, _written(way)) for rows, way in ways.items() if rows in self.ways and self._fits(rows, way)
         }
-        if fitting:
-            self._take(step, fitting)
-        return bool(fitting)
+        if not fitting or (read & self.written_between and not self._after(read, items)):
+            return False
+        self._take(step, fitting)
+        return True
+
+    def _after(self, wanted: set[int], items: list[_Growing | Step]) -> bool:
+        """Have what is `wanted` made before the chain, where that needs neither the chain nor what stands between."""
+        place = next((n for n in reversed(range(len(items))[-_FAR:]) if items[n] is self), None)
+        if place is None:
+            return False
+        between = [(item, *_sets(item)) for item in items[place + 1 :]]
+        makers = [n for n, (_, _, written) in enumerate(between) if written & wanted]
+        for n in makers:
+            item, read, written = between[n]
+            others = set[int]().union(*(w for m, (_, _, w) in enumerate(between) if m != n), self.written)
+            if (read | written) & others or written & self.read or (isinstance(item, _Growing) and item.several):
+                return False
+        early = [between[n][0] for n in makers]
+        items[place:] = [*early, self, *(item for n, (item, _, _) in enumerate(between) if n not in makers)]
+        for item in early:
+            if isinstance(item, _Growing):
+                item.moved = True
+        self.read_between, self.written_between = set(), set()
+        for n, (_, read, written) in enumerate(between):
+            if n not in makers:
+                self.read_between |= read
+                self.written_between |= written
+        return True
+
+    @property
+    def several(self) -> bool:
+        """Whether it has more than one step."""
+        return len(next(iter(self.ways.values()))) > 1
 
     def _fits(self, rows: int, way: Link) -> bool:
         """Whether all that it reads of the chain's values is of its own row."""
@@ -194,7 +233,7 @@ class _Growing:
         """The chain, whose scratch memory joins the `buffers`; what of the `private` ones it touches becomes local."""
         rows = max(self.ways)
         steps, slabs = self.ways[rows], self.slabs[rows]
-        if len(steps) == 1:
+        if not self.several:
             return self.first
         sizes = _row_bytes(steps)
         blocks = -(-rows // max(1, min(rows, BLOCK_BYTES // max(1, sum(sizes.values())))))
