@@ -1,16 +1,16 @@
 """Which steps are walked together: those that pass rows on to each other, or multiply the same ones.
 
-A step joins a chain if it has as many rows, if every value that the chain has made is read row by row, as it was
-written, and if it may be done as early as the chain: nothing between them makes what it reads. So a softmax or a norm,
-their gradients and the elementwise work around them become one walk over rows, and attention a walk over batches and
-heads with one of its score matrices in the cache.
+A step joins a chain if it has the same rows (`rows.py`), if every value that the chain has made is read row by row, as
+it was written, and if it may be done as early as the chain: nothing between them makes what it reads. So a softmax or a
+norm, their gradients and the elementwise work around them become one walk over rows, and attention a walk over batches
+and heads with one of its score matrices in the cache.
 """
 
 from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from weft.compiler.targets.cpu.buffers import reads, writes
@@ -30,9 +30,9 @@ from weft.compiler.targets.cpu.loops import AccessWindow, LoopNest
 from weft.compiler.targets.cpu.lower import Lowered, Slot
 from weft.compiler.targets.cpu.memory import TemporaryLiveRange, plan_memory
 from weft.compiler.targets.cpu.program import Step
-from weft.compiler.targets.cpu.views import reshaped
+from weft.compiler.targets.cpu.rows import Layout, Way, layout, row_axes
+from weft.compiler.targets.cpu.rows import ways as found_ways
 from weft.framework.dtypes import DTYPES
-from weft.framework.primitives.base import Shape
 
 BLOCK_BYTES = 64 << 10
 """Of what a block of rows touches: more than a first cache holds, for fewer turns; measured, and flat about here."""
@@ -48,7 +48,7 @@ def chained(lowered: Lowered, threads: int) -> Lowered:
     nodes: dict[int, list[int]] = {}  # of each item, by its identity
     growing: list[_Growing] = []  # in the order in which they will run
     for step, made in zip(lowered.steps, lowered.nodes, strict=True):
-        ways = dict(_ways(step))
+        ways = dict(found_ways(step))
         place = next((n for n in reversed(range(len(growing))) if ways and growing[n].takes(step, ways, items)), None)
         for chain in growing[:place]:
             chain.passed_by(step)
@@ -78,74 +78,20 @@ def _sets(item: _Growing | Step) -> tuple[set[int], set[int]]:
     return {w.buffer for w in reads(item)}, {w.buffer for w in writes(item)}
 
 
-def _ways(step: Step) -> Iterator[tuple[int, Link]]:
-    """The numbers of rows that a step can be seen to have, each with the step as one over these rows."""
-    if isinstance(step, Contraction):
-        rank = len(step.batch)
-        own = any(step.b.strides[:rank])  # what is packed for all batches at once would be packed for each
-        if own and step.plan.split == "batch":
-            yield math.prod(step.batch), step
-    if isinstance(step, LoopNest) and 0 not in step.shape:
-        for rank in reversed(range(1, len(step.shape) + 1)):
-            rows = _rowed(step, rank)
-            if rows is not None and rows.shape[0] > 1:
-                yield rows.shape[0], rows
-
-
-def _rowed(loop: LoopNest, rank: int) -> LoopNest | None:
-    """A loop whose first axes are one, along which nothing is reduced and memory is stepped through furthest; None
-    where that cannot be."""
-    shape = (math.prod(loop.shape[:rank]), *loop.shape[rank:])
-
-    def steps(strides: tuple[int, ...]) -> tuple[int, ...] | None:
-        found = reshaped(loop.shape, strides, shape)
-        near = found is not None and found[0] and any(abs(s) > abs(found[0]) for s in found[1:])
-        return None if near else found
-
-    windows = []
-    for window in link_windows(loop):
-        strides = steps(window.strides)
-        if strides is None:
-            return None
-        windows.append(window._replace(shape=shape, strides=strides))
-    body = []
-    for op in loop.body:
-        if op.op == "index":
-            strides = reshaped(loop.shape, op.value[0], shape)
-            if strides is None:
-                return None
-            op = op._replace(value=(strides, op.value[1]))
-        body.append(op)
-    found = with_link_windows(loop._replace(shape=shape, body=tuple(body)), windows)
-    assert isinstance(found, LoopNest)
-    return found if all(store.window.strides[0] for store in found.stores) else None
-
-
-def _slab(window: AccessWindow, batch: Shape) -> int | None:
-    """How many elements further on each row lies, if it is all within so many; else None."""
-    rank = len(batch)
-    step = reshaped(batch, window.strides[:rank], (math.prod(batch),))
-    if step is None or step[0] <= 0:
-        return None
-    inner = list(zip(window.shape[rank:], window.strides[rank:], strict=True))
-    last = window.offset + sum((extent - 1) * stride for extent, stride in inner)
-    return step[0] if all(stride >= 0 for _, stride in inner) and window.offset >= 0 and last < step[0] else None
-
-
 @dataclass
 class _Growing:
     """A chain that may still take steps.
 
     Attributes:
-        ways: by number of rows, its steps over these. slabs: by the same, of each buffer that it writes how far rows
-            are apart, None where they do not lie one after the other. first: the first step, as it was.
+        ways: its steps over rows, in each way that all of them have. layouts: by the same, of each buffer that it
+            writes where rows lie. first: the first step, as it was.
         read, written: buffers. read_between, written_between: those of other steps that will come after it.
         moved: whether it has gone before a chain that needs it, and so takes no further step.
     """
 
     first: Link
-    ways: dict[int, list[Link]]
-    slabs: dict[int, dict[int, int | None]]
+    ways: dict[Way, list[Link]]
+    layouts: dict[Way, dict[int, Layout | None]]
     read: set[int] = field(default_factory=set)
     written: set[int] = field(default_factory=set)
     read_between: set[int] = field(default_factory=set)
@@ -153,10 +99,10 @@ class _Growing:
     moved: bool = False
 
     @classmethod
-    def begun(cls, step: Step, ways: Mapping[int, Link]) -> _Growing:
+    def begun(cls, step: Step, ways: Mapping[Way, Link]) -> _Growing:
         assert isinstance(step, LoopNest | Contraction)
-        chain = cls(step, {rows: [] for rows in ways}, {rows: {} for rows in ways})
-        chain._take(step, {rows: (way, _written(way)) for rows, way in ways.items()})
+        chain = cls(step, {way: [] for way in ways}, {way: {} for way in ways})
+        chain._take(step, {way: (seen, _written(seen)) for way, seen in ways.items()})
         return chain
 
     @property
@@ -168,7 +114,7 @@ class _Growing:
         self.read_between |= {w.buffer for w in reads(step)}
         self.written_between |= {w.buffer for w in writes(step)}
 
-    def takes(self, step: Step, ways: Mapping[int, Link], items: list[_Growing | Step]) -> bool:
+    def takes(self, step: Step, ways: Mapping[Way, Link], items: list[_Growing | Step]) -> bool:
         """Add the step, if it belongs here. What it reads besides may have to come earlier among the `items`."""
         assert isinstance(step, LoopNest | Contraction)
         read, written = ({w.buffer for w in windows} for windows in (reads(step), writes(step)))
@@ -178,7 +124,7 @@ class _Growing:
         if not linked or late or self.moved or len(next(iter(self.ways.values()))) >= LONGEST:
             return False
         fitting = {
-            rows: (way, _written(way)) for rows, way in ways.items() if rows in self.ways and self._fits(rows, way)
+            way: (seen, _written(seen)) for way, seen in ways.items() if way in self.ways and self._fits(way, seen)
         }
         if not fitting or (read & self.written_between and not self._after(read, items)):
             return False
@@ -214,25 +160,25 @@ class _Growing:
         """Whether it has more than one step."""
         return len(next(iter(self.ways.values()))) > 1
 
-    def _fits(self, rows: int, way: Link) -> bool:
+    def _fits(self, way: Way, step: Link) -> bool:
         """Whether all that it reads of the chain's values is of its own row."""
-        slabs = self.slabs[rows]
+        layouts = self.layouts[way]
         return all(
-            slabs[w.buffer] is not None and _slab(w, _rows(way)) == slabs[w.buffer]
-            for w in link_reads(way)
-            if w.buffer in slabs
+            layouts[w.buffer] is not None and layout(w, row_axes(step)) == layouts[w.buffer]
+            for w in link_reads(step)
+            if w.buffer in layouts
         )
 
-    def _take(self, step: Link, fitting: Mapping[int, tuple[Link, dict[int, int | None]]]) -> None:
-        self.ways = {rows: [*self.ways[rows], way] for rows, (way, _) in fitting.items()}
-        self.slabs = {rows: self.slabs[rows] | written for rows, (_, written) in fitting.items()}
+    def _take(self, step: Link, fitting: Mapping[Way, tuple[Link, dict[int, Layout | None]]]) -> None:
+        self.ways = {way: [*self.ways[way], seen] for way, (seen, _) in fitting.items()}
+        self.layouts = {way: self.layouts[way] | written for way, (_, written) in fitting.items()}
         self.read |= {w.buffer for w in reads(step)}
         self.written |= {w.buffer for w in writes(step)}
 
     def finished(self, buffers: list[Slot], private: set[int], threads: int) -> Step:
         """The chain, whose scratch memory joins the `buffers`; what of the `private` ones it touches becomes local."""
-        rows = max(self.ways)
-        steps, slabs = self.ways[rows], self.slabs[rows]
+        way = min(self.ways, key=lambda way: (way[0], -way[2]))
+        rows, steps, layouts = way[2], self.ways[way], self.layouts[way]
         if not self.several:
             return self.first
         sizes = _row_bytes(steps)
@@ -242,10 +188,10 @@ class _Growing:
         for n, step in enumerate(steps):
             for w in link_windows(step):
                 mine = isinstance(step, Contraction) and w == step.scratch
-                slab = slabs.get(w.buffer)
-                if w.buffer not in private or (not mine and slab is None):
+                apart = 0 if mine else layouts.get(w.buffer)
+                if w.buffer not in private or not isinstance(apart, int):
                     continue
-                local[w.buffer] = 0 if mine or slab is None else slab * DTYPES[w.dtype].itemsize
+                local[w.buffer] = apart * DTYPES[w.dtype].itemsize
                 size = 4 * w.shape[0] if mine else local[w.buffer] * -(-rows // blocks)
                 first = spans[w.buffer].first if w.buffer in spans else n
                 spans[w.buffer] = TemporaryLiveRange(size, first, n)
@@ -263,21 +209,16 @@ class _Growing:
         return chain
 
 
-def _rows(way: Link) -> Shape:
-    """The axes of its rows."""
-    return way.batch if isinstance(way, Contraction) else way.shape[:1]
-
-
-def _written(way: Link) -> dict[int, int | None]:
-    """Of each buffer that a step writes, how far rows are apart."""
-    return {w.buffer: _slab(w, _rows(way)) for w in link_writes(way)}
+def _written(step: Link) -> dict[int, Layout | None]:
+    """Of each buffer that a step writes, where its rows lie."""
+    return {w.buffer: layout(w, row_axes(step)) for w in link_writes(step)}
 
 
 def _row_bytes(steps: list[Link]) -> dict[int, int]:
     """Of each buffer, the most bytes that one row of a step touches; what is the same for all rows is left out."""
     found: dict[int, int] = {}
     for step in steps:
-        rank = len(_rows(step))
+        rank = len(row_axes(step))
         for w in (*link_reads(step), *link_writes(step)):
             inner = zip(w.shape[rank:], w.strides[rank:], strict=True)
             size = DTYPES[w.dtype].itemsize * math.prod(extent for extent, stride in inner if stride)
