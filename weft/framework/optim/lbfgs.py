@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from weft.framework.axes import whole
 from weft.framework.errors import CheckpointError, FrameworkError, TraceError
 from weft.framework.grad_mode import enable_grad
 from weft.framework.lazy import no_grad
@@ -90,7 +91,7 @@ class LBFGS(Optimizer):
             {
                 "lr": lr,
                 "max_iter": max_iter,
-                "max_eval": max_iter * 5 // 4 if max_eval is None else max_eval,
+                "max_eval": whole(max_iter, "max_iter") * 5 // 4 if max_eval is None else max_eval,
                 "tolerance_grad": tolerance_grad,
                 "tolerance_change": tolerance_change,
                 "history_size": history_size,
