@@ -125,6 +125,7 @@ class TracedReads:
         self._contents: list[Guard] = []
         self._written: set[tuple[int, str]] = set()
         self._seen: dict[int, tuple[Any, str]] = {}
+        self._entered: set[tuple[ModuleType, CodeType]] = set()
         self._watched: list[tuple[Any, dict[str, Any]]] = []
 
     def guards(self) -> tuple[Guard, ...]:
@@ -232,7 +233,8 @@ class TracedReads:
             self.value(value, name)
 
     def _module(self, module: ModuleType, name: str, code: CodeType) -> None:
-        if not is_library_module(module):
+        if not is_library_module(module) and (module, code) not in self._entered:  # modules may import one another
+            self._entered.add((module, code))
             for attribute in sorted(set(code.co_names) & vars(module).keys()):
                 self._variable(vars(module), attribute, name, code)
 
@@ -338,8 +340,6 @@ class TracedReads:
             self._inherited(type(instance), inherited, name)
         if value is not MISSING:
             self.value(value, f"{shown}.{name}")
-
-
 
 
 def _made_of(function: FunctionType) -> tuple[Any, ...]:

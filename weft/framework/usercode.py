@@ -13,6 +13,8 @@ from weft.framework.origin import is_internal
 _LIBRARIES = tuple(
     path + "/" for name, path in sysconfig.get_paths().items() if name in ("stdlib", "platstdlib", "purelib", "platlib")
 )
+# Folders of packages beside those of this interpreter: a user's own, a distribution's, those that a .pth file names.
+_INSTALLED = ("/site-packages/", "/dist-packages/")
 
 
 def globals_named(code: CodeType) -> Iterator[str]:
@@ -32,7 +34,7 @@ def imported(code: CodeType) -> set[str]:
 
 def is_library(filename: str) -> bool:
     """Whether a source file belongs to an installed package, the standard library or weft."""
-    return filename.startswith(_LIBRARIES) or is_internal(filename)
+    return filename.startswith(_LIBRARIES) or any(part in filename for part in _INSTALLED) or is_internal(filename)
 
 
 def is_library_module(module: ModuleType) -> bool:
