@@ -80,7 +80,7 @@ def test_what_an_installed_package_holds_is_not_compared(
 
     @jit
     def step(x: Tensor) -> Tensor:
-        return x * thing.scale * len(thing)
+        return x * float(thing.scale) * len(thing)
 
     assert step(tensor([1.0])).tolist() == [2.0]
     package.SETTING = 7
