@@ -319,3 +319,21 @@ def test_a_number_is_formatted_as_one() -> None:
     with pytest.raises(TraceError, match="needs a value"):
         jit(lambda x: (x, f"{x.sum():.2f}"))(tensor([1.0]))
     assert jit(lambda x: (x, f"{x.sum()}"))(tensor([1.0]))[1] == "tensor(traced, float32[])"
+
+
+@pytest.mark.parametrize("before", [None, [5.0]], ids=["no gradient before", "one before"])
+def test_a_trace_that_fails_leaves_gradients_as_they_were(before: list[float] | None) -> None:
+    weight = tensor([2.0]).requires_grad_()
+    weight.grad = None if before is None else tensor(before)
+
+    @jit
+    def step(x: Tensor) -> Tensor:
+        (weight * x).sum().backward()
+        raise KeyError("in the middle")
+
+    with pytest.raises(KeyError, match="in the middle"):
+        step(tensor([3.0]))
+    assert (None if weight.grad is None else weight.grad.tolist()) == before
+    (weight * 3).sum().backward()
+    assert weight.grad is not None
+    assert weight.grad.tolist() == [3.0 + sum(before or [])]

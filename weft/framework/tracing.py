@@ -118,8 +118,11 @@ def tracing(function: str, names: Names = NAMELESS, assuming: bool = False) -> I
         try:
             yield trace
         finally:
-            if trace.active:
+            if trace.active:  # it failed: nothing outside keeps what has no value
                 trace.finish()
+                for tensor in trace.gradients:
+                    if tensor.grad is not None and tensor.grad._expr.trace is trace:
+                        tensor.grad = None
             ACTIVE.reset(token)
 
 
