@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from weft.framework.axes import real
-from weft.framework.dtypes import bool_, float32, int32, int64
+from weft.framework.dtypes import bool_, float32, int32
 from weft.framework.errors import DTypeError
 from weft.framework.lazy import apply, constant
 from weft.framework.operators import elementwise, expand, operand
@@ -86,11 +86,12 @@ def _integers(base: Tensor, power: Tensor) -> Tensor:
     """Powers bit by bit, the highest first; to a negative one what is left of 1/x: 0, or 1 and -1 of those."""
     like = base * power
     x, rest = base.to(like.dtype), power.to(like.dtype)
-    negative = rest < 0
     result = x * 0 + 1
-    left = where(x == 1, 1, where(x == -1, 1, 0))
-    for bit in range(62 if like.dtype is int64 else like.dtype.bits - 2, -1, -1):
+    for bit in range(like.dtype.bits - like.dtype.signed - 1, -1, -1):
         has = rest >= 1 << bit
         result = where(has, result * result * x, result * result)
         rest = where(has, rest - (1 << bit), rest)
-    return where(negative, left, result)
+    if not like.dtype.signed:
+        return result
+    of_one = where((x == 1) | (x == -1), where(power % 2 == 0, x * x, x), x * 0)
+    return where(power < 0, of_one, result)
