@@ -43,9 +43,10 @@ def _put_back(e: Emitter, s: Site, cotangents: Sequence[int | None]) -> tuple[in
 
 def _cumsum(inputs: Sequence[Array], attrs: Attrs, real: np.dtype[Any]) -> Array:
     (x,), axis = inputs, attrs["axis"]
+    kind = x.dtype if x.dtype.kind in "iu" else np.dtype(np.float64)
     if attrs["reverse"]:
-        return np.flip(np.cumsum(np.flip(x, axis), axis, dtype=x.dtype), axis)
-    return np.cumsum(x, axis, dtype=x.dtype)
+        return np.flip(np.cumsum(np.flip(x, axis), axis, dtype=kind), axis).astype(x.dtype)
+    return np.cumsum(x, axis, dtype=kind).astype(x.dtype)
 
 
 def _cummax(inputs: Sequence[Array], attrs: Attrs, real: np.dtype[Any]) -> tuple[Array, ...]:
@@ -65,7 +66,7 @@ PRIMITIVES = (
         further=_indices, gradient=_put_back,
     ),
     Primitive(
-        "cumsum", "Sums of the elements up to each along ``axis``, one added after the other; ints wrap.",
+        "cumsum", "Sums of the elements up to each along ``axis``, added in turn, floats as float64; ints wrap.",
         "order", 1, _shape, same_dtype("int float"), _cumsum,
         (lambda e, s, g: e.apply("cumsum", g, axis=s.attrs["axis"], reverse=not s.attrs["reverse"]),),
         {"axis": "the axis summed along", "reverse": "whether it begins at the end"},

@@ -94,7 +94,8 @@ class _Indexed:
     def _cumsum(self) -> None:
         (x,), out, axis, b = self.step.operands, self.step.out, self.step.axis, self.b
         assert axis is not None
-        kind = register_type(x.dtype)
+        given, is_float = register_type(x.dtype), DTYPES[x.dtype].is_float
+        kind = ir.DoubleType() if is_float else given
         total = b.alloca(kind)
         others = (*x.shape[:axis], 1, *x.shape[axis + 1 :])
 
@@ -106,11 +107,13 @@ class _Indexed:
                 at = b.sub(i64(x.shape[axis] - 1), turn) if self.step.mode == "reverse" else turn
                 point = [*outer[:axis], at, *outer[axis + 1 :]]
                 value, so_far = self._load(x, point), b.load(total)
+                value = b.fpext(value, kind) if given != kind else value
                 # The first is taken as it is, so that -0.0 stays what it is.
                 is_first = b.icmp_signed("==", turn, i64(0))
-                added = b.fadd(so_far, value) if DTYPES[x.dtype].is_float else b.add(so_far, value)
+                added = b.fadd(so_far, value) if is_float else b.add(so_far, value)
                 value = b.select(is_first, value, added)
                 b.store(value, total)
+                value = b.fptrunc(value, given) if given != kind else value
                 self._store(out, point, round_bfloat16(b, value) if out.dtype == "bfloat16" else value)
 
             self._over((x.shape[axis],), add)
