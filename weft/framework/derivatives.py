@@ -23,8 +23,8 @@ def jacobian(
     func: Callable[..., Any], inputs: Inputs, create_graph: bool = False, strict: bool = False,
     vectorize: bool = False, strategy: str = "reverse-mode",
 ) -> Any:
-    """The derivatives of what ``func(*inputs)`` gives: of a tensor by a tensor one [*result, *input]; for a tuple of
-    inputs a tuple of these, for a tuple of results a tuple of that.
+    """The derivatives of what ``func(*inputs)`` gives: of a tensor by a tensor one ``[*result, *input]``; for a
+    tuple of inputs a tuple of these, for a tuple of results a tuple of that.
 
     strategy: "reverse-mode", or "forward-mode" (which cannot be strict). vectorize changes nothing.
     """
@@ -39,8 +39,8 @@ def hessian(
     func: Callable[..., Any], inputs: Inputs, create_graph: bool = False, strict: bool = False,
     vectorize: bool = False, outer_jacobian_strategy: str = "reverse-mode",
 ) -> Any:
-    """The second derivatives of the scalar that ``func(*inputs)`` gives: [*input, *input], or for a tuple of inputs a
-    tuple of tuples of these, by the first input and then by the second. The arguments are those of ``jacobian``."""
+    """The second derivatives of the scalar that ``func(*inputs)`` gives: ``[*input, *input]``, or for a tuple of inputs
+    a tuple of tuples of these, by the first input and then by the second. The arguments are those of ``jacobian``."""
     single = isinstance(inputs, Tensor)
 
     def first(*given: Tensor) -> Any:

@@ -99,7 +99,7 @@ class LogNormal(Distribution):
 
 
 class Laplace(Distribution):
-    """exp(-|x - loc| / scale) / 2 scale."""
+    """``exp(-|x - loc| / scale) / (2 scale)``."""
 
     has_rsample = True
 
@@ -125,11 +125,11 @@ class Laplace(Distribution):
         return self.loc - self.scale * unit.sign() * (-unit.abs()).log1p()
 
     def log_prob(self, value: Any) -> Tensor:
-        """-|x - loc| / scale - log 2 scale"""
+        """``-|x - loc| / scale - log(2 scale)``"""
         return -(2 * self.scale).log() - (at(value) - self.loc).abs() / self.scale
 
     def cdf(self, value: Any) -> Tensor:
-        """1/2 - sign(x - loc) (exp(-|x - loc| / scale) - 1) / 2"""
+        """``1/2 - sign(x - loc) (exp(-|x - loc| / scale) - 1) / 2``"""
         apart = at(value) - self.loc
         return 0.5 - 0.5 * apart.sign() * (-apart.abs() / self.scale).expm1()
 
