@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+from weft.framework.axes import real
 from weft.framework.dtypes import float32
 from weft.framework.operators import TensorOperators, operand
 from weft.framework.powers import square
@@ -100,7 +101,8 @@ def atanh(input: Operand) -> Tensor:
 def logit(input: Operand, eps: float | None = None) -> Tensor:
     """log(x / (1 - x)), of x held to [eps, 1 - eps] if that is given."""
     x = _float("logit", input)
-    held = x if eps is None else x.clamp(eps, 1 - eps)
+    least = None if eps is None else real(eps, "logit: eps")
+    held = x if least is None else x.clamp(least, 1 - least)
     return held.log() - (-held).log1p()
 
 
