@@ -279,11 +279,11 @@ class _Pass:
                 *inner, value = opened(e)
                 for x in inner:
                     self.uses[x] = _use(x, self.kept)
-                    index[x] = len(index)
+                    index.setdefault(x, len(index))
                     if not x.requires_grad:
                         self.cut.add(index[x])
                 self.uses[e] = _use(value, self.kept)
-            index[e] = len(index)
+            index.setdefault(e, len(index))
         self.index = index
         self.builder = GraphBuilder([*map(self._node, index), *map(_given, given)])
         self.order = [*index, *given]
