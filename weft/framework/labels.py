@@ -34,6 +34,7 @@ class LabelRange(NamedTuple):
 _WORDS = {
     "cross_entropy": ("label", "class", "the logits have {0} classes, 0 to {1}"),
     "embedding": ("number", "row", "the table has {0} rows, 0 to {1}"),
+    "one_hot": ("label", "class", "there are {0} classes, 0 to {1}"),
 }
 """Function → what it calls what it is given, what that must be, and what there is."""
 

@@ -11,6 +11,7 @@ import weft
 from tests.framework.nn.against_torch import Case, check, check_jitted, ids, integers, normal, signs, uniform
 from weft.framework import nn
 from weft.framework.errors import FrameworkError
+from weft.framework.jit import jit
 from weft.framework.nn import functional as F
 from weft.framework.tensor import Tensor, tensor
 
@@ -225,3 +226,17 @@ def test_one_hot() -> None:
     found, expected = F.one_hot(tensor(labels)), torch.nn.functional.one_hot(torch.tensor(labels))
     assert (found.dtype.name, found.tolist()) == ("int64", expected.tolist())
     assert F.one_hot(tensor(labels), 5).shape == (2, 2, 5)
+
+
+@pytest.mark.parametrize(("labels", "classes"), [([0, 3], 3), ([0, -1], 3), ([[0, 1], [2, 9]], 3), ([-2], -1)])
+def test_one_hot_of_what_is_no_class_is_refused(labels: Any, classes: int) -> None:
+    torch = pytest.importorskip("torch")
+    with pytest.raises(RuntimeError, match="lass values must be"):
+        torch.nn.functional.one_hot(torch.tensor(labels), classes)
+    given = tensor(labels)
+    message = r"test_losses.py:\d+: (one_hot: label -?\d+ in .* is not a class|.*number of classes)"
+    with pytest.raises(FrameworkError, match=message):
+        F.one_hot(given, classes)
+    if classes > 0:
+        with pytest.raises(FrameworkError, match=message):
+            jit(lambda x: F.one_hot(x, classes))(given)

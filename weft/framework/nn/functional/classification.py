@@ -43,14 +43,17 @@ def _check_labels(labels: Tensor) -> None:
 def one_hot(tensor: Operand, num_classes: int = -1) -> Tensor:
     """int64 [..., num_classes]: 1 at the label of each row, else 0.
 
-    num_classes: -1 for one more than the largest label, which is read then. Raises DTypeError for what is no integer.
+    num_classes: -1 for one more than the largest label, which is read then. Raises DTypeError for what is no integer
+    and AxisError for what is no class.
     """
     labels = operand("one_hot", tensor)
+    _check_labels(labels)
     classes = whole(num_classes, "the number of classes")
     if classes == -1:
-        _check_labels(labels)
         classes = int(labels.max().item()) + 1 if labels.numel() else 0
-    return is_class(labels, count(classes, "the number of classes")).to(int64)
+    classes = count(classes, "the number of classes")
+    expect_labels(labels._read(), classes, function="one_hot")
+    return is_class(labels, classes).to(int64)
 
 
 def _is_target(logits: Shape, target: Shape) -> bool:
