@@ -12,6 +12,7 @@ from weft.base.errors import WeftError
 from weft.compiler.errors import CompileError
 from weft.datasets import Split, digits
 from weft.framework import checkpoint, random
+from weft.framework.autocast import autocast, get_autocast_dtype, is_autocast_enabled
 from weft.framework.autodiff import gradients, with_gradients
 from weft.framework.blending import addcdiv, addcmul, lerp
 from weft.framework.builder import GraphBuilder, prune, rewrite
@@ -339,6 +340,7 @@ __all__ = [
     "atan",
     "atan2",
     "atanh",
+    "autocast",
     "autograd",
     "backends",
     "baddbmm",
@@ -419,6 +421,7 @@ __all__ = [
     "functional",
     "gather",
     "ge",
+    "get_autocast_dtype",
     "get_default_dtype",
     "get_device",
     "get_engine",
@@ -438,6 +441,7 @@ __all__ = [
     "int8",
     "int32",
     "int64",
+    "is_autocast_enabled",
     "is_floating_point",
     "is_grad_enabled",
     "is_tensor",

@@ -1,8 +1,8 @@
 """Mixed precision: a model that computes in bfloat16 while its weights stay float32, and scaling of the loss.
 
-There is no ``autocast``: what computes in which type is said where the model is made. bfloat16 has float32's range, so
-that its gradients need no scaling; ``GradScaler`` is there for scripts that have one, and to leave out steps whose
-gradients are not finite. Both work in jitted functions: nothing is decided in Python from a value.
+What computes in which type is said where functions are called (``autocast``) or where the model is made. bfloat16 has
+float32's range, so that its gradients need no scaling; ``GradScaler`` is there for scripts that have one, and to leave
+out steps whose gradients are not finite. All work in jitted functions: nothing is decided in Python from a value.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from weft.framework.autocast import autocast, get_autocast_dtype, is_autocast_enabled
 from weft.framework.checkpoint import fitted
 from weft.framework.dtypes import DType, as_dtype, bfloat16, float32
 from weft.framework.errors import CheckpointError, DTypeError, FrameworkError
@@ -26,7 +27,7 @@ from weft.framework.stateless import lent
 from weft.framework.tensor import Tensor
 from weft.framework.tree import map_leaves
 
-__all__ = ["GradScaler", "MixedPrecision"]
+__all__ = ["GradScaler", "MixedPrecision", "autocast", "get_autocast_dtype", "is_autocast_enabled"]
 
 
 class MixedPrecision(Module):

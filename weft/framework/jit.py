@@ -21,6 +21,7 @@ from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar, overload
 import numpy as np
 
 from weft.framework.anomaly import is_anomaly_enabled
+from weft.framework.autocast import autocast_mode
 from weft.framework.device import Value, host, launch
 from weft.framework.dtypes import DType, float32, float64
 from weft.framework.errors import TraceError
@@ -211,7 +212,7 @@ class JitFunction(FrameworkObject, Generic[P, R]):
         number = float64 if self._doubles else float32
         arguments = map_leaves(given, lambda path, leaf: _as_input(leaf, number))
         seen = {path: _kind(leaf) for path, leaf in leaves(arguments)}
-        key = (tuple(seen.items()), grad_enabled())
+        key = (tuple(seen.items()), grad_enabled(), autocast_mode())
         known = self._recordings.get(key, [])
         recording = next((r for r in known if r.still_fits()), None)
         if recording is None:
@@ -241,7 +242,7 @@ class JitFunction(FrameworkObject, Generic[P, R]):
         if self.traces != RETRACES_BEFORE_WARNING:
             return
         changed = [path for path in seen if seen[path] != self._last.get(path)]
-        what = known[0].change() if known else "gradients were switched on or off"
+        what = known[0].change() if known else "gradients or autocast were switched on or off"
         if changed:
             path = changed[0]
             what = f"argument {path!r} changed from {_shown(self._last.get(path))} to {_shown(seen[path])}"

@@ -9,6 +9,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, SupportsIndex
 
+from weft.framework.autocast import casting
 from weft.framework.axes import axis, sizes, whole
 from weft.framework.errors import ShapeError
 from weft.framework.lazy import apply, constant
@@ -30,11 +31,13 @@ def _ranked(function: str, ranks: Sequence[int], *given: Operand) -> list[Tensor
     return tensors
 
 
+@casting
 def mm(input: Operand, mat2: Operand) -> Tensor:
     """The product of two matrices: [n, k] by [k, m]. Raises ShapeError."""
     return matmul(*_ranked("mm", (2, 2), input, mat2))
 
 
+@casting
 def bmm(input: Operand, mat2: Operand) -> Tensor:
     """The products of two batches of matrices: [b, n, k] by [b, k, m]. Raises ShapeError."""
     a, b = _ranked("bmm", (3, 3), input, mat2)
@@ -43,6 +46,7 @@ def bmm(input: Operand, mat2: Operand) -> Tensor:
     return matmul(a, b)
 
 
+@casting
 def mv(input: Operand, vec: Operand) -> Tensor:
     """A matrix times a vector: [n, k] by [k]. Raises ShapeError."""
     return matmul(*_ranked("mv", (2, 1), input, vec))
@@ -62,16 +66,19 @@ def outer(input: Operand, vec2: Operand) -> Tensor:
     return a.unsqueeze(1) * b.unsqueeze(0)
 
 
+@casting
 def addmm(input: Operand, mat1: Operand, mat2: Operand, *, beta: float = 1, alpha: float = 1) -> Tensor:
     """beta · input + alpha · (mat1 @ mat2); with beta 0 ``input`` does not matter, not even its NaN."""
     return _added("addmm", input, mm(mat1, mat2), beta, alpha)
 
 
+@casting
 def baddbmm(input: Operand, batch1: Operand, batch2: Operand, *, beta: float = 1, alpha: float = 1) -> Tensor:
     """beta · input + alpha · (batch1 @ batch2), matrix by matrix."""
     return _added("baddbmm", input, bmm(batch1, batch2), beta, alpha)
 
 
+@casting
 def addmv(input: Operand, mat: Operand, vec: Operand, *, beta: float = 1, alpha: float = 1) -> Tensor:
     """beta · input + alpha · (mat @ vec)."""
     return _added("addmv", input, mv(mat, vec), beta, alpha)
@@ -161,6 +168,7 @@ def diag_embed(input: Operand, offset: SupportsIndex = 0) -> Tensor:
     return x._of(apply("reshape", flat, shape=(*before, extent, extent)))
 
 
+@casting
 def trace(input: Operand) -> Tensor:
     """The sum of the main diagonal of a matrix; of integers int64. Raises ShapeError."""
     (x,) = _ranked("trace", (2,), input)

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple, SupportsIndex
 
 from weft.framework import factoring
+from weft.framework.autocast import casting
 from weft.framework.axes import Dims, axis, whole
 from weft.framework.creation import eye, zeros
 from weft.framework.dtypes import DType
@@ -161,6 +162,7 @@ class _QR(Function):
         return _across(_Triangular.apply(r, _across(of_q + q @ inner), True, False))
 
 
+@casting
 def solve(A: Operand, B: Operand, *, left: bool = True) -> Tensor:
     """X of A X = B, or of X A = B if not ``left``: A [..., n, n], B [..., n, m] or, of vectors, [..., n].
 
@@ -200,6 +202,7 @@ def solve_triangular(
     return _system("solve_triangular", a, b, lambda a, b: _Triangular.apply(a, b, bool(upper), bool(unitriangular)))
 
 
+@casting
 def inv(A: Operand) -> Tensor:
     """The inverse of matrices [..., n, n]; inf and NaN of a singular one. Raises ShapeError or DTypeError."""
     a = _matrix("inv", A)
@@ -220,6 +223,7 @@ def det(A: Operand) -> Tensor:
     return sign * logarithm.exp()
 
 
+@casting
 def cholesky(A: Operand, *, upper: bool = False) -> Tensor:
     """L, lower triangular, of A = L Lᵀ, symmetric and positive definite (NaN where it is not); or Lᵀ, if ``upper``."""
     a = _matrix("cholesky", A)
@@ -227,6 +231,7 @@ def cholesky(A: Operand, *, upper: bool = False) -> Tensor:
     return _across(lower) if upper else lower
 
 
+@casting
 def qr(A: Operand, mode: str = "reduced") -> QRResult:
     """Q, of orthonormal columns, and R, upper triangular, of A = Q R: [..., m, k] and [..., k, n], k the smaller of m
     and n; of the whole Q [..., m, m] if ``mode`` is "complete", whose gradient there is none of where m > n."""
@@ -321,6 +326,7 @@ def matmul(input: Operand, other: Operand) -> Tensor:
     return operand("matmul", input) @ operand("matmul", other)
 
 
+@casting
 def vecdot(x: Operand, y: Operand, *, dim: SupportsIndex = -1) -> Tensor:
     """The sums of products along an axis; the two broadcast."""
     product = operand("vecdot", x) * operand("vecdot", y)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from weft.framework.autocast import casting
 from weft.framework.dtypes import (
     DType,
     Rank,
@@ -265,6 +266,7 @@ class TensorOperators(Movement, Writing):
         return matmul(self._as_operand(self._like(other)), self)
 
 
+@casting
 def matmul(a: TensorOperators, b: TensorOperators) -> Tensor:
     """a @ b as torch has it; bfloat16 and int8 products are summed in float32 and int32.
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, SupportsIndex, overload
 
 import numpy as np
 
+from weft.framework.autocast import casting
 from weft.framework.axes import Dims, axes, axis
 from weft.framework.dtypes import DType, as_dtype, bool_, float32, int8, int32, int64, promote
 from weft.framework.errors import DTypeError
@@ -159,6 +160,7 @@ def _chosen(x: Tensor, indices: Tensor, dim: Any, keepdim: bool) -> Extremum:
     return Extremum(values, indices if keepdim else indices.squeeze(along))
 
 
+@casting
 @numpy_named
 def prod(input: Operand, dim: SupportsIndex | None = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
     """Product along one axis, or of all elements, by halves: log2 of their number steps, so zeros have right gradients.

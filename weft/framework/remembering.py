@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple, ParamSpec
 
 from weft.framework.anomaly import is_anomaly_enabled
+from weft.framework.autocast import autocast_mode
 from weft.framework.builder import prune
 from weft.framework.compound import Step, constant_node
 from weft.framework.graph import Graph
@@ -57,7 +58,7 @@ def called_again(function: Callable[P, Tensor], *args: P.args, **kwargs: P.kwarg
         return function(*args, **kwargs)
     of: Any = inspect.unwrap(function)
     operands: dict[Expr, int] = {}
-    key: list[Any] = [of.__code__.co_name, id(of.__code__), grad_enabled(), *kwargs]
+    key: list[Any] = [of.__code__.co_name, id(of.__code__), grad_enabled(), autocast_mode(), *kwargs]
     for value in (*args, *kwargs.values(), *[cell.cell_contents for cell in of.__closure__ or ()]):
         if isinstance(value, Tensor):
             e = value._read()

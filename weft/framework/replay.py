@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from weft.framework.autocast import autocast_mode
 from weft.framework.device import Value, chosen_device, launch
 from weft.framework.dtypes import DType, float32
 from weft.framework.guard_code import GuardCheck
@@ -50,7 +51,7 @@ class Replay:
         self._labels = [(label, place[label.name]) for label in recording.labels]
         self._checked: dict[str, Value] = {}
         self.guards_failed = False
-        self._default, self._grad = chosen_device(), grad_enabled()
+        self._default, self._modes = chosen_device(), (grad_enabled(), autocast_mode())
         self._age = sum(graph.nodes[i].size * graph.nodes[i].dtype.itemsize >> 16 for _, i in graph.updates)
 
     def is_for(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bool:
@@ -75,7 +76,7 @@ class Replay:
                 values[place] = value
                 if value is None:
                     pending = [*(pending or ()), (one, place)]
-        if self._default is not chosen_device() or self._grad is not grad_enabled():
+        if self._default is not chosen_device() or self._modes != (grad_enabled(), autocast_mode()):
             return MISS
         if not self.guards.holds():
             self.guards_failed = True

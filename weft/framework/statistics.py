@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from weft.framework.autocast import casting
 from weft.framework.axes import Dims, axes, real
 from weft.framework.dtypes import DType, as_dtype, bfloat16
 from weft.framework.errors import DTypeError, ShapeError
@@ -119,6 +120,7 @@ def dist(input: Operand, other: Operand, p: float = 2) -> Tensor:
     return norm(operand("dist", input) - operand("dist", other), p)
 
 
+@casting
 def cdist(x1: Operand, x2: Operand, p: float = 2.0) -> Tensor:
     """[..., n, m]: the ``p``-norm between each of n vectors and each of m: of [..., n, k] and [..., m, k].
 

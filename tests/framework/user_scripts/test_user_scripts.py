@@ -21,8 +21,6 @@ WITH_STEP = [name for name in SCRIPTS if f"def {STEP}(" in source_of(name)]
 WAITING: Mapping[str, str] = {
     "custom_function": "autograd.gradcheck",
     "gaussian_process": "linalg, and a default type of float64",
-    "lbfgs_fit": "optim.LBFGS",
-    "mixed_precision": "amp.autocast",
     "realnvp": "distributions.MultivariateNormal",
 }
 """Scripts that do not run yet → for want of what."""

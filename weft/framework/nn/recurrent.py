@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias, overload
 
+from weft.framework.autocast import narrowed
 from weft.framework.axes import count
 from weft.framework.control import scan
 from weft.framework.device import Device
@@ -65,6 +66,8 @@ class _Recurrent(UniformStart):
 
     _gates_count = 1
     _states = 1
+    _gives_products = True
+    """Whether its state has the type of the products in it, rather than of the state before."""
 
     def __init__(self, input_size: int, hidden_size: int, bias: bool) -> None:
         super().__init__()
@@ -186,7 +189,7 @@ class _Layers(_Recurrent):
             name = type(self).__name__
             raise ShapeError(f"{user_line()}: {name} takes sequences of one step or more, not {list(x.shape)}")
         w_ih, w_hh, b_ih, b_hh = self._weights(suffix)
-        step = self._step()
+        step, state = self._step(), narrowed(state) if self._gives_products else state
 
         def turn(before: State, row: tuple[Tensor, ...]) -> tuple[State, Tensor]:
             after = step(row[0], F.linear(before[0], w_hh, b_hh), before)
@@ -240,7 +243,7 @@ class RNN(_Layers):
 class GRU(_Layers):
     """Gated recurrent units; shapes and options as ``RNN``."""
 
-    _gates_count = 3
+    _gates_count, _gives_products = 3, False
 
     def _step(self) -> Callable[[Tensor, Tensor, State], State]:
         return _gru

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from weft.framework.autocast import casting
 from weft.framework.axes import axis, real
 from weft.framework.dtypes import bool_
 from weft.framework.errors import DTypeError, FrameworkError, ShapeError
@@ -84,6 +85,7 @@ def leaky_relu(input: Operand, negative_slope: float = 0.01, inplace: bool = Fal
     return written(x, lambda: where(x > 0, x, x * real(negative_slope, "negative_slope")), inplace)
 
 
+@casting
 def prelu(input: Operand, weight: Operand) -> Tensor:
     """x where it is positive, else weight·x. weight: one element, or one a channel (axis 1). Raises ShapeError."""
     x, slope = _floats("prelu", input), _floats("prelu", weight)

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from weft.framework.autocast import casting
 from weft.framework.axes import real
 from weft.framework.dtypes import bool_
 from weft.framework.errors import FrameworkError, ShapeError
@@ -51,6 +52,7 @@ def causal(queries: int, keys: int) -> Tensor:
     return Tensor(np.tri(queries, keys, dtype=np.bool_))
 
 
+@casting
 def attended(
     q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, dropout_p: float, scale: float | None = None
 ) -> tuple[Tensor, Tensor]:
@@ -60,7 +62,7 @@ def attended(
     if mask is None:
         weights = softmax(scores, -1)
     else:
-        added = where(mask, 0.0, -math.inf) if mask.dtype is bool_ else mask
+        added = where(mask, 0.0, -math.inf).to(scores.dtype) if mask.dtype is bool_ else mask
         weights = rounded_once(_masked_softmax)(scores + added)
     kept = dropout(weights, dropout_p) if dropout_p else weights
     return kept @ v, weights

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from weft.framework.autocast import casting
 from weft.framework.axes import count, real, whole
 from weft.framework.dtypes import int32, int64
 from weft.framework.errors import DTypeError, FrameworkError, ShapeError
@@ -72,6 +73,7 @@ def _class_weights(function: str, weight: Operand | None, classes: int, at: int,
     return w.float().detach().reshape(*(classes if d == at else 1 for d in range(rank)))
 
 
+@casting
 def cross_entropy(
     input: Operand, target: Operand, weight: Operand | None = None, size_average: bool | None = None,
     ignore_index: int = -100, reduce: bool | None = None, reduction: str = "mean", label_smoothing: float = 0.0,
@@ -101,6 +103,7 @@ def cross_entropy(
     return _of_labels("cross_entropy", logits, labels, weight, ignore_index, reduction, smoothing)
 
 
+@casting
 def nll_loss(
     input: Operand, target: Operand, weight: Operand | None = None, size_average: bool | None = None,
     ignore_index: int = -100, reduce: bool | None = None, reduction: str = "mean",

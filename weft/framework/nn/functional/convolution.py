@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import SupportsIndex
 
+from weft.framework.autocast import casting
 from weft.framework.axes import count, whole
 from weft.framework.errors import DTypeError, FrameworkError, ShapeError
 from weft.framework.functional import operand
@@ -26,6 +27,7 @@ EachAxis = SupportsIndex | Sequence[SupportsIndex]
 """One number for every spatial axis, or one for each."""
 
 
+@casting
 def conv1d(
     input: Operand,
     weight: Operand,
@@ -44,6 +46,7 @@ def conv1d(
     return _conv("conv1d", 1, input, weight, bias, stride, padding, dilation, groups)
 
 
+@casting
 def conv2d(
     input: Operand,
     weight: Operand,
@@ -57,6 +60,7 @@ def conv2d(
     return _conv("conv2d", 2, input, weight, bias, stride, padding, dilation, groups)
 
 
+@casting
 def conv_transpose1d(
     input: Operand,
     weight: Operand,
@@ -75,6 +79,7 @@ def conv_transpose1d(
     return _transposed("conv_transpose1d", 1, input, weight, bias, stride, padding, output_padding, dilation, groups)
 
 
+@casting
 def conv_transpose2d(
     input: Operand,
     weight: Operand,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from weft.framework.autocast import casting
 from weft.framework.axes import real
 from weft.framework.errors import FrameworkError
 from weft.framework.functional import maximum, minimum, operand, where
@@ -59,6 +60,7 @@ def pairwise_distance(
     return rounded_once(distance)(operand("pairwise_distance", x1), operand("pairwise_distance", x2))
 
 
+@casting
 def cosine_embedding_loss(
     input1: Operand, input2: Operand, target: Operand, margin: float = 0.0, size_average: bool | None = None,
     reduce: bool | None = None, reduction: str = "mean",
@@ -77,6 +79,7 @@ def cosine_embedding_loss(
         return rounded_once(losses)(a, b, y)
 
 
+@casting
 def margin_ranking_loss(
     input1: Operand, input2: Operand, target: Operand, margin: float = 0.0, size_average: bool | None = None,
     reduce: bool | None = None, reduction: str = "mean",
@@ -90,6 +93,7 @@ def margin_ranking_loss(
         )(a, b, y)
 
 
+@casting
 def triplet_margin_loss(
     anchor: Operand, positive: Operand, negative: Operand, margin: float = 1.0, p: float = 2.0, eps: float = 1e-6,
     swap: bool = False, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean",

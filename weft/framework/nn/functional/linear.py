@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from weft.framework.autocast import casting
 from weft.framework.errors import ShapeError
 from weft.framework.functional import operand
 from weft.framework.origin import user_line
@@ -12,6 +13,7 @@ from weft.framework.writing import Operand
 __all__ = ["bilinear", "linear"]
 
 
+@casting
 def linear(input: Operand, weight: Operand, bias: Operand | None = None) -> Tensor:
     """x @ Wᵀ + b: [..., in] by weight [out, in] and bias [out] → [..., out]. Raises ShapeError."""
     x, w = operand("linear", input), operand("linear", weight)

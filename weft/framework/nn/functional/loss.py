@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from weft.framework.autocast import casting
 from weft.framework.axes import real
 from weft.framework.errors import FrameworkError, ShapeError
 from weft.framework.functional import maximum, operand, where
@@ -23,6 +24,7 @@ def _weights(function: str, weight: Operand | None) -> Tensor | None:
     return None if weight is None else operand(function, weight).detach()
 
 
+@casting
 def binary_cross_entropy(
     input: Operand, target: Operand, weight: Operand | None = None, size_average: bool | None = None,
     reduce: bool | None = None, reduction: str = "mean",
@@ -43,6 +45,7 @@ def _probability_losses(p: Tensor, y: Tensor, weight: Tensor | None, reduction: 
     return reduced(losses if weight is None else losses * weight, reduction, -1)
 
 
+@casting
 def binary_cross_entropy_with_logits(
     input: Operand, target: Operand, weight: Operand | None = None, size_average: bool | None = None,
     reduce: bool | None = None, reduction: str = "mean", pos_weight: Operand | None = None,
@@ -67,6 +70,7 @@ def _logit_losses(
     return reduced(losses if weight is None else losses * weight, reduction)
 
 
+@casting
 def mse_loss(
     input: Operand, target: Operand, size_average: bool | None = None, reduce: bool | None = None,
     reduction: str = "mean", weight: Operand | None = None,
@@ -78,6 +82,7 @@ def mse_loss(
         return rounded_once(lambda x, y: weighted((x - y) ** 2, weight, reduction))(x, y)
 
 
+@casting
 def l1_loss(
     input: Operand, target: Operand, size_average: bool | None = None, reduce: bool | None = None,
     reduction: str = "mean", weight: Operand | None = None,
@@ -89,6 +94,7 @@ def l1_loss(
         return rounded_once(lambda x, y: weighted(abs(x - y), weight, reduction))(x, y)
 
 
+@casting
 def smooth_l1_loss(
     input: Operand, target: Operand, size_average: bool | None = None, reduce: bool | None = None,
     reduction: str = "mean", beta: float = 1.0,
@@ -105,6 +111,7 @@ def smooth_l1_loss(
         return rounded_once(lambda x, y: reduced(_bent(x - y, beta, 1 / beta), reduction))(x, y)
 
 
+@casting
 def huber_loss(
     input: Operand, target: Operand, reduction: str = "mean", delta: float = 1.0, weight: Operand | None = None
 ) -> Tensor:
@@ -127,6 +134,7 @@ def _bent(difference: Tensor, at: float, scale: float) -> Tensor:
     return where(size < at, near * near * (0.5 * scale), (size - 0.5 * at) * (at * scale))
 
 
+@casting
 def kl_div(
     input: Operand, target: Operand, size_average: bool | None = None, reduce: bool | None = None,
     reduction: str = "mean", log_target: bool = False,
@@ -148,6 +156,7 @@ def kl_div(
         return rounded_once(losses)(logs, y)
 
 
+@casting
 def poisson_nll_loss(
     input: Operand, target: Operand, log_input: bool = True, full: bool = False, size_average: bool | None = None,
     eps: float = 1e-8, reduce: bool | None = None, reduction: str = "mean",
@@ -193,6 +202,7 @@ def gaussian_nll_loss(
         return rounded_once(losses)(x, y, v)
 
 
+@casting
 def hinge_embedding_loss(
     input: Operand, target: Operand, margin: float = 1.0, size_average: bool | None = None, reduce: bool | None = None,
     reduction: str = "mean",
@@ -209,6 +219,7 @@ def hinge_embedding_loss(
         return rounded_once(losses)(x, y)
 
 
+@casting
 def soft_margin_loss(
     input: Operand, target: Operand, size_average: bool | None = None, reduce: bool | None = None,
     reduction: str = "mean",

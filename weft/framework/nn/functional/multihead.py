@@ -131,7 +131,7 @@ def _projected(x: Tensor, weights: HeadWeights, part: int) -> Tensor:
 
 def _spread(one: Tensor, like: Tensor, heads: int) -> Tensor:
     """A key or value [1, 1, E] for every example: [N, heads, 1, E/heads]."""
-    return one.reshape(1, heads, 1, like.shape[3]).expand(like.shape[0], heads, 1, like.shape[3])
+    return one.to(like.dtype).reshape(1, heads, 1, like.shape[3]).expand(like.shape[0], heads, 1, like.shape[3])
 
 
 def _joint_mask(name: str, masks: Masks, query: Tensor, keys: int, more: int) -> Tensor | None:

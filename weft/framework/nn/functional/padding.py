@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from weft.framework.autocast import casting
 from weft.framework.axes import real, whole
 from weft.framework.errors import FrameworkError, ShapeError
 from weft.framework.functional import operand
@@ -46,10 +47,20 @@ def pad(input: Operand, pad: Sequence[int], mode: str = "constant", value: float
             raise ShapeError(f"{user_line()}: pad: {low} and {high} around axis {axis} of {list(x.shape)} ({mode})")
     if mode == "constant":
         return _constant(x, pairs, 0.0 if value is None else real(value, "the value"))
+    return (_from_inside if mode == "circular" else _edged)(x, pairs, mode)
+
+
+def _from_inside(x: Tensor, pairs: list[tuple[int, int, int]], mode: str) -> Tensor:
     for axis, low, high in pairs:
         if low or high:
             x = taken(x, _PLACES[mode](np.arange(-low, x.shape[axis] + high), x.shape[axis]).astype(np.int32), axis)
     return x
+
+
+@casting
+def _edged(x: Tensor, pairs: list[tuple[int, int, int]], mode: str) -> Tensor:
+    """With its own elements mirrored or repeated at the edges."""
+    return _from_inside(x, pairs, mode)
 
 
 def _constant(x: Tensor, pairs: list[tuple[int, int, int]], value: float) -> Tensor:
