@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from weft.framework.autocast import autocast, get_autocast_dtype, is_autocast_enabled
 from weft.framework.checkpoint import fitted
 from weft.framework.dtypes import DType, as_dtype, bfloat16, float32
 from weft.framework.errors import CheckpointError, DTypeError, FrameworkError
@@ -27,7 +26,7 @@ from weft.framework.stateless import lent
 from weft.framework.tensor import Tensor
 from weft.framework.tree import map_leaves
 
-__all__ = ["GradScaler", "MixedPrecision", "autocast", "get_autocast_dtype", "is_autocast_enabled"]
+__all__ = ["GradScaler", "MixedPrecision"]
 
 
 class MixedPrecision(Module):
