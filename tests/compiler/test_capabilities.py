@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
 from weft.compiler.capability_page import page
 from weft.compiler.fuzz.graphs import random_graph
 from weft.compiler.legality import LAWS
@@ -13,19 +11,12 @@ from weft.compiler.passes import pipeline
 from weft.compiler.targets.cpu.capabilities import CAPABILITIES as CPU
 from weft.compiler.targets.cpu.host import HostCall
 from weft.compiler.targets.cpu.lower import lower
-from weft.framework.builder import GraphBuilder
 from weft.framework.capability import (
     EVERYTHING,
-    Capabilities,
-    Capability,
-    Shortfall,
-    SupportedForm,
     capabilities_of,
     operand_type,
 )
 from weft.framework.device import NumpyDevice, get_device
-from weft.framework.errors import DeviceError
-from weft.framework.graph import Graph
 from weft.framework.primitives import PRIMITIVES
 from weft.framework.primitives.control import FLOWS
 
@@ -62,42 +53,3 @@ def test_the_cpu_calls_the_reference_for_what_its_table_says_and_nothing_else() 
     assert {op for op, _ in tried} >= PRIMITIVES.keys() - written_out - moved - rare
     assert ("exp", True) in tried
     assert ("exp", False) in tried
-
-
-def _whole(graph: Graph, index: int) -> str:
-    return "" if graph.nodes[index].shape == () else "it has axes"
-
-
-SMALL = Capabilities(
-    {
-        "input": Capability(),
-        "neg": Capability(frozenset({"float32"}), nearest="a cast to float32 first"),
-        "abs": Capability(forms=(SupportedForm("numbers", _whole, "one element at a time"),)),
-    },
-    lacking={"int64": Shortfall("its words are short", "int32")},
-    instead={"exp": "a table of your own"},
-    what="the abacus",
-)
-
-
-@pytest.mark.parametrize(
-    ("op", "dtype", "shape", "message"),
-    [
-        ("neg", "float32", (2,), None),
-        ("abs", "int32", (), None),
-        ("neg", "int32", (2,), r"%1 = neg \(int32\[2\]\): the abacus cannot run this: the abacus has no neg of int32; "
-         r"nearest: a cast to float32 first"),
-        ("abs", "int32", (2,), r"%1 = abs .*: it has axes; nearest: one element at a time"),
-        ("abs", "int64", (), r"%0 = input .*: its words are short, so it has no int64; nearest: int32"),
-        ("exp", "float32", (), r"%1 = exp .*: the abacus has no exp of float32; nearest: a table of your own"),
-        ("tanh", "float32", (), r"%1 = tanh .* has no tanh of float32; nearest: device='cpu', which runs it"),
-    ],
-)  # fmt: skip
-def test_a_table_refuses_in_words(op: str, dtype: str, shape: tuple[int, ...], message: str | None) -> None:
-    b = GraphBuilder()
-    graph = b.build({"y": b.apply(op, b.input("x", shape, dtype))})
-    if message is None:
-        SMALL.check(graph)
-    else:
-        with pytest.raises(DeviceError, match=message):
-            SMALL.check(graph)

@@ -70,7 +70,7 @@ def test_a_script_leaves_the_same_with_its_step_compiled(name: str) -> None:
 
 
 @pytest.mark.thorough
-@pytest.mark.filterwarnings("ignore:::torch")
+@pytest.mark.filterwarnings("ignore:::torch", "ignore:Full backward hook")
 @pytest.mark.parametrize("name", marked(list(SCRIPTS)))
 def test_a_script_leaves_the_same_on_the_cpu(name: str) -> None:
     with use_device("cpu"):
