@@ -14,7 +14,7 @@ import numpy as np
 
 from weft.framework.checkpoint import fitted
 from weft.framework.dtypes import DType, as_dtype, bfloat16, float32
-from weft.framework.errors import CheckpointError, DTypeError, FrameworkError
+from weft.framework.errors import CheckpointError, DTypeError, OptionError
 from weft.framework.functional import where
 from weft.framework.lazy import no_grad
 from weft.framework.module import Module
@@ -78,7 +78,7 @@ class GradScaler(FrameworkObject):
         enabled: bool = True,
     ) -> None:
         if not growth_factor > 1 or not 0 < backoff_factor < 1:
-            raise FrameworkError(
+            raise OptionError(
                 f"{user_line()}: growth_factor is above 1 and backoff_factor between 0 and 1, not {growth_factor} and "
                 f"{backoff_factor}"
             )
@@ -109,7 +109,7 @@ class GradScaler(FrameworkObject):
         if not self._enabled:
             return
         if id(optimizer) in self._unscaled:
-            raise FrameworkError(f"{user_line()}: unscale_() of this optimizer a second time since the last update()")
+            raise OptionError(f"{user_line()}: unscale_() of this optimizer a second time since the last update()")
         with no_grad(), part_of("", "GradScaler", "unscaling"):
             bad = Tensor(False)
             inverse = self._scale.reciprocal()
@@ -141,7 +141,7 @@ class GradScaler(FrameworkObject):
             self._unscaled.clear()
             return
         if not self._unscaled:
-            raise FrameworkError(f"{user_line()}: update() comes after step(), once for all optimizers")
+            raise OptionError(f"{user_line()}: update() comes after step(), once for all optimizers")
         with no_grad(), part_of("", "GradScaler", "update"):
             first, *others = self._unscaled.values()
             bad = first

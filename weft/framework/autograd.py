@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from weft.framework import backward as expressions
 from weft.framework.anomaly import is_anomaly_enabled
-from weft.framework.errors import DTypeError, FrameworkError, GradientError
+from weft.framework.errors import DTypeError, GradientError, OptionError
 from weft.framework.hooks import Registrations
 from weft.framework.lazy import Expr
 from weft.framework.origin import user_line
@@ -41,9 +41,9 @@ def grad(
     Raises GradientError.
     """
     if not only_inputs:
-        raise FrameworkError(f"{user_line()}: only_inputs is always so; call backward() to fill .grad of the others")
+        raise OptionError(f"{user_line()}: only_inputs is always so; call backward() to fill .grad of the others")
     if is_grads_batched:
-        raise FrameworkError(
+        raise OptionError(
             f"{user_line()}: is_grads_batched is not supported; call grad() once for each cotangent, or func.jacrev"
         )
     if materialize_grads and allow_unused is False:

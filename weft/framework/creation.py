@@ -13,7 +13,7 @@ import numpy as np
 
 from weft.framework.axes import Extent, count, real, sizes
 from weft.framework.dtypes import as_dtype, float32, int32
-from weft.framework.errors import DTypeError, FrameworkError
+from weft.framework.errors import DTypeError, OptionError
 from weft.framework.lazy import apply
 from weft.framework.like import Place, Type, filled
 from weft.framework.operators import cast
@@ -69,7 +69,7 @@ def arange(
     bounds = [_number(value, what) for value, what in ((first, "start"), (last, "end"), (step, "step"))]
     first, last, step = bounds
     if not step or (last - first) * step < 0 or not all(map(math.isfinite, bounds)):
-        raise FrameworkError(f"{user_line()}: arange from {first} to {last} needs a step towards it, not {step}")
+        raise OptionError(f"{user_line()}: arange from {first} to {last} needs a step towards it, not {step}")
     whole = all(isinstance(value, int) for value in bounds)
     number = count(-((first - last) // step) if whole else math.ceil((last - first) / step), "the number of elements")
     kind = (int32 if whole else float32) if dtype is None else as_dtype(dtype)

@@ -10,6 +10,11 @@ class FrameworkError(ShortTraceback, WeftError):
     """A mistake in what the user gave; its traceback ends at the user's line."""
 
 
+class OptionError(FrameworkError, ValueError, RuntimeError):
+    """An option that there is not, or a call that does not fit what was done before. torch raises one or the other,
+    by where it finds out."""
+
+
 class ShapeError(FrameworkError, ValueError, RuntimeError):
     """Shapes that do not fit together; the message names all of them. torch raises RuntimeError here."""
 
@@ -20,6 +25,10 @@ class AbstractError(FrameworkError, NotImplementedError):
 
 class PartError(FrameworkError, TypeError):
     """Something else in the place of a module's parameter, buffer or module, which would be lost."""
+
+
+class RaggedError(ShapeError, TypeError):
+    """A list of lists of several lengths. torch raises ValueError or TypeError, by what stands first."""
 
 
 class AxisError(ShapeError, IndexError):
@@ -50,5 +59,5 @@ class DeviceError(FrameworkError, RuntimeError):
     """An unknown or unavailable device, or tensors on different devices."""
 
 
-class CheckpointError(FrameworkError, ValueError):
+class CheckpointError(FrameworkError, ValueError, RuntimeError):
     """A checkpoint file that is missing, damaged, or belongs to another model."""

@@ -13,7 +13,7 @@ import numpy as np
 
 from weft.framework.axes import real, whole
 from weft.framework.dtypes import bool_, int64
-from weft.framework.errors import DTypeError, FrameworkError, ShapeError
+from weft.framework.errors import DTypeError, OptionError, ShapeError
 from weft.framework.operators import operand
 from weft.framework.origin import user_line
 from weft.framework.writing import Operand
@@ -27,7 +27,7 @@ def uniform(input: Operand, low: float = 0.0, to: float = 1.0, *, generator: Gen
     """Numbers in [low, to). Raises DTypeError for a tensor of integers, FrameworkError for an empty range."""
     first, last = real(low, "low"), real(to, "to")
     if last < first:
-        raise FrameworkError(f"{user_line()}: uniform_: there is no number from {first} to {last}")
+        raise OptionError(f"{user_line()}: uniform_: there is no number from {first} to {last}")
     unit = _unit("uniform_", input, generator)
     return _as(input, unit * (last - first) + first)
 
@@ -35,7 +35,7 @@ def uniform(input: Operand, low: float = 0.0, to: float = 1.0, *, generator: Gen
 def normal(input: Operand, mean: float = 0.0, std: float = 1.0, *, generator: Generator | None = None) -> Tensor:
     """Normal numbers of a mean and a standard deviation. Raises DTypeError, and FrameworkError for a negative one."""
     if real(std, "std") < 0:
-        raise FrameworkError(f"{user_line()}: normal_: a standard deviation is at least 0, not {std}")
+        raise OptionError(f"{user_line()}: normal_: a standard deviation is at least 0, not {std}")
     x = _floats("normal_", input)
     return _as(x, _source(generator).randn(x.shape) * std + real(mean, "mean"))
 
@@ -48,7 +48,7 @@ def log_normal(input: Operand, mean: float = 1.0, std: float = 2.0, *, generator
 def exponential(input: Operand, lambd: float = 1.0, *, generator: Generator | None = None) -> Tensor:
     """Numbers above 0 with the density λ · exp(-λx). Raises DTypeError, and FrameworkError for a λ not above 0."""
     if real(lambd, "lambd") <= 0:
-        raise FrameworkError(f"{user_line()}: exponential_: lambd is above 0, not {lambd}")
+        raise OptionError(f"{user_line()}: exponential_: lambd is above 0, not {lambd}")
     return _as(input, -_inside("exponential_", input, generator).log() / lambd)
 
 
@@ -61,7 +61,7 @@ def cauchy(input: Operand, median: float = 0.0, sigma: float = 1.0, *, generator
 def geometric(input: Operand, p: float, *, generator: Generator | None = None) -> Tensor:
     """How many trials it takes, each successful with probability ``p``. Raises FrameworkError for one not in (0, 1)."""
     if not 0 < real(p, "p") < 1:
-        raise FrameworkError(f"{user_line()}: geometric_: p lies between 0 and 1, not at {p}")
+        raise OptionError(f"{user_line()}: geometric_: p lies between 0 and 1, not at {p}")
     x = operand("geometric_", input)
     return _as(x, (_drawn(x, generator).log() / math.log1p(-p)).ceil())
 
@@ -71,7 +71,7 @@ def bernoulli(input: Operand, p: Any = 0.5, *, generator: Generator | None = Non
     is no probability."""
     x = operand("bernoulli_", input)
     if isinstance(p, int | float) and not 0 <= p <= 1:
-        raise FrameworkError(f"{user_line()}: bernoulli_: a probability lies in 0..1, not at {p}")
+        raise OptionError(f"{user_line()}: bernoulli_: a probability lies in 0..1, not at {p}")
     chance = p.detach() if hasattr(p, "_storage") else p
     return _as(x, _source(generator).rand(x.shape) < chance)
 
@@ -86,7 +86,7 @@ def random(
     if last is None:
         first, last = (0, first) if first else (0, _numbers_of(x))
     if last <= first:
-        raise FrameworkError(f"{user_line()}: random_: there is no number from {first} to below {last}")
+        raise OptionError(f"{user_line()}: random_: there is no number from {first} to below {last}")
     source = _source(generator)
     drawn = source.words(x.shape).to(int64)
     if last - first > 2**32:

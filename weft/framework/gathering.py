@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, SupportsIndex
 
 from weft.framework.axes import axis
 from weft.framework.device import host
-from weft.framework.errors import AxisError, DTypeError, FrameworkError, ShapeError
+from weft.framework.errors import AxisError, DTypeError, OptionError, ShapeError
 from weft.framework.keywords import numpy_named
 from weft.framework.lazy import apply
 from weft.framework.operators import broadcast, operand
@@ -101,7 +101,7 @@ def scatter(
     reduce: "add" adds them to what is there. Raises FrameworkError for another.
     """
     if reduce not in (None, "add"):
-        raise FrameworkError(f"{user_line()}: scatter: reduce is 'add', not {reduce!r}")
+        raise OptionError(f"{user_line()}: scatter: reduce is 'add', not {reduce!r}")
     given = value if src is None else src
     return scattered("scatter", input, dim, index, given, "set" if reduce is None else "add")
 

@@ -6,7 +6,7 @@ import operator
 from types import EllipsisType
 from typing import TYPE_CHECKING, Any, SupportsIndex, TypeAlias
 
-from weft.framework.errors import AxisError, DTypeError, FrameworkError, ShapeError
+from weft.framework.errors import AxisError, DTypeError, OptionError, ShapeError
 from weft.framework.origin import user_line
 from weft.framework.primitives.base import Array, Shape
 
@@ -57,7 +57,7 @@ def _bounds(part: slice, extent: int) -> tuple[int, int, int]:
             f"{user_line()}: a slice has whole numbers and a step above 0, not {part.start}:{part.stop}:{part.step}"
         ) from None
     if step < 0:
-        raise FrameworkError(f"{user_line()}: negative steps are not supported in indices")
+        raise OptionError(f"{user_line()}: negative steps are not supported in indices")
     return start, stop, step
 
 
@@ -67,7 +67,7 @@ def _one(part: Any, extent: int, axis: int, shape: Shape) -> tuple[int, int, int
             raise TypeError
         index = operator.index(part)
     except TypeError:
-        raise FrameworkError(
+        raise OptionError(
             f"{user_line()}: indexing with a {type(part).__name__} is not supported; use numbers, slices, where()"
         ) from None
     if not -extent <= index < extent:

@@ -17,7 +17,7 @@ from weft.framework.autocast import casting
 from weft.framework.axes import Dims, axis, whole
 from weft.framework.creation import eye, zeros
 from weft.framework.dtypes import DType
-from weft.framework.errors import DTypeError, FrameworkError, ShapeError
+from weft.framework.errors import DTypeError, OptionError, ShapeError
 from weft.framework.function import Function
 from weft.framework.linalg import diagonal as _diagonal
 from weft.framework.operators import broadcast, operand
@@ -238,7 +238,7 @@ def qr(A: Operand, mode: str = "reduced") -> QRResult:
     a = _matrix("qr", A, False)
     m, n = a.shape[-2:]
     if mode not in ("reduced", "complete"):
-        raise FrameworkError(f"{user_line()}: linalg.qr: mode is 'reduced' or 'complete', not {mode!r}")
+        raise OptionError(f"{user_line()}: linalg.qr: mode is 'reduced' or 'complete', not {mode!r}")
     if 0 in a.shape:
         raise ShapeError(f"{user_line()}: linalg.qr takes matrices with elements, not {list(a.shape)}")
     if mode == "complete" and m > n:
@@ -272,7 +272,7 @@ def matrix_norm(
     if ord == "fro":
         return _norm(x, 2, (rows, columns), keepdim, dtype)
     if ord not in (1, -1, math.inf, -math.inf):
-        raise FrameworkError(
+        raise OptionError(
             f"{user_line()}: linalg.matrix_norm: ord is 'fro', ±1 or ±inf, not {ord!r}; norms of singular values are "
             "not here"
         )

@@ -8,7 +8,7 @@ from typing import Any, NoReturn, ParamSpec, Protocol, Self, TypeVar
 from weft.framework.description import to_cuda
 from weft.framework.device import Device
 from weft.framework.dtypes import DTYPES, DType, as_dtype
-from weft.framework.errors import AbstractError, DTypeError, FrameworkError, PartError, TraceError
+from weft.framework.errors import AbstractError, DTypeError, OptionError, PartError, TraceError
 from weft.framework.module_hooks import ModuleHook, ModuleHooks, call_hooked
 from weft.framework.module_parts import Parameter as Parameter
 from weft.framework.origin import inside, part_of, user_line
@@ -47,7 +47,7 @@ class Module(ModuleHooks):
 
     def __setattr__(self, name: str, value: Any) -> None:
         if isinstance(value, Tensor | Module) and "_buffer_names" not in self.__dict__:
-            raise FrameworkError(f"{user_line()}: call super().__init__() before assigning {name!r} to a module")
+            raise OptionError(f"{user_line()}: call super().__init__() before assigning {name!r} to a module")
         trace = current_trace()
         if trace is not None:
             _check_stays(trace, self, name, value)
@@ -55,7 +55,7 @@ class Module(ModuleHooks):
             _check_replaced(self, name, vars(self)[name], value)
         if isinstance(value, Module):
             if any(module is self for _, module in value.named_modules()):
-                raise FrameworkError(
+                raise OptionError(
                     f"{user_line()}: a module cannot contain itself, but {type(self).__name__}.{name} would; keep a "
                     "reference to a module around it in a tuple, which is not searched for modules"
                 )
@@ -241,11 +241,11 @@ def _check_replaced(module: Module, name: str, before: Any, value: Any) -> None:
 
 def _check_registered(module: Module, name: str, value: Any, kind: type[Any]) -> None:
     if not isinstance(name, str) or not name or "." in name:
-        raise FrameworkError(f"{user_line()}: {name!r} names no attribute; give a word without a dot")
+        raise OptionError(f"{user_line()}: {name!r} names no attribute; give a word without a dot")
     if value is not None and not isinstance(value, kind):
-        raise FrameworkError(
+        raise OptionError(
             f"{user_line()}: {type(module).__name__}.{name} is to be a {kind.__name__} or None, not a "
             f"{type(value).__name__}"
         )
     if name not in vars(module) and hasattr(type(module), name):
-        raise FrameworkError(f"{user_line()}: {type(module).__name__} has an attribute {name} of its own; take another")
+        raise OptionError(f"{user_line()}: {type(module).__name__} has an attribute {name} of its own; take another")

@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Callable
 from typing import Any, Literal, NamedTuple
 
-from weft.framework.errors import FrameworkError
+from weft.framework.errors import OptionError
 from weft.framework.gradient_hooks import GradientHooks
 from weft.framework.hooks import RemovableHandle
 from weft.framework.module_state import ModuleState
@@ -72,7 +72,7 @@ class ModuleHooks(ModuleState):
         self, hook: Callable[..., Any], kind: Kind, prepend: bool, with_kwargs: bool, always: bool
     ) -> RemovableHandle:
         if not callable(hook):
-            raise FrameworkError(f"{user_line()}: a hook is a function, not a {type(hook).__name__}")
+            raise OptionError(f"{user_line()}: a hook is a function, not a {type(hook).__name__}")
         made = ModuleHook(kind, hook, next(_NUMBERS), with_kwargs, always)
         self._hooks = (made, *self._hooks) if prepend else (*self._hooks, made)
         return RemovableHandle(lambda: self._unregister(made.number))
@@ -88,7 +88,7 @@ def call_hooked(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> A
         changed = hook.call(module, args, kwargs) if hook.with_kwargs else hook.call(module, args)
         if changed is not None and hook.with_kwargs:
             if not (isinstance(changed, tuple) and len(changed) == 2):
-                raise FrameworkError(
+                raise OptionError(
                     f"{user_line()}: a forward pre-hook with_kwargs returns None or (args, kwargs), not a "
                     f"{type(changed).__name__}"
                 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from weft.framework.errors import FrameworkError
+from weft.framework.errors import OptionError
 from weft.framework.origin import user_line
 from weft.framework.refusals import FrameworkObject, UnknownNameError
 from weft.framework.tensor import Tensor
@@ -137,13 +137,13 @@ class ModuleParts(FrameworkObject):
     def _is_path(self, target: str) -> bool:
         if not isinstance(target, str):
             kind = type(target).__name__
-            raise FrameworkError(f"{user_line()}: a path in a module is text such as 'layers.0', not a {kind}")
+            raise OptionError(f"{user_line()}: a path in a module is text such as 'layers.0', not a {kind}")
         return True
 
     def apply(self, fn: Callable[[Module], Any]) -> Self:
         """Call ``fn`` with every module within, inner ones first, and then with this one."""
         if not callable(fn):
-            raise FrameworkError(f"{user_line()}: apply takes a function of a module, not a {type(fn).__name__}")
+            raise OptionError(f"{user_line()}: apply takes a function of a module, not a {type(fn).__name__}")
         for child in self.children():
             child.apply(fn)
         own: Any = self

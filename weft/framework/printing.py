@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from weft.framework.axes import count
-from weft.framework.errors import FrameworkError
+from weft.framework.errors import OptionError
 from weft.framework.origin import user_line
 from weft.framework.primitives.base import Array
 
@@ -42,7 +42,7 @@ def set_printoptions(
     profile: "default", "short" or "full" to begin from. Raises FrameworkError.
     """
     if profile is not None and profile not in _PROFILES:
-        raise FrameworkError(f"{user_line()}: profile is {', '.join(map(repr, _PROFILES))}, not {profile!r}")
+        raise OptionError(f"{user_line()}: profile is {', '.join(map(repr, _PROFILES))}, not {profile!r}")
     options = _CHOSEN[0] if profile is None else _PROFILES[profile]
     given = {"precision": precision, "edgeitems": edgeitems, "linewidth": linewidth}
     changed: dict[str, Any] = {name: count(n, name) for name, n in given.items() if n is not None}

@@ -20,7 +20,7 @@ from weft.framework.axes import Extent, real, sizes, whole
 from weft.framework.axes import count as _count
 from weft.framework.device import get_device
 from weft.framework.dtypes import as_dtype, uint32
-from weft.framework.errors import CheckpointError, DTypeError, FrameworkError, TraceError
+from weft.framework.errors import CheckpointError, DTypeError, FrameworkError, OptionError, TraceError
 from weft.framework.lazy import TRACES, Expr, apply, constant, leaf, no_grad
 from weft.framework.like import Place, Type
 from weft.framework.origin import user_line
@@ -76,7 +76,7 @@ class Generator:
             words = np.zeros(0)
         if words.shape != (2,) or words.dtype != np.int64:
             found = f"{words.dtype}{list(words.shape)}"
-            raise FrameworkError(f"{user_line()}: a generator's state is what get_state() gave, int64[2], not {found}")
+            raise OptionError(f"{user_line()}: a generator's state is what get_state() gave, int64[2], not {found}")
         self._place(*(int(word) for word in words.view(np.uint64)))
         return self
 

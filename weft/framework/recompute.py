@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from weft.framework.backward import GradientRule, backward, custom
-from weft.framework.errors import FrameworkError
+from weft.framework.errors import OptionError
 from weft.framework.grad_mode import GradMode, grad_enabled
 from weft.framework.lazy import COUNT, CUSTOM, Expr, apply
 from weft.framework.origin import user_line
@@ -33,7 +33,7 @@ def checkpoint(
     preserve_rng_state: random numbers are always the same again. Raises FrameworkError for ``use_reentrant=True``.
     """
     if use_reentrant:
-        raise FrameworkError(f"{user_line()}: use_reentrant=True is not supported; give use_reentrant=False")
+        raise OptionError(f"{user_line()}: use_reentrant=True is not supported; give use_reentrant=False")
     start = COUNT()
     output = function(*args, **kwargs)
     found: list[Tensor] = []

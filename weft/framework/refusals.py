@@ -7,7 +7,7 @@ import difflib
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
-from weft.framework.errors import FrameworkError
+from weft.framework.errors import FrameworkError, OptionError
 from weft.framework.origin import user_line
 
 
@@ -80,7 +80,7 @@ class FrameworkObject:
         return twin
 
     def __reduce_ex__(self, protocol: Any) -> NoReturn:
-        raise FrameworkError(
+        raise OptionError(
             f"{user_line()}: a {type(self).__name__} is not pickled (reading a pickle runs whatever code is in it); "
             f"use {self.STORED}"
         )

@@ -9,7 +9,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from weft.framework.axes import whole
-from weft.framework.errors import FrameworkError
+from weft.framework.errors import OptionError
 from weft.framework.logic import everywhere
 from weft.framework.operators import TensorOperators, elementwise, operand
 from weft.framework.origin import user_line
@@ -93,7 +93,7 @@ def divide(input: Operand, other: Operand, *, rounding_mode: str | None = None) 
         a, b, rest = _divided("div", input, other)
         return trunc(a / b) if rest.dtype.is_float else elementwise("int_div", a, a, b)
     if rounding_mode is not None:
-        raise FrameworkError(f"{user_line()}: div: rounding_mode is 'floor', 'trunc' or None, not {rounding_mode!r}")
+        raise OptionError(f"{user_line()}: div: rounding_mode is 'floor', 'trunc' or None, not {rounding_mode!r}")
     return TensorOperators.__truediv__(operand("div", input), other)
 
 
@@ -138,7 +138,7 @@ def clamp(input: Operand, min: Any = None, max: Any = None) -> Tensor:
     """
     x = operand("clamp", input)
     if min is None and max is None:
-        raise FrameworkError(f"{user_line()}: clamp needs min or max")
+        raise OptionError(f"{user_line()}: clamp needs min or max")
     for limit, beyond in ((min, "lt"), (max, "gt")):
         if limit is not None:
             x = elementwise("select", x, limit, x, leading=(elementwise(beyond, x, x, limit),))

@@ -9,7 +9,7 @@ import numpy as np
 from weft.framework.axes import count, sizes, whole
 from weft.framework.creation import arange
 from weft.framework.dtypes import float64, int32, int64
-from weft.framework.errors import FrameworkError, ShapeError
+from weft.framework.errors import OptionError, ShapeError
 from weft.framework.functions import minimum
 from weft.framework.like import Place, Type
 from weft.framework.operators import operand
@@ -56,7 +56,7 @@ def randint(
         low, high, size = 0, low, high
     first, last = whole(low, "low"), whole(high, "high")
     if last <= first:
-        raise FrameworkError(f"{user_line()}: randint: there is no number from {first} to below {last}")
+        raise OptionError(f"{user_line()}: randint: there is no number from {first} to below {last}")
     unit = (generator or default_generator()).rand(sizes((size,)))
     drawn = (unit.to(float64) * (last - first) + first).floor().clamp(max=last - 1)
     return placed(drawn, int32 if dtype is None else dtype, device, requires_grad)
@@ -92,7 +92,12 @@ def normal(
     mean: Operand = 0.0, std: Operand = 1.0, size: Any = None, *, generator: Generator | None = None,
     dtype: Type = None, device: Place = None, requires_grad: bool = False,
 ) -> Tensor:  # fmt: skip
-    """Normal numbers of a mean and a standard deviation, numbers (then of a ``size``) or tensors."""
+    """Normal numbers of a mean and a standard deviation, numbers (then of a ``size``) or tensors.
+
+    Raises FrameworkError for a negative number as the deviation.
+    """
+    if isinstance(std, int | float) and std < 0:
+        raise OptionError(f"{user_line()}: normal: a standard deviation is at least 0, not {std}")
     numbers = isinstance(mean, int | float) and isinstance(std, int | float)
     if numbers and size is None:
         raise ShapeError(f"{user_line()}: normal() of two numbers needs a size")
@@ -112,7 +117,7 @@ def bernoulli(input: Operand, *, generator: Generator | None = None) -> Tensor:
     if current_trace() is None:
         chance = x.numpy()
         if chance.size and not ((chance >= 0) & (chance <= 1)).all():
-            raise FrameworkError(f"{user_line()}: bernoulli takes probabilities, from 0 to 1")
+            raise OptionError(f"{user_line()}: bernoulli takes probabilities, from 0 to 1")
     return placed((generator or default_generator()).rand(x.shape) < x.detach(), x.dtype, x._expr.device, False)
 
 
@@ -135,7 +140,7 @@ def multinomial(
     most = int((weights > 0).sum(1).min(initial=weights.shape[1]))
     bad = (weights < 0).any() or not np.isfinite(weights).all() or not (weights.sum(1) > 0).all()
     if bad or (number > most and not replacement):
-        raise FrameworkError(f"{user_line()}: multinomial: {number} cannot be drawn with these weights")
+        raise OptionError(f"{user_line()}: multinomial: {number} cannot be drawn with these weights")
     source = generator or default_generator()
     if replacement:
         edges = np.cumsum(weights, 1) / weights.sum(1, keepdims=True)

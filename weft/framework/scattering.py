@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, SupportsIndex
 import numpy as np
 
 from weft.framework.dtypes import DType
-from weft.framework.errors import FrameworkError
+from weft.framework.errors import OptionError
 from weft.framework.gathering import scattered
 from weft.framework.keywords import numpy_named
 from weft.framework.operators import operand
@@ -34,7 +34,7 @@ def scatter_reduce(
     x, parts = operand("scatter_reduce", input), operand("scatter_reduce", src)
     if reduce not in REDUCTIONS:
         told = ", ".join(map(repr, REDUCTIONS))
-        raise FrameworkError(f"{user_line()}: scatter_reduce: reduce is one of {told}, not {reduce!r}")
+        raise OptionError(f"{user_line()}: scatter_reduce: reduce is one of {told}, not {reduce!r}")
     if reduce == "amin":
         return -scatter_reduce(-x, dim, index, -parts, "amax", include_self=include_self)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from weft.framework.errors import FrameworkError, ShapeError
+from weft.framework.errors import OptionError, ShapeError
 from weft.framework.module import Module
 from weft.framework.origin import user_line
 from weft.framework.tensor import Tensor
@@ -34,7 +34,7 @@ def functional_call(
     for named in [one] if isinstance(one, Mapping) else one:
         twice = given.keys() & named.keys()
         if twice:
-            raise FrameworkError(f"{user_line()}: functional_call has two tensors for {', '.join(sorted(twice))}")
+            raise OptionError(f"{user_line()}: functional_call has two tensors for {', '.join(sorted(twice))}")
         given |= named
     places: dict[str, Tensor] = {
         **dict(module.named_parameters(remove_duplicate=False)), **dict(module.named_buffers(remove_duplicate=False))
@@ -44,7 +44,7 @@ def functional_call(
     unknown = [name for name in given if strict and name not in places]
     if missing or unknown:
         told = f"has no {', '.join(unknown)}" if unknown else f"needs {', '.join(missing)} too (strict=True)"
-        raise FrameworkError(f"{user_line()}: functional_call: {type(module).__name__} {told}")
+        raise OptionError(f"{user_line()}: functional_call: {type(module).__name__} {told}")
     known = {name: value for name, value in given.items() if name in places}
     for name, value in known.items():
         if value.shape != places[name].shape:

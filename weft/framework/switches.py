@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from weft.framework.errors import FrameworkError
+from weft.framework.errors import OptionError
 from weft.framework.origin import user_line
 from weft.framework.refusals import UnknownNameError
 
@@ -69,7 +69,7 @@ def set_float32_matmul_precision(precision: str) -> None:
     """
     if precision not in PRECISIONS:
         told = ", ".join(map(repr, PRECISIONS))
-        raise FrameworkError(f"{user_line()}: a precision of products is one of {told}, not {precision!r}")
+        raise OptionError(f"{user_line()}: a precision of products is one of {told}, not {precision!r}")
     _Precision.chosen = precision
 
 

@@ -16,7 +16,7 @@ import numpy as np
 from weft.framework.device import Device, default_device, get_device, host
 from weft.framework.differentiable import Differentiable
 from weft.framework.dtypes import DTYPES, DType, as_dtype, bool_, data_dtype, float32, int32, int64, python_dtype
-from weft.framework.errors import DTypeError, GradientError, ShapeError, TraceError
+from weft.framework.errors import DTypeError, GradientError, RaggedError, ShapeError, TraceError
 from weft.framework.lazy import Expr, alias, apply, check_alive, constant, copied, is_left_over, leaf
 from weft.framework.methods import TensorMethods
 from weft.framework.origin import user_line
@@ -319,8 +319,9 @@ def stored(data: Any, dtype: DType | None) -> Array:
             dtype = dtype or int32  # integers beyond 64 bits
         elif dtype is None:
             dtype = python_dtype(data) if isinstance(data, Number) else data_dtype(array.dtype)
-    except (ValueError, TypeError) as error:
-        raise DTypeError(f"{user_line()}: cannot make a tensor of {type(data).__name__}: {error}") from None
+    except (ValueError, TypeError) as error:  # a ragged list, or no numbers
+        kind = DTypeError if isinstance(error, TypeError) else RaggedError
+        raise kind(f"{user_line()}: cannot make a tensor of {type(data).__name__}: {error}") from None
     try:
         if dtype.kind == "int" and array.size and array.dtype.kind != "b":
             _check_range(array, dtype)

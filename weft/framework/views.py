@@ -16,7 +16,7 @@ import numpy as np
 
 from weft.framework.backward import unrecorded
 from weft.framework.dtypes import bool_
-from weft.framework.errors import FrameworkError, GradientError
+from weft.framework.errors import GradientError, OptionError
 from weft.framework.grad_mode import GradMode
 from weft.framework.lazy import ALIAS, TRACES, Expr, alias, apply, constant, grad_enabled, is_elsewhere
 from weft.framework.origin import user_line
@@ -183,7 +183,7 @@ def _put_back(step: ViewStep, before: Expr, part: Expr) -> Expr:
     if step.op == "slice":
         return _scattered(step.attrs, before, part)
     if step.op == "broadcast_to" and math.prod(before.shape) != math.prod(part.shape):
-        raise FrameworkError(
+        raise OptionError(
             f"{user_line()}: writing through a view that repeats elements ({list(before.shape)} expanded to "
             f"{list(part.shape)}): several of its elements are one; write to the tensor itself"
         )

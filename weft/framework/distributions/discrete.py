@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from weft.framework.distributions.distribution import Distribution, at, floats, require
-from weft.framework.errors import FrameworkError
+from weft.framework.errors import OptionError
 from weft.framework.grad_mode import no_grad
 from weft.framework.nn.functional.activation import softplus
 from weft.framework.nn.functional.classification import one_hot
@@ -20,7 +20,7 @@ from weft.framework.typeinfo import FloatInfo
 def _either(owner: Distribution, probs: Any, logits: Any) -> Tensor:
     """What was given. Raises FrameworkError unless it is one of the two."""
     if (probs is None) is (logits is None):
-        raise FrameworkError(f"{user_line()}: {type(owner).__name__} takes probs or logits, and one of them")
+        raise OptionError(f"{user_line()}: {type(owner).__name__} takes probs or logits, and one of them")
     (given,) = floats(logits if probs is None else probs)
     return given
 
@@ -75,7 +75,7 @@ class Categorical(Distribution):
     def __init__(self, probs: Any = None, logits: Any = None, validate_args: bool | None = None) -> None:
         given = _either(self, probs, logits)
         if not given.shape:
-            raise FrameworkError(f"{user_line()}: {type(self).__name__} takes probs or logits [..., K], not []")
+            raise OptionError(f"{user_line()}: {type(self).__name__} takes probs or logits [..., K], not []")
         super().__init__(given.shape[:-1])
         self._num_events = given.shape[-1]
         if probs is None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeGuard
 
 from weft.framework.device import Value, host
-from weft.framework.errors import AbstractError, FrameworkError
+from weft.framework.errors import AbstractError, OptionError
 from weft.framework.grad_mode import no_grad
 from weft.framework.operators import broadcast
 from weft.framework.origin import user_line
@@ -92,7 +92,7 @@ def require(owner: Distribution, what: str, holds: Callable[..., Any], *paramete
     """Raise FrameworkError for parameters whose values are known and not what they have to be."""
     known = [p._expr.value for p in parameters]
     if all(value is not None for value in known) and not holds(*map(host, filter(_is_there, known))).all():
-        raise FrameworkError(f"{user_line()}: {type(owner).__name__}: {what}")
+        raise OptionError(f"{user_line()}: {type(owner).__name__}: {what}")
 
 
 def _is_there(value: Value | None) -> TypeGuard[Value]:

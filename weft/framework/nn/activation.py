@@ -8,7 +8,7 @@ from typing import Any
 from weft.framework.axes import count, real
 from weft.framework.device import Device
 from weft.framework.dtypes import DType
-from weft.framework.errors import FrameworkError
+from weft.framework.errors import OptionError
 from weft.framework.functional import full
 from weft.framework.module import Module, Parameter
 from weft.framework.nn import functional as F
@@ -148,7 +148,7 @@ class GELU(_Activation):
     def __init__(self, approximate: str = "none") -> None:
         super().__init__()
         if approximate not in ("none", "tanh"):
-            raise FrameworkError(f"{user_line()}: GELU: approximate is 'none' or 'tanh', not {approximate!r}")
+            raise OptionError(f"{user_line()}: GELU: approximate is 'none' or 'tanh', not {approximate!r}")
         self.approximate = approximate
 
     def extra_repr(self) -> str:

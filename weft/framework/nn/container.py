@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Self, overload
 
-from weft.framework.errors import FrameworkError, PlaceError
+from weft.framework.errors import OptionError, PartError, PlaceError
 from weft.framework.module import Module
 from weft.framework.origin import user_line
 from weft.framework.tensor import Tensor
@@ -58,7 +58,7 @@ class _Places(Module):
         """More at the end."""
         if not isinstance(modules, Iterable):
             kind, name = type(modules).__name__, type(self).__name__
-            raise FrameworkError(f"{user_line()}: a {name} takes a list of modules, not a {kind}")
+            raise OptionError(f"{user_line()}: a {name} takes a list of modules, not a {kind}")
         for module in list(modules):
             self.append(module)
         return self
@@ -94,7 +94,7 @@ class _Places(Module):
 def _module(owner: Module, module: Any) -> Module:
     """Raises FrameworkError for what is none."""
     if not isinstance(module, Module):
-        raise FrameworkError(f"{user_line()}: a {type(owner).__name__} holds modules, not a {type(module).__name__}")
+        raise PartError(f"{user_line()}: a {type(owner).__name__} holds modules, not a {type(module).__name__}")
     return module
 
 
@@ -107,7 +107,7 @@ class Sequential(_Places):
         for name, module in named:
             if not isinstance(module, Module):
                 kind = type(module).__name__
-                raise FrameworkError(f"{user_line()}: a Sequential takes modules, but {name!r} is of type {kind}")
+                raise PartError(f"{user_line()}: a Sequential takes modules, but {name!r} is of type {kind}")
             self.add_module(str(name), module)
 
     def forward(self, input: Any) -> Tensor:
@@ -228,7 +228,7 @@ class ModuleDict(Module):
             pairs = [(key, value) for key, value in (modules.items() if isinstance(modules, Mapping) else modules)]
         except (TypeError, ValueError):
             kind = type(modules).__name__
-            raise FrameworkError(
+            raise OptionError(
                 f"{user_line()}: a ModuleDict takes a dictionary or pairs of key and module, not a {kind}"
             ) from None
         for key, module in pairs:

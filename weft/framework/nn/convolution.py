@@ -9,7 +9,7 @@ from typing import Any
 from weft.framework.axes import count
 from weft.framework.device import Device
 from weft.framework.dtypes import DType
-from weft.framework.errors import FrameworkError, ShapeError
+from weft.framework.errors import OptionError, ShapeError
 from weft.framework.module import Parameter
 from weft.framework.nn import functional as F
 from weft.framework.nn.functional.convolution import EachAxis, each_axis
@@ -48,7 +48,7 @@ class _ConvNd(UniformStart):
             )
         if padding_mode not in (("zeros",) if self._transposed else _MODES):
             known = "'zeros'" if self._transposed else ", ".join(map(repr, _MODES))
-            raise FrameworkError(f"{user_line()}: {name}: padding_mode is {known}, not {padding_mode!r}")
+            raise OptionError(f"{user_line()}: {name}: padding_mode is {known}, not {padding_mode!r}")
         self.kernel_size = each_axis(name, "kernel_size", kernel_size, self._axes, 1)
         self.stride = each_axis(name, "stride", stride, self._axes, 1)
         self.dilation = each_axis(name, "dilation", dilation, self._axes, 1)
@@ -56,7 +56,7 @@ class _ConvNd(UniformStart):
         if not isinstance(padding, str):
             self.padding = each_axis(name, "padding", padding, self._axes, 0)
         elif padding not in ("valid", "same") or (padding == "same" and any(s != 1 for s in self.stride)):
-            raise FrameworkError(
+            raise OptionError(
                 f"{user_line()}: {name}: padding is a number, 'valid' or, with stride 1, 'same', not {padding!r}"
             )
         self.padding_mode = padding_mode

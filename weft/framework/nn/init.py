@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from weft.framework.axes import real
-from weft.framework.errors import DTypeError, FrameworkError, ShapeError
+from weft.framework.errors import DTypeError, OptionError, ShapeError
 from weft.framework.origin import user_line
 from weft.framework.primitives.base import Shape
 from weft.framework.random import Generator, default_generator
@@ -49,7 +49,7 @@ def _uniform(shape: Shape, low: float, high: float, generator: Generator | None)
 
 def _normal(shape: Shape, mean: float, std: float, generator: Generator | None) -> Values:
     if std < 0:
-        raise FrameworkError(f"{user_line()}: a standard deviation is not negative; it is {std}")
+        raise OptionError(f"{user_line()}: a standard deviation is not negative; it is {std}")
     return (generator or default_generator()).normal(shape) * np.float32(std) + np.float32(mean)
 
 
@@ -126,7 +126,7 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
         return math.sqrt(2 / (1 + slope**2))
     if not isinstance(nonlinearity, str) or nonlinearity not in _GAINS:
         known = ", ".join((*_GAINS, "leaky_relu"))
-        raise FrameworkError(f"{user_line()}: no gain is known of {nonlinearity!r}; of these: {known}")
+        raise OptionError(f"{user_line()}: no gain is known of {nonlinearity!r}; of these: {known}")
     return _GAINS[nonlinearity]
 
 
@@ -144,7 +144,7 @@ def _xavier(name: str, tensor: Tensor, gain: float) -> float:
 def _kaiming(name: str, tensor: Tensor, a: float, mode: str, nonlinearity: str) -> float:
     fans = dict(zip(("fan_in", "fan_out"), _fans(name, tensor), strict=True))
     if mode not in fans:
-        raise FrameworkError(f"{user_line()}: {name}: mode is 'fan_in' or 'fan_out', not {mode!r}")
+        raise OptionError(f"{user_line()}: {name}: mode is 'fan_in' or 'fan_out', not {mode!r}")
     return calculate_gain(nonlinearity, a) / math.sqrt(max(fans[mode], 1))
 
 
@@ -185,7 +185,7 @@ def trunc_normal_(
     """Normal, but only values within [a, b]. Raises FrameworkError unless std > 0 and a < b."""
     tensor, mean, std, a, b = _tensor("trunc_normal_", tensor), *map(real, (mean, std, a, b), ("mean", "std", "a", "b"))
     if not (std > 0 and a < b):
-        raise FrameworkError(f"{user_line()}: trunc_normal_ needs std > 0 and a < b; they are {std}, {a} and {b}")
+        raise OptionError(f"{user_line()}: trunc_normal_ needs std > 0 and a < b; they are {std}, {a} and {b}")
     uniform = _uniform(tensor.shape, 0.0, 1.0, generator)
     return _given(tensor, np.clip(mean + std * _truncated((a - mean) / std, (b - mean) / std, uniform), a, b))
 

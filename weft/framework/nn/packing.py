@@ -13,7 +13,7 @@ import numpy as np
 from weft.framework.axes import real, whole
 from weft.framework.device import host
 from weft.framework.dtypes import int64
-from weft.framework.errors import FrameworkError, ShapeError, TraceError
+from weft.framework.errors import OptionError, ShapeError, TraceError
 from weft.framework.nn.functional.taking import stacked, taken
 from weft.framework.origin import user_line
 from weft.framework.primitives.base import Array
@@ -66,7 +66,7 @@ def pad_sequence(
     the shorter ones. Raises ShapeError for sequences that differ beyond their lengths."""
     given, value = _listed("pad_sequence", sequences), real(padding_value, "padding_value")
     if padding_side not in ("right", "left"):
-        raise FrameworkError(f"{user_line()}: padding_side is 'right' or 'left', not {padding_side!r}")
+        raise OptionError(f"{user_line()}: padding_side is 'right' or 'left', not {padding_side!r}")
     from weft.framework.nn.functional.padding import pad
 
     longest, rest = max(x.shape[0] for x in given), (0, 0) * (given[0].ndim - 1)
@@ -81,7 +81,7 @@ def pad_sequence(
 def _listed(name: str, sequences: Any) -> list[Tensor]:
     given = list(sequences) if isinstance(sequences, list | tuple) else []
     if not given or not all(isinstance(x, Tensor) and x.ndim for x in given):
-        raise FrameworkError(f"{user_line()}: {name} takes a list of one sequence or more, tensors [length, ...]")
+        raise OptionError(f"{user_line()}: {name} takes a list of one sequence or more, tensors [length, ...]")
     if len({(x.shape[1:], x.dtype.name) for x in given}) > 1:
         shown = ", ".join(f"{x.dtype}{list(x.shape)}" for x in given)
         raise ShapeError(f"{user_line()}: {name}: sequences differ in their first extent alone, not {shown}")
@@ -118,10 +118,10 @@ def pack_padded_sequence(
     rows = input if batch_first else input.transpose(0, 1)
     numbers = _fitting("pack_padded_sequence", lengths, rows)
     if not numbers.size or numbers.min() < 1:
-        raise FrameworkError(f"{user_line()}: a packed sequence has one step or more; lengths: {numbers.tolist()}")
+        raise OptionError(f"{user_line()}: a packed sequence has one step or more; lengths: {numbers.tolist()}")
     order = np.argsort(-numbers, kind="stable")
     if enforce_sorted and (np.diff(numbers) > 0).any():
-        raise FrameworkError(
+        raise OptionError(
             f"{user_line()}: lengths do not rise from sequence to sequence ({numbers.tolist()}); sort them, or give "
             "enforce_sorted=False"
         )
@@ -150,7 +150,7 @@ def pad_packed_sequence(
     sizes = known("batch_sizes", sequence.batch_sizes)
     length = len(sizes) if total_length is None else whole(total_length, "total_length")
     if length < len(sizes):
-        raise FrameworkError(f"{user_line()}: total_length {length} is shorter than the longest of {len(sizes)} steps")
+        raise OptionError(f"{user_line()}: total_length {length} is shorter than the longest of {len(sizes)} steps")
     places, there = _places(sizes)
     order = slice(None) if sequence.unsorted_indices is None else known("indices", sequence.unsorted_indices)
     places, there = (np.pad(a, ((0, length - len(sizes)), (0, 0)))[:, order] for a in (places, there))

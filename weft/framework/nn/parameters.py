@@ -6,7 +6,7 @@ import operator
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Self, overload
 
-from weft.framework.errors import FrameworkError, PlaceError
+from weft.framework.errors import OptionError, PlaceError
 from weft.framework.module import Module, Parameter
 from weft.framework.origin import user_line
 from weft.framework.tensor import Tensor
@@ -17,7 +17,7 @@ __all__ = ["ParameterDict", "ParameterList"]
 def _as_parameter(owner: Module, value: Any) -> Parameter:
     """A parameter as it is, a tensor as one. Raises FrameworkError for anything else."""
     if not isinstance(value, Tensor):
-        raise FrameworkError(f"{user_line()}: a {type(owner).__name__} holds parameters, not a {type(value).__name__}")
+        raise OptionError(f"{user_line()}: a {type(owner).__name__} holds parameters, not a {type(value).__name__}")
     return value if isinstance(value, Parameter) else Parameter(value)
 
 
@@ -66,7 +66,7 @@ class ParameterList(Module):
         """More at the end."""
         if isinstance(values, Tensor) or not isinstance(values, Iterable):
             kind = type(values).__name__
-            raise FrameworkError(f"{user_line()}: a ParameterList takes a list of parameters, not a {kind}")
+            raise OptionError(f"{user_line()}: a ParameterList takes a list of parameters, not a {kind}")
         for value in values:
             self.append(value)
         return self
@@ -132,7 +132,7 @@ def _pairs(owner: Module, given: Any) -> list[tuple[str, Any]]:
         return [(key, value) for key, value in (given.items() if isinstance(given, Mapping) else given)]
     except (TypeError, ValueError):
         kind = type(owner).__name__
-        raise FrameworkError(
+        raise OptionError(
             f"{user_line()}: a {kind} takes a dictionary or pairs of key and value, not a {type(given).__name__}"
         ) from None
 

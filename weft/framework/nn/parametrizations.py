@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 from weft.framework.axes import axis, count, real
-from weft.framework.errors import FrameworkError, ShapeError
+from weft.framework.errors import OptionError, ShapeError
 from weft.framework.grad_mode import no_grad
 from weft.framework.module import Module
 from weft.framework.nn.functional.distance import normalize
@@ -106,6 +106,6 @@ def spectral_norm(
     """
     held: Any = getattr(module, name, None)
     if not isinstance(held, Tensor):
-        raise FrameworkError(f"{user_line()}: spectral_norm: {type(module).__name__} has no parameter {name!r}")
+        raise OptionError(f"{user_line()}: spectral_norm: {type(module).__name__} has no parameter {name!r}")
     along = (1 if type(module).__name__.startswith("ConvTranspose") else 0) if dim is None else dim
     return register_parametrization(module, name, SpectralNorm(held, n_power_iterations, along, eps))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from weft.framework.errors import AbstractError, FrameworkError, ShapeError
+from weft.framework.errors import AbstractError, OptionError, ShapeError
 from weft.framework.grad_mode import no_grad
 from weft.framework.module import Module, Parameter
 from weft.framework.nn.container import ModuleDict
@@ -87,7 +87,7 @@ def register_parametrization(
     """
     held = getattr(module, tensor_name, None) if isinstance(module, Module) else None
     if not isinstance(held, Tensor) or not isinstance(parametrization, Module):
-        raise FrameworkError(
+        raise OptionError(
             f"{user_line()}: register_parametrization takes a module, the name of one of its parameters or buffers and "
             f"a module, not {tensor_name!r} of a {type(module).__name__} and a {type(parametrization).__name__}"
         )
@@ -162,7 +162,7 @@ def remove_parametrizations(module: Module, tensor_name: str, leave_parametrized
     Raises FrameworkError for one that is not parametrized, and AbstractError for an original that is several tensors.
     """
     if not is_parametrized(module, tensor_name):
-        raise FrameworkError(f"{user_line()}: {type(module).__name__} has no parametrization of {tensor_name!r}")
+        raise OptionError(f"{user_line()}: {type(module).__name__} has no parametrization of {tensor_name!r}")
     made: ParametrizationList = _parametrizations(module)[tensor_name]
     if not leave_parametrized and len(made.names) > 1:
         raise AbstractError(

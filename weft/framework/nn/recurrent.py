@@ -11,7 +11,7 @@ from weft.framework.axes import count
 from weft.framework.control import scan
 from weft.framework.device import Device
 from weft.framework.dtypes import DType
-from weft.framework.errors import AbstractError, FrameworkError, ShapeError
+from weft.framework.errors import AbstractError, OptionError, ShapeError
 from weft.framework.functional import where, zeros
 from weft.framework.module import Module, Parameter
 from weft.framework.nn import functional as F
@@ -33,7 +33,7 @@ _NONLINEARITIES: dict[str, Callable[[Tensor], Tensor]] = {"tanh": F.tanh, "relu"
 
 def _nonlinearity(owner: Module, name: str) -> str:
     if not isinstance(name, str) or name not in _NONLINEARITIES:
-        raise FrameworkError(f"{user_line()}: {type(owner).__name__}: nonlinearity is 'tanh' or 'relu', not {name!r}")
+        raise OptionError(f"{user_line()}: {type(owner).__name__}: nonlinearity is 'tanh' or 'relu', not {name!r}")
     return name
 
 

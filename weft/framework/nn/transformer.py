@@ -10,7 +10,7 @@ from typing import Any
 from weft.framework.axes import count
 from weft.framework.device import Device
 from weft.framework.dtypes import DType
-from weft.framework.errors import FrameworkError
+from weft.framework.errors import OptionError
 from weft.framework.functional import where, zeros
 from weft.framework.module import Module
 from weft.framework.nn import functional as F
@@ -36,7 +36,7 @@ def _activation(given: Activation) -> Callable[[Tensor], Tensor]:
     if callable(given):
         return given
     if given not in _ACTIVATIONS:
-        raise FrameworkError(f"{user_line()}: activation is 'relu', 'gelu' or a function, not {given!r}")
+        raise OptionError(f"{user_line()}: activation is 'relu', 'gelu' or a function, not {given!r}")
     return _ACTIVATIONS[given]
 
 
@@ -151,7 +151,7 @@ class _Stack(Module):
         super().__init__()
         if not isinstance(layer, Module):
             kind = type(layer).__name__
-            raise FrameworkError(f"{user_line()}: {type(self).__name__} takes a layer to copy, not a {kind}")
+            raise OptionError(f"{user_line()}: {type(self).__name__} takes a layer to copy, not a {kind}")
         self.num_layers = count(num_layers, "num_layers")
         self.layers = ModuleList(copy.deepcopy(layer) for _ in range(self.num_layers))
         self.norm = norm

@@ -8,7 +8,7 @@ from typing import Any
 
 from weft.framework.axes import real
 from weft.framework.dtypes import float64
-from weft.framework.errors import DTypeError, FrameworkError, ShapeError
+from weft.framework.errors import DTypeError, OptionError, ShapeError
 from weft.framework.functional import maximum, minimum, zeros
 from weft.framework.lazy import no_grad
 from weft.framework.nn.functional.taking import joined
@@ -49,7 +49,7 @@ def get_total_norm(tensors: Tensor | Iterable[Tensor], norm_type: float = 2.0) -
         for part in parts[1:]:
             most = maximum(most, abs(part).amax())
         return most
-    raise FrameworkError(f"{user_line()}: norm_type is 1, 2 or infinity, not {norm_type}")
+    raise OptionError(f"{user_line()}: norm_type is 1, 2 or infinity, not {norm_type}")
 
 
 def _added(parts: list[Tensor]) -> Tensor:
@@ -72,7 +72,7 @@ def clip_grad_norm_(
     with no_grad(), part_of("", "gradient clipping"):
         norm = get_total_norm(gradients, norm_type)
         if error_if_nonfinite and not math.isfinite(norm.item()):
-            raise FrameworkError(
+            raise OptionError(
                 f"{user_line()}: the gradients' norm is {norm.item()}, so they cannot be clipped; look for what made "
                 "it so, or leave error_if_nonfinite out"
             )
@@ -98,7 +98,7 @@ def parameters_to_vector(parameters: Tensor | Iterable[Tensor]) -> Tensor:
     """
     given = _tensors("parameters_to_vector", parameters)
     if not given:
-        raise FrameworkError(f"{user_line()}: parameters_to_vector takes one parameter or more")
+        raise OptionError(f"{user_line()}: parameters_to_vector takes one parameter or more")
     kinds = list(dict.fromkeys(str(p.dtype) for p in given))
     if len(kinds) > 1:
         raise DTypeError(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from weft.framework.errors import FrameworkError
+from weft.framework.errors import OptionError
 from weft.framework.grad_mode import no_grad
 from weft.framework.module import Module, Parameter
 from weft.framework.nn.parametrizations import WeightNorm
@@ -17,7 +17,7 @@ def weight_norm(module: Module, name: str = "weight", dim: int | None = 0) -> Mo
     have them. Raises FrameworkError for a name of no parameter."""
     held = vars(module).get(name)
     if not isinstance(held, Parameter):
-        raise FrameworkError(f"{user_line()}: weight_norm: {type(module).__name__} has no parameter {name!r}")
+        raise OptionError(f"{user_line()}: weight_norm: {type(module).__name__} has no parameter {name!r}")
     norm = WeightNorm(dim)
     with no_grad():
         length, direction = norm.right_inverse(held)
@@ -31,7 +31,7 @@ def weight_norm(module: Module, name: str = "weight", dim: int | None = 0) -> Mo
 def remove_weight_norm(module: Module, name: str = "weight") -> Module:
     """Make the weight one parameter again, of the value that it has. Raises FrameworkError."""
     if f"{name}_g" not in vars(module):
-        raise FrameworkError(f"{user_line()}: remove_weight_norm: {type(module).__name__} has no {name}_g")
+        raise OptionError(f"{user_line()}: remove_weight_norm: {type(module).__name__} has no {name}_g")
     value = getattr(module, name).detach().clone()
     uncomputed(module, {name})
     delattr(module, f"{name}_g")

@@ -16,7 +16,7 @@ import numpy as np
 
 from weft.framework.device import host
 from weft.framework.dtypes import DType, float32, float64
-from weft.framework.errors import FrameworkError, TraceError
+from weft.framework.errors import OptionError, TraceError
 from weft.framework.lazy import leaf
 from weft.framework.origin import user_line
 from weft.framework.pending import realize_pending
@@ -228,14 +228,14 @@ def number(what: str, value: Any) -> float:
         return float(value)
     except (TypeError, ValueError, OverflowError):
         shown = value if isinstance(value, str) else type(value).__name__
-        raise FrameworkError(f"{user_line()}: {what} is a number, not {shown!r}") from None
+        raise OptionError(f"{user_line()}: {what} is a number, not {shown!r}") from None
 
 
 def _not_negative(what: str) -> Callable[[Any], float]:
     def check(value: Any) -> float:
         found = number(what, value)
         if not found >= 0:
-            raise FrameworkError(f"{user_line()}: {what} must not be negative; it is {found}")
+            raise OptionError(f"{user_line()}: {what} must not be negative; it is {found}")
         return found
 
     return check
@@ -245,7 +245,7 @@ def _share(what: str, most: str) -> Callable[[Any], float]:
     def check(value: Any) -> float:
         found = number(what, value)
         if not (0 <= found < 1 or (found == 1 and most == "1")):
-            raise FrameworkError(f"{user_line()}: {what} lies between 0 and {most}; it is {found}")
+            raise OptionError(f"{user_line()}: {what} lies between 0 and {most}; it is {found}")
         return found
 
     return check
@@ -254,7 +254,7 @@ def _share(what: str, most: str) -> Callable[[Any], float]:
 def _pair(check: Callable[[Any], float], what: str) -> Callable[[Any], tuple[float, ...]]:
     def both(value: Any) -> tuple[float, ...]:
         if not isinstance(value, tuple | list) or len(value) != 2:
-            raise FrameworkError(f"{user_line()}: {what} are two numbers, not {value!r:.60}")
+            raise OptionError(f"{user_line()}: {what} are two numbers, not {value!r:.60}")
         return tuple(map(check, value))
 
     return both
@@ -267,18 +267,18 @@ def _tensors(value: Any) -> tuple[Tensor, ...]:
     try:
         listed = list(value)
     except TypeError:
-        raise FrameworkError(
+        raise OptionError(
             f"{user_line()}: the optimiser takes a list of parameters, such as model.parameters(), not a "
             f"{type(value).__name__}"
         ) from None
     if isinstance(value, set):
-        raise FrameworkError(f"{user_line()}: parameters need an order, which a set has not; give a list")
+        raise OptionError(f"{user_line()}: parameters need an order, which a set has not; give a list")
     for i, parameter in enumerate(listed):
         if not isinstance(parameter, Tensor):
             kind = type(parameter).__name__
-            raise FrameworkError(f"{user_line()}: parameter {i} of the optimiser is no tensor but of type {kind}")
+            raise OptionError(f"{user_line()}: parameter {i} of the optimiser is no tensor but of type {kind}")
         if not parameter.is_leaf:
-            raise FrameworkError(f"{user_line()}: parameter {i} of the optimiser was computed; give one that was not")
+            raise OptionError(f"{user_line()}: parameter {i} of the optimiser was computed; give one that was not")
     return tuple(listed)
 
 
@@ -317,7 +317,7 @@ def distinct(groups: Iterable[ParamGroup]) -> None:
     first: dict[int, int] = {}
     for i, parameter in enumerate(p for group in groups for p in group.params):
         if first.setdefault(id(parameter), i) != i:
-            raise FrameworkError(
+            raise OptionError(
                 f"{user_line()}: parameters {first[id(parameter)]} and {i} are the same tensor, which each step "
                 "would update twice; give each parameter once"
             )

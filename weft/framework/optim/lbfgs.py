@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from weft.framework.axes import whole
-from weft.framework.errors import CheckpointError, FrameworkError, TraceError
+from weft.framework.errors import CheckpointError, OptionError, TraceError
 from weft.framework.grad_mode import enable_grad
 from weft.framework.lazy import no_grad
 from weft.framework.optim.groups import PARAMS, ParamGroup
@@ -103,24 +103,24 @@ class LBFGS(Optimizer):
     def add_param_group(self, param_group: Mapping[str, Any]) -> None:
         """The one group. Raises FrameworkError for a second one."""
         if self._held.groups:
-            raise FrameworkError(f"{user_line()}: LBFGS takes one group of parameters: they make one vector")
+            raise OptionError(f"{user_line()}: LBFGS takes one group of parameters: they make one vector")
         super().add_param_group(param_group)
 
     def check(self, group: ParamGroup) -> None:
         """A known line search, and limits that are numbers."""
         if group["line_search_fn"] not in (None, "strong_wolfe"):
-            raise FrameworkError(
+            raise OptionError(
                 f"{user_line()}: line_search_fn is 'strong_wolfe' or None, not {group['line_search_fn']!r}"
             )
         counts = {name: group[name] for name in ("max_iter", "max_eval", "history_size")}
         wrong = next((name for name, n in counts.items() if type(n) is not int or n < 1), None)
         if wrong is not None:
-            raise FrameworkError(f"{user_line()}: {wrong} is an integer above 0, not {counts[wrong]!r}")
+            raise OptionError(f"{user_line()}: {wrong} is an integer above 0, not {counts[wrong]!r}")
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Go on until a tolerance or a limit is met; the loss before. Raises TraceError inside a jitted function."""
         if not callable(closure):
-            raise FrameworkError(
+            raise OptionError(
                 f"{user_line()}: LBFGS needs a closure, step(closure), that clears the gradients, computes the loss, "
                 "calls backward() and returns it"
             )

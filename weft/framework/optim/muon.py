@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping
 
 from weft.framework.dtypes import bfloat16
-from weft.framework.errors import FrameworkError
+from weft.framework.errors import OptionError
 from weft.framework.functional import maximum
 from weft.framework.lazy import apply
 from weft.framework.optim.groups import ParamGroup
@@ -62,17 +62,17 @@ class Muon(Optimizer):
         """Matrices only, and a known adjustment."""
         other = next((p for p in group.params if p.ndim != 2), None)
         if other is not None:
-            raise FrameworkError(
+            raise OptionError(
                 f"{user_line()}: Muon takes matrices, not {list(other.shape)}; give other parameters to another "
                 "optimiser"
             )
         if group["adjust_lr_fn"] not in (None, *ADJUSTMENTS):
-            raise FrameworkError(
+            raise OptionError(
                 f"{user_line()}: adjust_lr_fn is {', '.join(map(repr, ADJUSTMENTS))} or None, not "
                 f"{group['adjust_lr_fn']!r}"
             )
         if not 0 <= group["ns_steps"] < 100 or len(group["ns_coefficients"]) != 3:
-            raise FrameworkError(f"{user_line()}: Muon takes three ns_coefficients and fewer than 100 ns_steps")
+            raise OptionError(f"{user_line()}: Muon takes three ns_coefficients and fewer than 100 ns_steps")
 
     def slots(self, group: ParamGroup) -> Mapping[str, float]:
         """The momenta."""

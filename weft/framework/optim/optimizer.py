@@ -15,7 +15,7 @@ import numpy as np
 
 from weft.framework.anomaly import is_anomaly_enabled
 from weft.framework.dtypes import DType, float32
-from weft.framework.errors import AbstractError, FrameworkError, TraceError
+from weft.framework.errors import AbstractError, OptionError, TraceError
 from weft.framework.functional import where
 from weft.framework.lazy import LEARNING, is_left_over, leaf, no_grad
 from weft.framework.optim.groups import (
@@ -54,12 +54,12 @@ class Execution(TypedDict, total=False):
 def _check_execution(kind: str, given: Mapping[str, Any]) -> None:
     """Raise TypeError for keywords that are none of ``Execution``, FrameworkError for an update with history."""
     if not isinstance(given, Mapping):
-        raise FrameworkError(f"{user_line()}: {kind}: these are options by name, not a {type(given).__name__}")
+        raise OptionError(f"{user_line()}: {kind}: these are options by name, not a {type(given).__name__}")
     unknown = next((name for name in given if name not in Execution.__annotations__), None)
     if unknown is not None:
         raise TypeError(f"{user_line()}: {kind}() has no option {unknown!r}")
     if given.get("differentiable"):
-        raise FrameworkError(
+        raise OptionError(
             f"{user_line()}: {kind}: differentiable=True is not supported: a step leaves no history; write the update "
             "as operations on tensors, and give create_graph=True to weft.autograd.grad"
         )
@@ -96,18 +96,18 @@ class Optimizer(FrameworkObject):
     ) -> None:
         _check_execution(type(self).__name__, execution)
         if not isinstance(defaults, Mapping):
-            raise FrameworkError(f"{user_line()}: an optimiser's defaults are options by name, not {defaults!r}")
+            raise OptionError(f"{user_line()}: an optimiser's defaults are options by name, not {defaults!r}")
         self.defaults = dict(defaults)
         self._held = _Held()
         try:
             given: list[Any] = [params] if isinstance(params, Tensor) else list(params)
         except TypeError:
-            raise FrameworkError(
+            raise OptionError(
                 f"{user_line()}: the optimiser takes a list of parameters, such as model.parameters(), not a "
                 f"{type(params).__name__}"
             ) from None
         if not given:
-            raise FrameworkError(f"{user_line()}: the optimiser was given no parameters")
+            raise OptionError(f"{user_line()}: the optimiser was given no parameters")
         for group in given if isinstance(given[0], dict) else [{PARAMS: given}]:
             self.add_param_group(group)
 
@@ -124,7 +124,7 @@ class Optimizer(FrameworkObject):
     def add_param_group(self, param_group: Mapping[str, Any]) -> None:
         """Optimise more parameters: ``params``, and options of the group's own. Raises FrameworkError."""
         if not isinstance(param_group, Mapping) or PARAMS not in param_group:
-            raise FrameworkError(
+            raise OptionError(
                 f"{user_line()}: a parameter group is a dictionary with 'params', such as "
                 f"{{'params': model.parameters(), 'lr': 0.1}}, not {param_group!r:.60}"
             )
@@ -158,7 +158,7 @@ class Optimizer(FrameworkObject):
     def _only_group(self) -> ParamGroup:
         groups = self._held.groups
         if len(groups) > 1:
-            raise FrameworkError(
+            raise OptionError(
                 f"{user_line()}: each of the {len(groups)} parameter groups has a learning rate of its own: "
                 "optimizer.param_groups[0]['lr']"
             )
@@ -186,7 +186,7 @@ class Optimizer(FrameworkObject):
         made in an earlier call of a jitted function.
         """
         if closure is not None and not callable(closure):
-            raise FrameworkError(f"{user_line()}: step() takes a function that gives the loss, not {closure!r}")
+            raise OptionError(f"{user_line()}: step() takes a function that gives the loss, not {closure!r}")
         loss = None if closure is None else closure()
         self.step_unless(None)
         return loss

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Unpack
 
-from weft.framework.errors import FrameworkError
+from weft.framework.errors import OptionError
 from weft.framework.functional import where
 from weft.framework.optim.groups import ParamGroup, Scalar, complement
 from weft.framework.optim.optimizer import Execution, Given, Optimizer, State
@@ -50,7 +50,7 @@ class SGD(Optimizer):
     def check(self, group: ParamGroup) -> None:
         """Nesterov's momentum needs a momentum, undamped."""
         if group["nesterov"] and (not group.uses("momentum") or group.uses("dampening")):
-            raise FrameworkError(f"{user_line()}: Nesterov's momentum needs a momentum above 0 and a dampening of 0")
+            raise OptionError(f"{user_line()}: Nesterov's momentum needs a momentum above 0 and a dampening of 0")
 
     def slots(self, group: ParamGroup) -> Mapping[str, float]:
         """The momenta."""

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from weft.framework.dtypes import float32, int64
-from weft.framework.errors import FrameworkError
+from weft.framework.errors import OptionError
 from weft.framework.functional import where
 from weft.framework.lazy import no_grad
 from weft.framework.module import Module
@@ -96,7 +96,7 @@ class AveragedModel(Module):
     ) -> None:
         super().__init__()
         if avg_fn is not None and multi_avg_fn is not None:
-            raise FrameworkError(f"{user_line()}: AveragedModel takes avg_fn or multi_avg_fn, not both")
+            raise OptionError(f"{user_line()}: AveragedModel takes avg_fn or multi_avg_fn, not both")
         self.module: Any = copy.deepcopy(model)
         if device is not None:
             self.module.to(device)
@@ -111,7 +111,7 @@ class AveragedModel(Module):
         """Take the model's weights, as they are now, into the means."""
         own, its = dict(self.module.named_state()), dict(model.named_state())
         if [(name, t.shape) for name, t in own.items()] != [(name, t.shape) for name, t in its.items()]:
-            raise FrameworkError(f"{user_line()}: this {type(model).__name__} is not the model that was copied")
+            raise OptionError(f"{user_line()}: this {type(model).__name__} is not the model that was copied")
         averaged = {name for name, _ in model.named_parameters()}
         averaged |= {name for name, t in its.items() if t.dtype.is_float} if self.use_buffers else set()
         with no_grad(), part_of("", "AveragedModel", "mean of weights"):
@@ -177,9 +177,9 @@ class SWALR(LRScheduler):
         last_epoch: int = -1,
     ) -> None:
         if anneal_strategy not in ANNEALED:
-            raise FrameworkError(f"{user_line()}: anneal_strategy is 'cos' or 'linear', not {anneal_strategy!r}")
+            raise OptionError(f"{user_line()}: anneal_strategy is 'cos' or 'linear', not {anneal_strategy!r}")
         if not isinstance(anneal_epochs, int) or anneal_epochs < 0:
-            raise FrameworkError(f"{user_line()}: anneal_epochs is a number of epochs, not {anneal_epochs!r}")
+            raise OptionError(f"{user_line()}: anneal_epochs is a number of epochs, not {anneal_epochs!r}")
         for rate, group in zip(for_each_group("swa_lr", optimizer, swa_lr), optimizer.param_groups, strict=True):
             group["swa_lr"] = rate
         self.anneal_strategy, self.anneal_epochs = anneal_strategy, anneal_epochs

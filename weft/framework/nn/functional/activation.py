@@ -8,7 +8,7 @@ from typing import Any
 from weft.framework.autocast import casting
 from weft.framework.axes import axis, real
 from weft.framework.dtypes import bool_
-from weft.framework.errors import DTypeError, FrameworkError, ShapeError
+from weft.framework.errors import DTypeError, OptionError, ShapeError
 from weft.framework.functional import maximum, minimum, operand, where
 from weft.framework.nn.functional.operands import rounded_once, written
 from weft.framework.origin import user_line
@@ -65,7 +65,7 @@ def hardtanh(input: Operand, min_val: float = -1.0, max_val: float = 1.0, inplac
     """x brought into [min_val, max_val]; the derivative is 0 at both ends."""
     x, low, high = operand("hardtanh", input), real(min_val, "min_val"), real(max_val, "max_val")
     if x.dtype is bool_ or not low <= high:
-        raise FrameworkError(f"{user_line()}: hardtanh takes numbers, and min_val ≤ max_val; they are {low} and {high}")
+        raise OptionError(f"{user_line()}: hardtanh takes numbers, and min_val ≤ max_val; they are {low} and {high}")
     return written(x, lambda: minimum(maximum(x, _like(x, low)), _like(x, high)), inplace)
 
 
@@ -125,7 +125,7 @@ def celu(input: Operand, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     """x where it is positive, else alpha·(exp(x / alpha) - 1). Raises FrameworkError for alpha = 0."""
     x, alpha = _floats("celu", input), real(alpha, "alpha")
     if not alpha:
-        raise FrameworkError(f"{user_line()}: celu divides by alpha, which is 0")
+        raise OptionError(f"{user_line()}: celu divides by alpha, which is 0")
     return written(x, lambda: rounded_once(_elu)(x, alpha=alpha, scale=1.0, inner=1 / alpha), inplace)
 
 
@@ -134,7 +134,7 @@ def gelu(input: Operand, approximate: str = "none") -> Tensor:
     x = _floats("gelu", input)
     forms: Any = {"none": _gelu, "tanh": _gelu_tanh}
     if approximate not in ("none", "tanh"):
-        raise FrameworkError(f"{user_line()}: gelu: approximate is 'none' or 'tanh', not {approximate!r}")
+        raise OptionError(f"{user_line()}: gelu: approximate is 'none' or 'tanh', not {approximate!r}")
     made: Tensor = rounded_once(forms[approximate])(x)
     return made
 
@@ -191,7 +191,7 @@ def softshrink(input: Operand, lambd: float = 0.5) -> Tensor:
     """x moved towards 0 by lambd ≥ 0, and 0 where it would pass it."""
     x, edge = _floats("softshrink", input), real(lambd, "lambd")
     if edge < 0:
-        raise FrameworkError(f"{user_line()}: softshrink: lambd is not negative; it is {edge}")
+        raise OptionError(f"{user_line()}: softshrink: lambd is not negative; it is {edge}")
     return where(x > edge, x - edge, where(x < -edge, x + edge, x * 0.0))
 
 

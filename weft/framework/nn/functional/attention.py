@@ -9,7 +9,7 @@ import numpy as np
 from weft.framework.autocast import casting
 from weft.framework.axes import real
 from weft.framework.dtypes import bool_
-from weft.framework.errors import FrameworkError, ShapeError
+from weft.framework.errors import OptionError, ShapeError
 from weft.framework.functional import operand, where
 from weft.framework.lazy import no_grad
 from weft.framework.nn.functional.distribution import softmax
@@ -42,7 +42,7 @@ def scaled_dot_product_attention(
     mask = None if attn_mask is None else operand("scaled_dot_product_attention", attn_mask)
     if is_causal:
         if mask is not None:
-            raise FrameworkError(f"{user_line()}: scaled_dot_product_attention takes a mask or is_causal, not both")
+            raise OptionError(f"{user_line()}: scaled_dot_product_attention takes a mask or is_causal, not both")
         mask = causal(q.shape[-2], k.shape[-2])
     return attended(q, k, v, mask, dropout_p, scale)[0]
 

@@ -7,7 +7,7 @@ from typing import Any
 from weft.framework.autocast import casting
 from weft.framework.axes import count, real, whole
 from weft.framework.dtypes import int32, int64
-from weft.framework.errors import DTypeError, FrameworkError, ShapeError
+from weft.framework.errors import DTypeError, OptionError, ShapeError
 from weft.framework.functional import operand, where
 from weft.framework.labels import expect_labels
 from weft.framework.lazy import apply
@@ -90,10 +90,10 @@ def cross_entropy(
     logits, labels = operand("cross_entropy", input), operand("cross_entropy", target)
     smoothing = real(label_smoothing, "label_smoothing")
     if not 0 <= smoothing <= 1:
-        raise FrameworkError(f"{user_line()}: label_smoothing lies between 0 and 1; it is {smoothing}")
+        raise OptionError(f"{user_line()}: label_smoothing lies between 0 and 1; it is {smoothing}")
     if labels.dtype.is_float and labels.shape == logits.shape and logits.shape:
         if whole(ignore_index, "ignore_index") >= 0:
-            raise FrameworkError(f"{user_line()}: cross_entropy: ignore_index is for labels, not for probabilities")
+            raise OptionError(f"{user_line()}: cross_entropy: ignore_index is for labels, not for probabilities")
         at = 1 if logits.ndim > 1 else 0
         w = _class_weights("cross_entropy", weight, logits.shape[at], at, logits.ndim)
         with part_of("", "cross-entropy loss"):

@@ -11,7 +11,7 @@ from typing import SupportsIndex
 
 from weft.framework.autocast import casting
 from weft.framework.axes import count, whole
-from weft.framework.errors import DTypeError, FrameworkError, ShapeError
+from weft.framework.errors import DTypeError, OptionError, ShapeError
 from weft.framework.functional import operand
 from weft.framework.lazy import apply
 from weft.framework.operators import cast
@@ -202,9 +202,9 @@ def _padding(
         both = each_axis(name, "padding", padding, axes, 0)
         return both, both
     if padding not in ("valid", "same"):
-        raise FrameworkError(f"{user_line()}: {name}: padding is a number, 'valid' or 'same', not {padding!r}")
+        raise OptionError(f"{user_line()}: {name}: padding is a number, 'valid' or 'same', not {padding!r}")
     if padding == "same" and any(step != 1 for step in steps):
-        raise FrameworkError(f"{user_line()}: {name}: padding='same' goes with stride 1, not {list(steps)}")
+        raise OptionError(f"{user_line()}: {name}: padding='same' goes with stride 1, not {list(steps)}")
     total = [k - 1 if padding == "same" else 0 for k in reach]
     return tuple(n // 2 for n in total), tuple(n - n // 2 for n in total)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from weft.framework.autocast import casting
 from weft.framework.axes import real
-from weft.framework.errors import FrameworkError
+from weft.framework.errors import OptionError
 from weft.framework.functional import maximum, minimum, operand, where
 from weft.framework.nn.functional.operands import rounded_once
 from weft.framework.nn.functional.reduction import reduced, reduction_of
@@ -25,7 +25,7 @@ def _norm(function: str, x: Tensor, p: float, dim: int) -> Tensor:
     if p == float("inf"):
         return abs(x).amax(dim, keepdim=True)
     if p != 2:
-        raise FrameworkError(f"{user_line()}: {function}: p is 1, 2 or infinity, not {p}")
+        raise OptionError(f"{user_line()}: {function}: p is 1, 2 or infinity, not {p}")
     squares = (x * x).sum(dim, keepdim=True)
     return where(squares > 0, where(squares > 0, squares, 1.0).sqrt(), squares)
 

@@ -4,7 +4,7 @@ call draws anew: where the generator stands is state of the compiled step."""
 from __future__ import annotations
 
 from weft.framework.axes import real
-from weft.framework.errors import FrameworkError, ShapeError
+from weft.framework.errors import OptionError, ShapeError
 from weft.framework.functional import operand, where
 from weft.framework.nn.functional.operands import written
 from weft.framework.origin import user_line
@@ -20,7 +20,7 @@ def probability(function: str, p: float) -> float:
     """``p``. Raises FrameworkError outside [0, 1]."""
     number = real(p, f"{function}: p")
     if not 0 <= number <= 1:
-        raise FrameworkError(f"{user_line()}: {function}: p lies between 0 and 1; it is {number}")
+        raise OptionError(f"{user_line()}: {function}: p lies between 0 and 1; it is {number}")
     return number
 
 

@@ -7,7 +7,7 @@ import math
 from weft.framework.axes import whole
 from weft.framework.device import host
 from weft.framework.dtypes import int64
-from weft.framework.errors import DTypeError, FrameworkError, ShapeError
+from weft.framework.errors import DTypeError, OptionError, ShapeError
 from weft.framework.functional import maximum, operand, where, zeros
 from weft.framework.labels import expect_labels
 from weft.framework.lazy import apply
@@ -32,7 +32,7 @@ def refuse_options(function: str, max_norm: float | None, scale_grad_by_freq: bo
     it see, and every gradient is dense here."""
     asked = {"max_norm": max_norm is not None, "scale_grad_by_freq": scale_grad_by_freq, "sparse": sparse}
     for option in (option for option, wanted in asked.items() if wanted):
-        raise FrameworkError(f"{user_line()}: {function}: {option} is not supported; {_INSTEAD[option]}")
+        raise OptionError(f"{user_line()}: {function}: {option} is not supported; {_INSTEAD[option]}")
 
 
 def embedding(
@@ -68,7 +68,7 @@ def padding_row(function: str, padding_idx: int, rows: int) -> int:
     """The padding row from 0. Raises FrameworkError for one that is not there."""
     row = whole(padding_idx, "padding_idx")
     if not -rows <= row < rows:
-        raise FrameworkError(f"{user_line()}: {function}: padding_idx {row} is no row of {rows}")
+        raise OptionError(f"{user_line()}: {function}: padding_idx {row} is no row of {rows}")
     return row % rows
 
 
@@ -86,7 +86,7 @@ def embedding_bag(
     """
     refuse_options("embedding_bag", max_norm, scale_grad_by_freq, sparse)
     if mode not in ("sum", "mean", "max"):
-        raise FrameworkError(f"{user_line()}: embedding_bag: mode is 'sum', 'mean' or 'max', not {mode!r}")
+        raise OptionError(f"{user_line()}: embedding_bag: mode is 'sum', 'mean' or 'max', not {mode!r}")
     numbers, table = operand("embedding_bag", input), operand("embedding_bag", weight)
     if (numbers.ndim == 2) is not (offsets is None) or numbers.ndim not in (1, 2):
         raise ShapeError(
@@ -102,7 +102,7 @@ def embedding_bag(
     if per_sample_weights is not None:
         weights = operand("embedding_bag", per_sample_weights)
         if mode != "sum" or weights.shape != numbers.shape:
-            raise FrameworkError(
+            raise OptionError(
                 f"{user_line()}: embedding_bag: per_sample_weights are for mode 'sum', one for each number "
                 f"{list(numbers.shape)}, not {list(weights.shape)} for {mode!r}"
             )
@@ -122,7 +122,7 @@ def _bags(offsets: Tensor, numbers: int, include_last: bool) -> tuple[int, Tenso
     if offsets._expr.value is not None:
         known = host(offsets._expr.value)
         if known.size and (known[0] != 0 or known.max() > numbers or (known[1:] < known[:-1]).any()):
-            raise FrameworkError(
+            raise OptionError(
                 f"{user_line()}: embedding_bag: offsets begin with 0 and do not fall, up to the {numbers} numbers: "
                 f"{known.tolist()}"[:200]
             )

@@ -6,7 +6,7 @@ import math
 
 from weft.framework.autocast import casting
 from weft.framework.axes import real
-from weft.framework.errors import FrameworkError, ShapeError
+from weft.framework.errors import OptionError, ShapeError
 from weft.framework.functional import maximum, operand, where
 from weft.framework.nn.functional.operands import alike, rounded_once
 from weft.framework.nn.functional.reduction import reduced, reduction_of, weighted
@@ -104,7 +104,7 @@ def smooth_l1_loss(
     x, y = alike("smooth_l1_loss", input, target)
     beta = real(beta, "beta")
     if beta < 0:
-        raise FrameworkError(f"{user_line()}: smooth_l1_loss: beta is not negative; it is {beta}")
+        raise OptionError(f"{user_line()}: smooth_l1_loss: beta is not negative; it is {beta}")
     if not beta:
         return l1_loss(x, y, reduction=reduction)
     with part_of("", "smooth absolute-error loss"):
@@ -122,7 +122,7 @@ def huber_loss(
     x, y = alike("huber_loss", input, target)
     delta = real(delta, "delta")
     if not delta > 0:
-        raise FrameworkError(f"{user_line()}: huber_loss: delta is above 0; it is {delta}")
+        raise OptionError(f"{user_line()}: huber_loss: delta is above 0; it is {delta}")
     with part_of("", "Huber loss"):
         return rounded_once(lambda x, y: weighted(_bent(x - y, delta, 1.0), weight, reduction))(x, y)
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from weft.framework.axes import count
 from weft.framework.dtypes import bool_
-from weft.framework.errors import FrameworkError, ShapeError
+from weft.framework.errors import OptionError, ShapeError
 from weft.framework.functional import where, zeros
 from weft.framework.nn.functional.attention import attended, causal
 from weft.framework.nn.functional.linear import linear
@@ -67,9 +67,9 @@ def multi_head_attention_forward(
     inwards = [w for w in separate if w is not None] if use_separate_proj_weight else packed
     if inwards is None or len(inwards) != 3:
         needed = "q_, k_ and v_proj_weight" if use_separate_proj_weight else "in_proj_weight"
-        raise FrameworkError(f"{user_line()}: {name}: {needed} are needed, as use_separate_proj_weight says")
+        raise OptionError(f"{user_line()}: {name}: {needed} are needed, as use_separate_proj_weight says")
     if (bias_k is None) is not (bias_v is None):
-        raise FrameworkError(f"{user_line()}: {name}: bias_k and bias_v come together")
+        raise OptionError(f"{user_line()}: {name}: bias_k and bias_v come together")
     more = None if bias_k is None or bias_v is None else (bias_k, bias_v)
     weights = HeadWeights(
         count(num_heads, "num_heads", 1), inwards, in_proj_bias, out_proj_weight, out_proj_bias, more, add_zero_attn

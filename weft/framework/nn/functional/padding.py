@@ -8,7 +8,7 @@ import numpy as np
 
 from weft.framework.autocast import casting
 from weft.framework.axes import real, whole
-from weft.framework.errors import FrameworkError, ShapeError
+from weft.framework.errors import OptionError, ShapeError
 from weft.framework.functional import operand
 from weft.framework.lazy import apply
 from weft.framework.nn.functional.taking import taken
@@ -39,7 +39,7 @@ def pad(input: Operand, pad: Sequence[int], mode: str = "constant", value: float
     numbers = [whole(n, "padding") for n in pad]
     pairs = [(x.ndim - 1 - i // 2, numbers[i], numbers[i + 1]) for i in range(0, len(numbers), 2)]
     if mode != "constant" and mode not in _PLACES:
-        raise FrameworkError(f"{user_line()}: pad: mode is constant, reflect, replicate or circular, not {mode!r}")
+        raise OptionError(f"{user_line()}: pad: mode is constant, reflect, replicate or circular, not {mode!r}")
     for axis, low, high in pairs:
         extent = x.shape[axis]
         most = {"reflect": extent - 1, "circular": extent, "replicate": max(low, high) if extent else 0}.get(mode)

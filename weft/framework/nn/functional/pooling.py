@@ -12,7 +12,7 @@ from typing import Any, Literal, NamedTuple, SupportsIndex, overload
 import numpy as np
 
 from weft.framework.axes import count, real
-from weft.framework.errors import DTypeError, FrameworkError, ShapeError
+from weft.framework.errors import DTypeError, OptionError, ShapeError
 from weft.framework.lazy import apply
 from weft.framework.nn.functional.convolution import EachAxis, batched, each_axis
 from weft.framework.nn.functional.operands import rounded_once
@@ -179,7 +179,7 @@ def _avg_pool(
     else:
         number = real(divisor, f"{name}: divisor_override")
         if number == 0:
-            raise FrameworkError(f"{user_line()}: {name}: divisor_override must not be 0")
+            raise OptionError(f"{user_line()}: {name}: divisor_override must not be 0")
         mean = _mean(name, x, windows, [np.full(n, number if d == 0 else 1) for d, n in enumerate(windows.size)])
     return mean.squeeze(0) if single else mean
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from weft.framework.errors import FrameworkError, ShapeError
+from weft.framework.errors import OptionError, ShapeError
 from weft.framework.operators import operand
 from weft.framework.origin import user_line
 from weft.framework.tensor import Tensor
@@ -16,7 +16,7 @@ def reduction_of(size_average: bool | None, reduce: bool | None, reduction: str)
     """
     for name, flag in (("size_average", size_average), ("reduce", reduce)):
         if flag is not None and not isinstance(flag, bool):
-            raise FrameworkError(f"{user_line()}: {name} is True, False or None, not {flag!r}; give reduction={flag!r}")
+            raise OptionError(f"{user_line()}: {name} is True, False or None, not {flag!r}; give reduction={flag!r}")
     if size_average is None and reduce is None:
         return reduction
     return "none" if reduce is False else "sum" if size_average is False else "mean"
@@ -44,7 +44,7 @@ def reduced(losses: Tensor, reduction: str, sign: int = 1, over: Tensor | None =
     count = losses.numel()
     scales = {"mean": sign / count if count else float("nan"), "sum": sign, "none": sign}
     if not isinstance(reduction, str) or reduction not in scales:
-        raise FrameworkError(f"{user_line()}: reduction is 'mean', 'sum' or 'none', not {reduction!r}")
+        raise OptionError(f"{user_line()}: reduction is 'mean', 'sum' or 'none', not {reduction!r}")
     total = losses if reduction == "none" else losses.sum()
     if reduction == "mean" and over is not None:
         return (total if sign == 1 else -total) / over

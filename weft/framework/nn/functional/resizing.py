@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from weft.framework.axes import count, real
-from weft.framework.errors import DTypeError, FrameworkError, ShapeError
+from weft.framework.errors import DTypeError, OptionError, ShapeError
 from weft.framework.functional import operand
 from weft.framework.nn.functional.operands import rounded_once
 from weft.framework.nn.functional.taking import taken
@@ -39,9 +39,9 @@ def interpolate(
     x = operand("interpolate", input)
     if mode not in _MIXING and mode not in _NEAREST:
         known = ", ".join([*_NEAREST, *_MIXING])
-        raise FrameworkError(f"{user_line()}: interpolate: mode is one of {known}, not {mode!r}")
+        raise OptionError(f"{user_line()}: interpolate: mode is one of {known}, not {mode!r}")
     if align_corners is not None and mode in _NEAREST:
-        raise FrameworkError(f"{user_line()}: interpolate: align_corners is for linear, bilinear and trilinear")
+        raise OptionError(f"{user_line()}: interpolate: align_corners is for linear, bilinear and trilinear")
     rank = _MIXING.get(mode, x.ndim - 2)
     if x.ndim != rank + 2 or not 1 <= rank <= 3:
         wanted = f"{rank + 2}" if mode in _MIXING else "3 to 5"
@@ -61,7 +61,7 @@ def interpolate(
 def _sizes(shape: Shape, size: Any, factor: Any, recompute: bool) -> tuple[list[int], list[float]]:
     """The extents wanted, and for each how far its elements are apart in the input. Raises ShapeError or DTypeError."""
     if (size is None) == (factor is None):
-        raise FrameworkError(f"{user_line()}: interpolate takes size or scale_factor, one of them")
+        raise OptionError(f"{user_line()}: interpolate takes size or scale_factor, one of them")
     given = size if factor is None else factor
     each = list(given) if isinstance(given, list | tuple) else [given] * len(shape)
     if len(each) != len(shape):
@@ -71,7 +71,7 @@ def _sizes(shape: Shape, size: Any, factor: Any, recompute: bool) -> tuple[list[
         return sizes, [extent / n for extent, n in zip(shape, sizes, strict=True)]
     factors = [real(n, "scale_factor") for n in each]
     if not all(0 < n < float("inf") for n in factors):
-        raise FrameworkError(f"{user_line()}: interpolate: scale_factor is above zero and finite, not {factors}")
+        raise OptionError(f"{user_line()}: interpolate: scale_factor is above zero and finite, not {factors}")
     sizes = [int(extent * n) for extent, n in zip(shape, factors, strict=True)]
     return sizes, [
         extent / max(n, 1) if recompute else 1 / wanted for extent, n, wanted in zip(shape, sizes, factors, strict=True)

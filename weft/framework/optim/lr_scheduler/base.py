@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
-from weft.framework.errors import AbstractError, CheckpointError, FrameworkError, TraceError
+from weft.framework.errors import AbstractError, CheckpointError, OptionError, TraceError
 from weft.framework.optim.groups import LR, number
 from weft.framework.optim.optimizer import Optimizer
 from weft.framework.origin import user_line
@@ -37,7 +37,7 @@ class LRScheduler(FrameworkObject):
             if last_epoch == -1:
                 group.setdefault(INITIAL, group[LR])
             elif INITIAL not in group:
-                raise FrameworkError(
+                raise OptionError(
                     f"{user_line()}: last_epoch={last_epoch} goes on with a schedule, but group {i} has no "
                     f"{INITIAL!r}: load the optimizer's state first, or leave last_epoch out"
                 )
@@ -101,7 +101,7 @@ class LRScheduler(FrameworkObject):
 def checked_optimizer(optimizer: Any, kind: str) -> Optimizer:
     """``optimizer``. Raises FrameworkError if it is none."""
     if not isinstance(optimizer, Optimizer):
-        raise FrameworkError(f"{user_line()}: {kind} takes an optimizer, not a {type(optimizer).__name__}")
+        raise OptionError(f"{user_line()}: {kind} takes an optimizer, not a {type(optimizer).__name__}")
     return optimizer
 
 
@@ -128,7 +128,7 @@ def for_each_group(name: str, optimizer: Optimizer, value: Any) -> list[Any]:
     if not isinstance(value, list | tuple):
         return [value] * count
     if len(value) != count:
-        raise FrameworkError(f"{user_line()}: {name} has {len(value)} values for {count} parameter groups")
+        raise OptionError(f"{user_line()}: {name} has {len(value)} values for {count} parameter groups")
     return list(value)
 
 
@@ -136,7 +136,7 @@ def within(what: str, value: Any, least: float, most: float, excluded: bool = Fa
     """``value`` as a float. Raises FrameworkError if it is not in [least, most], or in (least, most]."""
     found = number(what, value)
     if not (least < found if excluded else least <= found) or not found <= most:
-        raise FrameworkError(
+        raise OptionError(
             f"{user_line()}: {what} lies {'above' if excluded else 'from'} {least} to {most}; it is {found}"
         )
     return found
@@ -145,5 +145,5 @@ def within(what: str, value: Any, least: float, most: float, excluded: bool = Fa
 def positive(what: str, value: Any) -> int:
     """``value``. Raises FrameworkError if it is no positive integer."""
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise FrameworkError(f"{user_line()}: {what} is a positive integer, not {value!r:.60}")
+        raise OptionError(f"{user_line()}: {what} is a positive integer, not {value!r:.60}")
     return value

@@ -6,7 +6,7 @@ from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from weft.framework.errors import FrameworkError
+from weft.framework.errors import OptionError
 from weft.framework.optim.groups import LR
 from weft.framework.optim.lr_scheduler.base import INITIAL, LRScheduler, check_keys, refuse_traced
 from weft.framework.optim.lr_scheduler.plateau import ReduceLROnPlateau
@@ -24,16 +24,16 @@ class _Combined(LRScheduler):
         """Keep the schedules. Raises FrameworkError unless they are of one optimiser and need nothing measured."""
         kind = type(self).__name__
         if not schedulers:
-            raise FrameworkError(f"{user_line()}: {kind} takes at least one scheduler")
+            raise OptionError(f"{user_line()}: {kind} takes at least one scheduler")
         for i, scheduler in enumerate(schedulers):
             if not isinstance(scheduler, LRScheduler):
-                raise FrameworkError(f"{user_line()}: {kind}: scheduler {i} is a {type(scheduler).__name__}")
+                raise OptionError(f"{user_line()}: {kind}: scheduler {i} is a {type(scheduler).__name__}")
             if isinstance(scheduler, ReduceLROnPlateau):
-                raise FrameworkError(
+                raise OptionError(
                     f"{user_line()}: {kind}: scheduler {i} is a ReduceLROnPlateau, whose step() needs what is measured"
                 )
             if scheduler.optimizer is not (optimizer or schedulers[0].optimizer):
-                raise FrameworkError(f"{user_line()}: {kind}: scheduler {i} is one of another optimizer")
+                raise OptionError(f"{user_line()}: {kind}: scheduler {i} is one of another optimizer")
         self._schedulers, self.optimizer = list(schedulers), schedulers[0].optimizer
 
     def state_dict(self) -> dict[str, Any]:
@@ -59,7 +59,7 @@ class SequentialLR(_Combined):
     ) -> None:
         self.take(schedulers, optimizer)
         if len(milestones) != len(schedulers) - 1:
-            raise FrameworkError(
+            raise OptionError(
                 f"{user_line()}: SequentialLR takes one milestone fewer than schedulers: {len(schedulers) - 1} between "
                 f"{len(schedulers)}, not {len(milestones)}"
             )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from math import cos, pi
 
-from weft.framework.errors import FrameworkError
+from weft.framework.errors import OptionError
 from weft.framework.optim.lr_scheduler.base import LRScheduler, positive, refuse_traced
 from weft.framework.optim.optimizer import Optimizer
 from weft.framework.origin import user_line
@@ -71,7 +71,7 @@ class CosineAnnealingWarmRestarts(LRScheduler):
         else:
             epoch = 0 if epoch is None else epoch
             if epoch < 0:
-                raise FrameworkError(f"{user_line()}: an epoch is not negative; it is {epoch}")
+                raise OptionError(f"{user_line()}: an epoch is not negative; it is {epoch}")
             self._stand_at(epoch)
         self.last_epoch = math.floor(epoch)
         self._set(self.get_lr())

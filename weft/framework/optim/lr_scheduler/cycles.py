@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from weft.framework.errors import FrameworkError
+from weft.framework.errors import OptionError
 from weft.framework.optim.groups import LR, ParamGroup
 from weft.framework.optim.lr_scheduler.base import (
     INITIAL,
@@ -34,7 +34,7 @@ class _Cycled(LRScheduler):
     def begin_momentum(self, optimizer: Optimizer, low: Rates, high: Rates, fresh: bool) -> None:
         """Let the groups begin with the high momentum. Raises FrameworkError for an optimiser that has none."""
         if "momentum" not in optimizer.defaults and "betas" not in optimizer.defaults:
-            raise FrameworkError(
+            raise OptionError(
                 f"{user_line()}: {type(optimizer).__name__} has neither momentum nor betas; give cycle_momentum=False"
             )
         lows, highs = for_each_group(LOW, optimizer, low), for_each_group(HIGH, optimizer, high)
@@ -99,7 +99,7 @@ class CyclicLR(_Cycled):
     ) -> None:
         checked_optimizer(optimizer, "CyclicLR")
         if scale_fn is None and mode not in MODES:
-            raise FrameworkError(f"{user_line()}: mode is one of {', '.join(MODES)}, not {mode!r}")
+            raise OptionError(f"{user_line()}: mode is one of {', '.join(MODES)}, not {mode!r}")
         self.mode, self.gamma, self.scale_fn = mode, gamma, scale_fn
         self.scale_mode = scale_mode if scale_fn is not None else MODES[mode][1]
         up = float(step_size_up)
@@ -168,12 +168,12 @@ class OneCycleLR(_Cycled):
     ) -> None:
         checked_optimizer(optimizer, "OneCycleLR")
         if total_steps is None and (epochs is None or steps_per_epoch is None):
-            raise FrameworkError(f"{user_line()}: OneCycleLR takes total_steps, or epochs and steps_per_epoch")
+            raise OptionError(f"{user_line()}: OneCycleLR takes total_steps, or epochs and steps_per_epoch")
         if total_steps is None:
             total_steps = positive("epochs", epochs) * positive("steps_per_epoch", steps_per_epoch)
         self.total_steps = positive("total_steps", total_steps)
         if anneal_strategy not in ANNEALING:
-            raise FrameworkError(
+            raise OptionError(
                 f"{user_line()}: anneal_strategy is {' or '.join(map(repr, ANNEALING))}, not {anneal_strategy!r}"
             )
         self.anneal_strategy = anneal_strategy
@@ -191,7 +191,7 @@ class OneCycleLR(_Cycled):
         """Where in its phase each rate stands; the momenta are set as well."""
         step = self.last_epoch
         if step > self.total_steps:
-            raise FrameworkError(f"{user_line()}: step {step} of a OneCycleLR that has {self.total_steps} steps")
+            raise OptionError(f"{user_line()}: step {step} of a OneCycleLR that has {self.total_steps} steps")
         begin = 0.0
         for end, start_lr, end_lr, start_momentum, end_momentum in self.phases:  # noqa: B007  # the last one stays
             if step <= end:

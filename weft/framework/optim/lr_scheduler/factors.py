@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from types import FunctionType
 from typing import Any
 
-from weft.framework.errors import FrameworkError
+from weft.framework.errors import OptionError
 from weft.framework.optim.lr_scheduler.base import Factor, LRScheduler, for_each_group, positive, within
 from weft.framework.optim.optimizer import Optimizer
 from weft.framework.origin import user_line
@@ -35,7 +35,7 @@ class _ByFunction(LRScheduler):
         self.lr_lambdas: list[Factor] = for_each_group("lr_lambda", optimizer, lr_lambda)
         wrong = next((one for one in self.lr_lambdas if not callable(one)), None)
         if wrong is not None:
-            raise FrameworkError(f"{user_line()}: lr_lambda is a function of the epoch, not a {type(wrong).__name__}")
+            raise OptionError(f"{user_line()}: lr_lambda is a function of the epoch, not a {type(wrong).__name__}")
         super().__init__(optimizer, last_epoch)
 
     def state_dict(self) -> dict[str, Any]:

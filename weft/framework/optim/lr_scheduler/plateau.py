@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from weft.framework.errors import FrameworkError
+from weft.framework.errors import OptionError
 from weft.framework.optim.groups import LR, number
 from weft.framework.optim.lr_scheduler.base import LRScheduler, checked_optimizer, for_each_group, refuse_traced
 from weft.framework.optim.optimizer import Optimizer
@@ -34,10 +34,10 @@ class ReduceLROnPlateau(LRScheduler):
     ) -> None:
         self.optimizer = checked_optimizer(optimizer, "ReduceLROnPlateau")
         if not factor < 1:
-            raise FrameworkError(f"{user_line()}: factor is below 1; it is {factor}")
+            raise OptionError(f"{user_line()}: factor is below 1; it is {factor}")
         for name, value, known in (("mode", mode, ("min", "max")), ("threshold_mode", threshold_mode, ("rel", "abs"))):
             if value not in known:
-                raise FrameworkError(f"{user_line()}: {name} is {' or '.join(map(repr, known))}, not {value!r}")
+                raise OptionError(f"{user_line()}: {name} is {' or '.join(map(repr, known))}, not {value!r}")
         self.factor, self.patience, self.cooldown, self.eps = factor, patience, cooldown, eps
         self.mode, self.threshold, self.threshold_mode = mode, threshold, threshold_mode
         self.min_lrs: list[float] = for_each_group("min_lr", optimizer, min_lr)
