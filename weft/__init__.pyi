@@ -53,6 +53,9 @@ from weft.framework.dtypes import (
     float32 as float,
 )
 from weft.framework.dtypes import (
+    float64 as double,
+)
+from weft.framework.dtypes import (
     int32 as int,
 )
 from weft.framework.dtypes import (
@@ -392,6 +395,7 @@ __all__ = [
     "distributions",
     "div",
     "dot",
+    "double",
     "einsum",
     "empty",
     "empty_like",

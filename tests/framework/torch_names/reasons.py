@@ -19,6 +19,7 @@ MISSING: Mapping[str, str] = {
     "torch.compile": "`weft.jit` is what compiles a function; `weft.compile` gives the program of an accelerator",
     "torch.set_num_threads": "`weft.get_device('cpu', threads=2)` is the CPU with so many threads; for a whole "
     "process `OMP_NUM_THREADS` says it",
+    "torch.trace": "`weft.trace` gives the graph of a function; `Tensor.trace` is the sum of a diagonal",
     "torch.jit": "`weft.jit` traces and compiles a function; TorchScript is a language of its own",
 }
 """Name → why it is not there."""

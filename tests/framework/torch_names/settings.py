@@ -69,6 +69,12 @@ torch.set_printoptions(profile="default")
         "torch.linalg.slogdet(-a), torch.linalg.qr(b), torch.linalg.matrix_power(a, 3)"
     ),
     "torch.func": "torch.func.grad(lambda t: (t ** 3).sum())(x)",
+    "torch.amp torch.autocast torch.is_autocast_enabled torch.get_autocast_dtype": (
+        "with torch.autocast('cpu', dtype=torch.bfloat16):\n    y, on = x @ b, torch.is_autocast_enabled('cpu')\n"
+        "with torch.amp.autocast('cpu', enabled=False):\n    z, off = x @ b, torch.is_autocast_enabled('cpu')\n"
+        "y.dtype, z, on, off, torch.get_autocast_dtype('cpu')"
+    ),
+    "torch.double": "x.to(torch.double), torch.ones(2, dtype=torch.double)",
     "Tensor.cuda": (
         "device = 'cuda' if torch.cuda.is_available() else 'cpu'\nx.to(device), torch.cuda.device_count(), "
         "refused(lambda: x.cuda())"

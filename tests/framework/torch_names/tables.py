@@ -11,6 +11,7 @@ from tests.framework.torch_names import (
     choosing,
     drawing,
     elementwise,
+    further,
     gradients,
     layer_functions,
     layers,
@@ -29,7 +30,7 @@ from tests.framework.torch_names import (
 LIST = Path(__file__).parent / "names.txt"
 TABLES = (
     making, shaping, elementwise, logic, reducing, products, choosing, drawing, layer_functions, layers, modules,
-    training, gradients, sliding, recurrent, settings,
+    training, gradients, sliding, recurrent, settings, further,
 )  # fmt: skip
 """Each has CASES, names → script, and a PRELUDE that runs before each of them."""
 
