@@ -95,7 +95,7 @@ def domain_adversarial(rng):
     modules = nn.ModuleList([feature, label, domain])
     for p in modules.parameters():
         p.data = torch.from_numpy(rng.normal(0, 0.5, tuple(p.shape)).astype(np.float32))
-    optimizer = torch.optim.Adam(modules.parameters(), lr=0.01)
+    optimizer = torch.optim.Adam(modules.parameters(), lr=0.01, eps=1e-4)
     losses = []
     for epoch in range(5):
         p = epoch / 5

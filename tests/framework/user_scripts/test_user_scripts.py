@@ -19,7 +19,6 @@ PLACED = [name for name in SCRIPTS if "device = torch.device" in source_of(name)
 ON_CPU = ("accumulation", "bert", "graph_convolution", "lora", "recommender", "resnet", "siamese", "vae", "wgan_gp")
 WITH_STEP = [name for name in SCRIPTS if f"def {STEP}(" in source_of(name)]
 WAITING: Mapping[str, str] = {
-    "custom_function": "its adversarial part, whose losses are 1e-3 off from the third step on",
     "gaussian_process": "a default type of float64",
     "realnvp": "distributions.MultivariateNormal",
 }
