@@ -206,3 +206,14 @@ def test_a_trace_that_fails_loses_nothing() -> None:
     broken = False
     step(INPUT)
     assert step.traces == 1
+
+
+def test_a_module_made_in_the_step_is_no_reason_to_trace_anew(numpy_device: None) -> None:
+    """The fourth trace would warn."""
+
+    @jit
+    def step(x: Tensor, labels: Tensor) -> Tensor:
+        return nn.CrossEntropyLoss(weight=tensor([1.0, 2.0, 3.0]))(nn.ReLU()(x), labels)
+
+    x, labels = tensor(np.ones((2, 3), np.float32)), tensor([0, 2])
+    assert len({step(x, labels).item() for _ in range(6)}) == 1

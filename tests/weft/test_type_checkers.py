@@ -97,7 +97,7 @@ assert_type(x.size(0), int)
 assert_type(x.detach().requires_grad_().grad, Tensor | None)
 with weft.no_grad():
     parameter += 1
-    assert_type(parameter.mul_(2).add_(x[0]), Tensor)
+    assert_type(parameter.mul_(2).add_(x[0]), nn.Parameter)
 x[0] = np.zeros(3)
 
 layers = nn.Sequential(nn.Linear(3, 4), nn.Sigmoid()).to("numpy").eval()

@@ -23,6 +23,7 @@ import numpy as np
 
 from weft.framework.lazy import ACTIVE
 from weft.framework.primitives.base import Array
+from weft.framework.refusals import FrameworkObject
 from weft.framework.usercode import globals_named, imported, is_library, is_library_module, is_own
 
 MISSING: Any = type("Missing", (), {"__repr__": lambda self: "nothing"})()
@@ -124,6 +125,7 @@ class TracedReads:
         self._noted: dict[int, _Noted] = {}
         self._contents: list[Guard] = []
         self._written: set[tuple[int, str]] = set()
+        self._made: set[int] = set()
         self._seen: dict[int, tuple[Any, str]] = {}
         self._entered: set[tuple[ModuleType, CodeType]] = set()
         self._watched: list[tuple[Any, dict[str, Any]]] = []
@@ -316,9 +318,14 @@ class TracedReads:
         """``instance.name`` was read and is ``value``; by_library: not by the user's own code."""
         if (id(instance), name) in self._written or (name.startswith("__") and name != "__dict__"):
             return
+        if id(instance) in self._made:
+            return
         shown = self._seen.get(id(instance), (None, type(instance).__name__))[1]
         self._is_new(instance, shown)
         table = _attributes(instance)
+        if name == "__dict__" and not table and isinstance(instance, FrameworkObject):  # each trace makes it anew
+            self._made.add(id(instance))
+            return
         if name == "__dict__":  # somebody goes through all that it holds
             if not by_library:
                 self._container(table, shown)

@@ -10,6 +10,7 @@ import pytest
 
 from weft.compiler.errors import InternalError
 from weft.compiler.fuzz.graphs import random_graph
+from weft.compiler.passes import pipeline
 from weft.compiler.targets.cpu import buffers
 from weft.compiler.targets.cpu.buffers import place_temporaries, update_in_place
 from weft.compiler.targets.cpu.contents import check_contents
@@ -114,7 +115,7 @@ def test_transposed_products_copy_nothing() -> None:
 
 
 def _checked(seed: int) -> None:
-    single = lower(random_graph(seed, 24), has_sgemm=True)
+    single = lower(pipeline.run(random_graph(seed, 24), ["barriers"]), has_sgemm=True)
     shared = update_in_place(single)
     check_contents(single, shared, place_temporaries(shared))
 

@@ -12,7 +12,7 @@ import pytest
 from weft.compiler.errors import CompileError
 from weft.compiler.fuzz.campaign import GraphFailure, Summary, try_seed
 from weft.compiler.targets.accel import build, expand, groups, lower, placement, residency, schedule
-from weft.compiler.targets.cpu import buffers, executable, scalars
+from weft.compiler.targets.cpu import buffers, plan, scalars
 from weft.compiler.targets.cpu.memory import MemoryPlan
 from weft.framework import device
 
@@ -86,7 +86,7 @@ def join_too_late(patch: pytest.MonkeyPatch) -> None:
 
 def share_living_bytes(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(buffers, "plan_memory", lambda lives: MemoryPlan(dict.fromkeys(lives, 0), 1 << 20))
-    patch.setattr(executable, "check_contents", lambda *args: None)
+    patch.setattr(plan, "check_contents", lambda *args: None)
 
 
 def lose_a_rounding(patch: pytest.MonkeyPatch) -> None:
