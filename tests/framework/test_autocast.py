@@ -28,6 +28,7 @@ from weft.framework.nn.functional import linear
 from weft.framework.tensor import Tensor, tensor
 
 torch = pytest.importorskip("torch", reason="torch is the oracle of its own semantics")
+pytestmark = pytest.mark.filterwarnings("ignore:Mismatch dtype between input and weight")  # torch's, of a slower way
 
 CASES: Mapping[str, NameCase] = {case.names[0]: case for case in cases()}
 PRELUDE = """

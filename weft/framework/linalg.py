@@ -189,6 +189,8 @@ def tensordot(input: Operand, other: Operand, dims: Any = 2) -> Tensor:
     keep_a, keep_b = ([d for d in range(t.ndim) if d not in used] for t, used in ((a, left), (b, right)))
     rows, columns = [a.shape[d] for d in keep_a], [b.shape[d] for d in keep_b]
     inner = math.prod(a.shape[d] for d in left)
+    if not keep_a and not keep_b:  # of which autocast narrows no operand, as torch does
+        return dot(a.permute(left).reshape(inner), b.permute(right).reshape(inner))
     product = matmul(
         a.permute((*keep_a, *left)).reshape(math.prod(rows), inner),
         b.permute((*right, *keep_b)).reshape(inner, math.prod(columns)),
