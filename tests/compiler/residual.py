@@ -11,7 +11,7 @@ def training_step(nn: ModuleType, optim: ModuleType, device: str, depth: int = 3
     labels [N]; nn, optim: weft's or torch's."""
     F = nn.functional
 
-    class Block(nn.Module):  # type: ignore[name-defined]
+    class Block(nn.Module):  # type: ignore[name-defined]  # of the library that is given
         def __init__(self, before: int, channels: int, stride: int) -> None:
             super().__init__()
             self.conv1 = nn.Conv2d(before, channels, 3, stride, 1, bias=False)
@@ -26,7 +26,7 @@ def training_step(nn: ModuleType, optim: ModuleType, device: str, depth: int = 3
             y = F.relu(self.norm1(self.conv1(x)))
             return F.relu(self.norm2(self.conv2(y)) + self.short(x))
 
-    class Network(nn.Module):  # type: ignore[name-defined]
+    class Network(nn.Module):  # type: ignore[name-defined]  # of the library that is given
         def __init__(self) -> None:
             super().__init__()
             self.conv, self.norm = nn.Conv2d(3, 16, 3, 1, 1, bias=False), nn.BatchNorm2d(16)

@@ -14,6 +14,7 @@ from tests.framework.semantics import (
     broadcasting,
     derivatives,
     distributions,
+    functions,
     further_names,
     gradients,
     hooks,
@@ -34,7 +35,7 @@ from weft.framework.device import use_device
 
 TABLES = (
     broadcasting, views, writing, indexing, shapes, networks, learning, training, mistakes, autograd, gradients, hooks,
-    transforms, derivatives, packed, parametrized, further_names, distributions,
+    functions, transforms, derivatives, packed, parametrized, further_names, distributions,
 )  # fmt: skip
 """Each has CASES, what is shown → script, and a PRELUDE that runs before each of them."""
 SCRIPTS = {

@@ -109,7 +109,7 @@ def main():
         D_G_z2 = output.mean().item()
         optimizerG.step()
 
-        print("[%d] Loss_D: %.3f Loss_G: %.3f" % (i, errD.item(), errG.item()))  # noqa: UP031
+        print("[%d] Loss_D: %.3f Loss_G: %.3f" % (i, errD.item(), errG.item()))
         G_losses.append(errG.item())
         D_losses.append(errD.item())
         outputs.append((D_x, D_G_z1, D_G_z2))

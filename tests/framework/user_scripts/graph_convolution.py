@@ -99,7 +99,7 @@ def main():
     _, pred = model(data).max(dim=1)
     correct = pred[~data["train_mask"]].eq(data["y"][~data["train_mask"]]).sum().item()
     degree = torch.bincount(data["edge_index"][0], minlength=24)
-    print("Accuracy: {:.4f}".format(correct / (~data["train_mask"]).sum().item()))  # noqa: UP032
+    print("Accuracy: {:.4f}".format(correct / (~data["train_mask"]).sum().item()))
     return {"losses": losses, "pred": pred, "correct": correct, "degree": degree, "w": model.state_dict()}
 
 

@@ -75,7 +75,7 @@ def main():
         optimizer.step()
         losses.append(loss.item())
         if t % 3 == 0:
-            print("iter %s:" % t, f"loss = {loss:.3f}")  # noqa: UP031
+            print("iter %s:" % t, f"loss = {loss:.3f}")
     with torch.no_grad():
         x = torch.from_numpy(moons(rng, 6))
         z, log_det = flow.f(x)

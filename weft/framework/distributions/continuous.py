@@ -6,19 +6,14 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from weft.framework.distributions.distribution import Distribution, at, floats, require
+from weft.framework.distributions.distribution import Distribution, at, floats, inner_unit, require
 from weft.framework.random import rand, randn
 from weft.framework.selection import where
 from weft.framework.tensor import Tensor
 
 
-def _unit(shape: Sequence[int]) -> Tensor:
-    """Uniform in (0, 1): never 0, of which the logarithm would be taken."""
-    return rand(*shape) * (1 - 2.0**-23) + 2.0**-24
-
-
-class Normal(Distribution):
-    """The normal distribution with mean ``loc`` and standard deviation ``scale``, tensors or numbers that broadcast."""
+class _LocationScale(Distribution):
+    """A distribution around ``loc``, as wide as ``scale``."""
 
     has_rsample = True
 
@@ -33,7 +28,11 @@ class Normal(Distribution):
         """loc"""
         return self.loc
 
-    mode = mean
+
+class Normal(_LocationScale):
+    """The normal distribution with mean ``loc`` and standard deviation ``scale``, tensors or numbers that broadcast."""
+
+    mode = _LocationScale.mean
 
     @property
     def variance(self) -> Tensor:
@@ -98,21 +97,8 @@ class LogNormal(Distribution):
         return self.base_dist.entropy() + self.loc
 
 
-class Laplace(Distribution):
+class Laplace(_LocationScale):
     """``exp(-|x - loc| / scale) / (2 scale)``."""
-
-    has_rsample = True
-
-    def __init__(self, loc: Any, scale: Any, validate_args: bool | None = None) -> None:
-        self.loc, self.scale = floats(loc, scale)
-        super().__init__(self.loc.shape)
-        if validate_args is not False:
-            require(self, "scale is above 0", lambda s: s > 0, self.scale)
-
-    @property
-    def mean(self) -> Tensor:
-        """loc"""
-        return self.loc
 
     @property
     def variance(self) -> Tensor:
@@ -121,7 +107,7 @@ class Laplace(Distribution):
 
     def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         """By the inverse of the distribution function."""
-        unit = 2 * _unit(self._extended(sample_shape)) - 1
+        unit = 2 * inner_unit(self._extended(sample_shape)) - 1
         return self.loc - self.scale * unit.sign() * (-unit.abs()).log1p()
 
     def log_prob(self, value: Any) -> Tensor:
@@ -201,7 +187,7 @@ class Exponential(Distribution):
 
     def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         """By the inverse of the distribution function."""
-        return -_unit(self._extended(sample_shape)).log() / self.rate
+        return -inner_unit(self._extended(sample_shape)).log() / self.rate
 
     def log_prob(self, value: Any) -> Tensor:
         """log rate - rate x, from 0 on"""

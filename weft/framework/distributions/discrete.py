@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from weft.framework.distributions.distribution import Distribution, at, floats, require
+from weft.framework.distributions.distribution import Distribution, at, floats, inner_unit, require
 from weft.framework.errors import OptionError
 from weft.framework.grad_mode import no_grad
 from weft.framework.nn.functional.activation import softplus
@@ -95,7 +95,7 @@ class Categorical(Distribution):
     def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         """The greatest of the logits plus Gumbel noise (E. J. Gumbel, 1954): in jitted functions too."""
         with no_grad():
-            unit = rand(*sample_shape, *self.batch_shape, self._num_events) * (1 - 2.0**-23) + 2.0**-24
+            unit = inner_unit((*sample_shape, *self.batch_shape, self._num_events))
             return (self.probs.log() - (-unit.log()).log()).argmax(-1).long()
 
     def log_prob(self, value: Any) -> Tensor:

@@ -10,6 +10,7 @@ from weft.framework.errors import AbstractError, OptionError
 from weft.framework.grad_mode import no_grad
 from weft.framework.operators import broadcast
 from weft.framework.origin import user_line
+from weft.framework.random import rand
 from weft.framework.size import Size
 from weft.framework.tensor import Tensor
 
@@ -78,6 +79,11 @@ class Distribution:
 def at(value: Any) -> Tensor:
     """The place at which a density is asked for, as a tensor."""
     return value if isinstance(value, Tensor) else Tensor(value)
+
+
+def inner_unit(shape: Sequence[int]) -> Tensor:
+    """Uniform in (0, 1): never 0, of which the logarithm would be taken."""
+    return rand(*shape) * (1 - 2.0**-23) + 2.0**-24
 
 
 def floats(*values: Any) -> list[Tensor]:
